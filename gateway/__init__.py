@@ -1,0 +1,1 @@
+"""Fieldgate's gateway: edge, journal, projector, store and the command line that runs them."""
