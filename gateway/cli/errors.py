@@ -1,0 +1,59 @@
+"""How a command ends: exit codes that scripts can rely on, and errors that say what to do.
+
+    0  done
+    1  it failed while running; the message says why
+    2  it can't run at all: usage, configuration, the data folder, a port in use
+    3  what was named does not exist, or is in a state that forbids it
+    4  a check that was asked for came out negative (doctor, verify)
+"""
+
+import sys
+from collections.abc import Callable
+
+from rich.console import Console
+
+from gateway.config import ConfigError
+from gateway.journal import JournalError
+from gateway.store import StoreError
+from protocol import Code
+
+__all__ = ["CHECK_FAILED", "FAILED", "UNUSABLE", "WRONG_STATE", "CommandError", "fail", "guarded"]
+
+FAILED = 1
+UNUSABLE = 2
+WRONG_STATE = 3
+CHECK_FAILED = 4
+
+
+class CommandError(Exception):
+    """A command can't do what it was asked; the message is for a person."""
+
+    def __init__(self, message: str, *, exit_code: int = WRONG_STATE, code: Code | None = None) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+        self.code = code
+
+
+def fail(message: str, exit_code: int, code: Code | None = None) -> int:
+    """Print one error to standard error; return *exit_code*."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print("[bold red]error:[/] ", end="")
+    console.print(message, markup=False)
+    if code is not None:
+        console.print(f"       {code}: more with `fieldgate explain {code}`", markup=False)
+    return exit_code
+
+
+def guarded(run: Callable[[], int | None]) -> int:
+    """Run a command; turn what can go wrong into a line for a person and an exit code. Anything else is a bug."""
+    try:
+        return run() or 0
+    except CommandError as error:
+        return fail(str(error), error.exit_code, error.code)
+    except (ConfigError, JournalError, StoreError) as error:
+        return fail(str(error), UNUSABLE, error.code)
+    except BrokenPipeError:
+        sys.stderr.close()  # `fieldgate … | head`: nobody reads any more, which is no error
+        return 0
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,84 @@
+"""What commands print: a table for people, JSON for scripts."""
+
+import datetime
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["ago", "rows", "size", "when"]
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def rows(
+    records: Iterable[Mapping[str, object]],
+    columns: Mapping[str, str],
+    *,
+    as_json: bool,
+    empty: str,
+    show: Mapping[str, Callable[[object], str]] | None = None,
+) -> None:
+    """Print *records*: as a JSON array, or as a table of *columns* (key → heading), *empty* where there is none.
+
+    *show* formats a column's values for people; JSON always carries the raw values.
+    """
+    listed = list(records)
+    if as_json:
+        json.dump(listed, sys.stdout, indent=2, default=str)
+        sys.stdout.write("\n")
+        return
+    if not listed:
+        sys.stdout.write(empty + "\n")
+        return
+    Console(width=None if sys.stdout.isatty() else 200).print(_table(listed, columns, show or {}))
+
+
+def _table(
+    listed: Sequence[Mapping[str, object]],
+    columns: Mapping[str, str],
+    show: Mapping[str, Callable[[object], str]],
+) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in columns.values():
+        table.add_column(heading, overflow="fold")
+    for record in listed:
+        cells = []
+        for key in columns:
+            value = record.get(key)
+            cells.append("–" if value is None or value == "" else show.get(key, str)(value))
+        table.add_row(*cells)
+    return table
+
+
+def when(value: object) -> str:
+    """Milliseconds since the epoch as UTC."""
+    assert isinstance(value, int)
+    return datetime.datetime.fromtimestamp(value / 1000, datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def ago(now_ms: int) -> Callable[[object], str]:
+    """Milliseconds since the epoch as a distance from *now_ms*."""
+
+    def show(value: object) -> str:
+        assert isinstance(value, int)
+        seconds = (now_ms - value) / 1000
+        for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (129_600, 3600, "h")):
+            if seconds < limit:
+                return f"{seconds / unit:.0f} {name} ago"
+        return f"{seconds / 86_400:.0f} d ago"
+
+    return show
+
+
+def size(value: object) -> str:
+    """Bytes for people (decimal units, as disks are sold)."""
+    assert isinstance(value, int)
+    number = float(value)
+    for unit in _UNITS:
+        if abs(number) < 1000 or unit == _UNITS[-1]:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    raise AssertionError("unreachable: the last unit always returns")

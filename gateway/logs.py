@@ -1,0 +1,35 @@
+"""Logs are events with fields, one line each: JSON for machines, columns for a person at a terminal.
+
+Nothing logs a secret: tokens, keys and store URLs never become fields.
+"""
+
+import logging
+import sys
+
+import structlog
+
+__all__ = ["configure_logs"]
+
+
+def configure_logs(log_format: str = "auto", *, process: str) -> None:
+    """Send every event to standard error, stamped with UTC time, level and the *process* it came from.
+
+    *log_format* is "json", "console", or "auto": console at a terminal, JSON otherwise.
+    """
+    console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(process=process)

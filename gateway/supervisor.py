@@ -1,0 +1,141 @@
+"""One machine's processes under one parent: ``fieldgate serve``.
+
+The edge and the projector are processes of their own, so that one's crash, hang or heap is not the other's. The
+supervisor starts them, starts them again when they end (with a growing pause), and stops them in order: the edge
+first, so that its agents are drained while the projector still runs, then the projector.
+
+Children die with a killed supervisor: each asks the kernel for SIGTERM when its parent is gone
+(``be_child_of``), so a ``kill -9`` of the supervisor leaves no half of a gateway behind. A child that says it
+can't run at all (exit code 2: configuration, a port in use, another process in the data folder) is not started again:
+the whole ends with that code, and the reason is the last thing in the log.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+
+import attrs
+import structlog
+
+__all__ = ["CANNOT_RUN", "ChildSpec", "be_child_of", "supervise"]
+
+log = structlog.get_logger()
+
+CANNOT_RUN = 2  # exit code of a child for which starting again would change nothing
+POLL_S = 0.2
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+STEADY_S = 60.0  # a child that lived this long starts from the first pause again
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+
+@attrs.frozen(kw_only=True)
+class ChildSpec:
+    """What to run, and how long it may take to stop after SIGTERM."""
+
+    name: str
+    argv: Sequence[str]
+    stop_s: float
+
+
+@attrs.define
+class _Child:
+    spec: ChildSpec
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    pause_s: float = FIRST_PAUSE_S
+    start_at: float = 0.0
+
+    def start(self) -> None:
+        self.process = subprocess.Popen([*self.spec.argv, "--parent", str(os.getpid())])
+        self.started_at = time.monotonic()
+        log.info("started", child=self.spec.name, pid=self.process.pid)
+
+    def ended(self) -> int | None:
+        """The exit code, once; None while it runs or waits for its next start."""
+        if self.process is None or (code := self.process.poll()) is None:
+            return None
+        self.process = None
+        if time.monotonic() - self.started_at >= STEADY_S:
+            self.pause_s = FIRST_PAUSE_S
+        self.start_at = time.monotonic() + self.pause_s
+        return code
+
+    def stop(self) -> None:
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(self.spec.stop_s)
+        except subprocess.TimeoutExpired:
+            log.error("did not stop in time, killed", child=self.spec.name, limit_s=self.spec.stop_s)
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+
+def be_child_of(parent: int) -> None:
+    """Live and die as a child of process *parent*.
+
+    A terminal's Ctrl-C reaches the whole process group: the parent alone acts on it, and stops us in our turn. On
+    Linux the kernel sends us SIGTERM when the parent is gone; if it is gone already, we end at once.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise SystemExit(0)
+
+
+def supervise(specs: Sequence[ChildSpec], *, on_tick: Callable[[], None] = lambda: None) -> int:
+    """Run the children until SIGTERM or SIGINT; return the exit code of the whole.
+
+    They are started in order and stopped in reverse.
+    """
+    children = [_Child(spec) for spec in specs]
+    with _stop_signals() as stopping:
+        try:
+            return _watch(children, stopping, on_tick)
+        finally:
+            for child in reversed(children):
+                child.stop()
+
+
+def _watch(children: list[_Child], stopping: list[int], on_tick: Callable[[], None]) -> int:
+    while not stopping:
+        for child in children:
+            code = child.ended()
+            if code == CANNOT_RUN:
+                log.error("can't run, see its last lines", child=child.spec.name, exit_code=code)
+                return code
+            if code is not None:
+                log.error("ended, starts again", child=child.spec.name, exit_code=code, pause_s=child.pause_s)
+                child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
+            if child.process is None and time.monotonic() >= child.start_at:
+                child.start()
+        on_tick()
+        time.sleep(POLL_S)
+    log.info("stopping", signal=signal.Signals(stopping[0]).name)
+    return 0
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
