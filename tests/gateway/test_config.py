@@ -1,0 +1,104 @@
+"""Settings: one frozen value from defaults, file and environment; typos are named, secrets masked."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.config import Config, ConfigError, Listener, load_config
+from protocol import Code
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "fieldgate.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    """An empty folder gives the two documented ports and SQLite inside the folder."""
+    config = load_config(tmp_path)
+
+    assert [(listener.port, listener.kind) for listener in config.listeners] == [
+        (6180, "remote"),
+        (9999, "co-located"),
+    ]
+    assert config.store_url == f"sqlite:///{tmp_path / 'store.sqlite'}"
+
+
+def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file says 5, the environment 7: 7."""
+    monkeypatch.setenv("FIELDGATE_LIMITS_CONNECTIONS", "7")
+    write(tmp_path, '[fieldgate]\nname = "north"\n[fieldgate.limits]\nconnections = 5\n')
+
+    config = load_config(tmp_path)
+
+    assert (config.name, config.limits.connections) == ("north", 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "typo", "meant"),
+    [
+        ('[fieldgate]\nnmae = "x"\n', "nmae", "name"),
+        ("[fieldgate.limits]\nconections = 5\n", "limits.conections", "limits.connections"),
+        ("[[fieldgate.listeners]]\nprt = 6180\n", "listeners.prt", "listeners.port"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(
+    tmp_path: Path, text: str, typo: str, meant: str
+) -> None:
+    """A typo ends the start, and says what was meant."""
+    with pytest.raises(ConfigError, match=f"unknown key {typo}; did you mean {meant}") as caught:
+        load_config(write(tmp_path, text))
+
+    assert caught.value.code is Code.CONFIG_UNKNOWN_KEY
+
+
+def test_an_unknown_variable_is_refused_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment gets no silence either."""
+    monkeypatch.setenv("FIELDGATE_LIMITS_CONNECTION", "7")
+
+    with pytest.raises(ConfigError, match="did you mean FIELDGATE_LIMITS_CONNECTIONS"):
+        load_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[fieldgate]\nheartbeat_s = 0\n",
+        "[fieldgate]\nlisteners = []\n",
+        '[fieldgate]\nname = "../x"\n',
+        '[fieldgate]\ncertificate = "a.pem"\n',
+        "[[fieldgate.listeners]]\nport = 70000\n",
+        '[[fieldgate.listeners]]\nkind = "local"\n',
+        '[[fieldgate.listeners]]\nproxy_from = ["10.0.0.0/40"]\n',
+        '[fieldgate.limits]\nconnections = "many"\n',
+        "[fieldgate.limits]\nhello_s = -1\n",
+        "[fieldgate\n",
+    ],
+)
+def test_what_could_not_work_is_refused(tmp_path: Path, text: str) -> None:
+    """Every unusable value is a ConfigError, never another exception."""
+    with pytest.raises(ConfigError):
+        load_config(write(tmp_path, text))
+
+
+def test_the_store_url_is_masked(tmp_path: Path) -> None:
+    """A password in the store's URL shows in no repr, so in no log."""
+    config = load_config(write(tmp_path, '[fieldgate]\nstore = "postgresql+psycopg://u:hunter2@h/db"\n'))
+
+    assert "hunter2" not in repr(config)
+    assert config.store_url.endswith("u:hunter2@h/db")
+
+
+def test_agents_are_told_names_and_ports_of_their_kind_of_listener() -> None:
+    """Names × ports, IPv6 in brackets; what a listener advertises itself wins."""
+    config = Config(
+        names=("gw.example", "fd00::1"),
+        listeners=(
+            Listener(port=6180),
+            Listener(port=443, advertise=("edge.example:443",)),
+            Listener(port=9999, kind="co-located"),
+        ),
+    )
+
+    assert config.addresses("remote") == ["gw.example:6180", "[fd00::1]:6180", "edge.example:443"]
+    assert config.addresses("co-located") == ["gw.example:9999", "[fd00::1]:9999"]
