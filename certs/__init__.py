@@ -1,0 +1,73 @@
+"""Who is who: the provider's authority, certificates, tokens, and the one judgement of a presented chain.
+
+Pure but for the authority's folder: no socket, no clock, no log. Times are UTC datetimes and always explicit.
+"""
+
+from certs.authority import Authority
+from certs.chain import (
+    CertificateError,
+    CertificateFacts,
+    agent_uid_of,
+    certificate_sha256,
+    chain_from_pem,
+    chain_to_pem,
+    from_ms,
+    read_certificate,
+    serial_of,
+    spki_sha256,
+    to_ms,
+)
+from certs.csr import MAX_CSR_BYTES, Csr, CsrError, make_csr, read_csr
+from certs.diagnosis import ChainVerdict, Usage
+from certs.enrollment import EXPORTER_BYTES, EXPORTER_LABEL, sign_enrollment, verify_enrollment
+from certs.keys import KeyFileError, generate_key, key_from_pem, key_to_pem
+from certs.keystore import is_exposed, make_private_folder, write_private, write_public
+from certs.profiles import RENEWAL_GRACE, renewal_due
+from certs.state import AuthorityError, KeyOfflineError
+from certs.token import Token, TokenError
+from certs.trust import Anchors, NameVerdict, TimeVerdict, TrustResult, judge_chain
+
+__all__ = [
+    "EXPORTER_BYTES",
+    "EXPORTER_LABEL",
+    "MAX_CSR_BYTES",
+    "RENEWAL_GRACE",
+    "Anchors",
+    "Authority",
+    "AuthorityError",
+    "CertificateError",
+    "CertificateFacts",
+    "ChainVerdict",
+    "Csr",
+    "CsrError",
+    "KeyFileError",
+    "KeyOfflineError",
+    "NameVerdict",
+    "TimeVerdict",
+    "Token",
+    "TokenError",
+    "TrustResult",
+    "Usage",
+    "agent_uid_of",
+    "certificate_sha256",
+    "chain_from_pem",
+    "chain_to_pem",
+    "from_ms",
+    "generate_key",
+    "is_exposed",
+    "judge_chain",
+    "key_from_pem",
+    "key_to_pem",
+    "make_csr",
+    "make_private_folder",
+    "read_certificate",
+    "read_csr",
+    "renewal_due",
+    "serial_of",
+    "sign_enrollment",
+    "spki_sha256",
+    "to_ms",
+    "verify_enrollment",
+    "write_private",
+    "write_public",
+]

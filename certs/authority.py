@@ -1,0 +1,173 @@
+"""The provider's certificate authority: what it issues, what agents pin, what the gateway serves.
+
+A value: what changes it returns another one, which counts once it is saved. Times are explicit.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import attrs
+
+from certs import profiles, rotation
+from certs.authority_files import load_state, save_state
+from certs.chain import chain_to_pem
+from certs.csr import read_csr
+from certs.keys import key_to_pem
+from certs.state import AuthorityState, Holding
+from certs.trust import Anchors
+
+
+@attrs.frozen(kw_only=True)
+class Authority:
+    """A root (its key possibly offline), an issuer for gateways and one for agents."""
+
+    state: AuthorityState
+
+    @classmethod
+    def create(cls, name: str, now: datetime) -> "Authority":
+        """A new authority for the provider *name*, without a gateway certificate yet (see `rotate_gateway`).
+
+        Raises:
+            AuthorityError: the name is empty.
+        """
+        return cls(state=rotation.create(name, now))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Authority":
+        """The authority in *folder*; keys whose files are absent are offline.
+
+        Raises:
+            AuthorityError: there is none, or a file is missing or damaged.
+        """
+        return cls(state=load_state(folder))
+
+    def save(self, folder: Path) -> "Authority":
+        """Write it into *folder*, all or nothing, and return it as the saved one.
+
+        Raises:
+            AuthorityError: the folder holds another authority, or was changed by another process meanwhile.
+            OSError: as the file system says; the folder then still holds what it held.
+        """
+        return attrs.evolve(self, state=save_state(self.state, folder))
+
+    def rotate_gateway(self, now: datetime, *, names: Sequence[str] | None = None) -> "Authority":
+        """A new key and certificate for the gateway, for *names* or those that it has.
+
+        Raises:
+            AuthorityError: no usable names.
+            KeyOfflineError: the gateway issuer's key is elsewhere.
+        """
+        return attrs.evolve(self, state=rotation.rotate_gateway(self.state, now, names))
+
+    def rotate_issuers(self, now: datetime) -> "Authority":
+        """New issuers under the same root, and a new gateway certificate; agents notice nothing.
+
+        Raises:
+            KeyOfflineError: the root's key is elsewhere.
+        """
+        return attrs.evolve(self, state=rotation.rotate_issuers(self.state, now))
+
+    def rotate_ca(self, now: datetime) -> "Authority":
+        """A new root beside the old one: the first step of a rotation, see `certs.rotation`.
+
+        Raises:
+            AuthorityError: a rotation is under way.
+            KeyOfflineError: the root's key is elsewhere.
+        """
+        return attrs.evolve(self, state=rotation.rotate_ca(self.state, now))
+
+    def finish_ca(self, now: datetime) -> "Authority":
+        """Agents are told to forget the old root: the second step.
+
+        Raises:
+            AuthorityError: no rotation is under way.
+        """
+        return attrs.evolve(self, state=rotation.finish_ca(self.state, now))
+
+    def issue_agent(
+        self, csr_der: bytes, agent_uid: str, now: datetime, *, synthetic: bool = False
+    ) -> tuple[bytes, ...]:
+        """A certificate for the agent's key: (leaf, agent issuer), DER.
+
+        Raises:
+            CsrError: the request is unusable.
+            KeyOfflineError: the agent issuer's key is elsewhere.
+        """
+        issuer = self.state.agent_issuer
+        public_key = read_csr(csr_der).public_key()
+        leaf = profiles.agent(
+            agent_uid, public_key, issuer.x509, issuer.signing_key(), now, synthetic=synthetic
+        )
+        return profiles.der(leaf), issuer.certificate
+
+    def issue_gateway(self, names: Sequence[str], csr_der: bytes, now: datetime) -> tuple[bytes, ...]:
+        """A certificate for a gateway that keeps its own key: leaf, issuer and roots, as it should serve them.
+
+        Raises:
+            AuthorityError: no usable names.
+            CsrError: the request is unusable.
+            KeyOfflineError: the gateway issuer's key is elsewhere.
+        """
+        issuer = self.state.gateway_issuer
+        public_key = read_csr(csr_der).public_key()
+        leaf = rotation.gateway_certificate(issuer, names, public_key, now)
+        return leaf, issuer.certificate, *self._served_roots()
+
+    def gateway_chains(self) -> list[tuple[bytes, bytes]]:
+        """What the gateway serves: (chain PEM, key PEM), leaf first; empty until there is a gateway certificate.
+
+        While a rotation is under way, and for `rotation.LINGER` after it, the one chain holds the new root signed by the
+        old and the old root itself, so that agents accept it whichever of the two they pin.
+        """
+        gateway = self.state.gateway
+        if gateway is None:
+            return []
+        chain = (gateway.certificate, self.state.gateway_issuer.certificate, *self._served_roots())
+        return [(chain_to_pem(chain), key_to_pem(gateway.signing_key()))]
+
+    def gateway_due(self, now: datetime) -> bool:
+        """Whether the gateway's certificate is missing, or has lived two thirds of its life."""
+        gateway = self.state.gateway
+        if gateway is None:
+            return True
+        certificate = gateway.x509
+        return profiles.renewal_due(certificate.not_valid_before_utc, certificate.not_valid_after_utc, now)
+
+    def pins_current(self) -> tuple[bytes, ...]:
+        """The key of the root that agents trust now."""
+        return (rotation.unretired(self.state)[0].holding.pin,)
+
+    def pins_next(self) -> tuple[bytes, ...]:
+        """The key of the root that a rotation brings, while one is under way."""
+        return tuple(root.holding.pin for root in rotation.unretired(self.state)[1:])
+
+    @property
+    def trust_revision(self) -> int:
+        """Grows by one whenever the pins change."""
+        return self.state.trust_revision
+
+    def server_anchors(self) -> Anchors:
+        """What an agent that knows the current pins trusts."""
+        return Anchors(pins=frozenset(self.pins_current() + self.pins_next()))
+
+    def client_anchors(self) -> Anchors:
+        """What the gateway trusts in agents: the agent issuers alone, retired ones among them; never the root."""
+        issuers = self._agent_issuers()
+        return Anchors(
+            pins=frozenset(issuer.pin for issuer in issuers),
+            certificates=tuple(issuer.certificate for issuer in issuers),
+        )
+
+    def root_certificates(self) -> tuple[bytes, ...]:
+        """The unretired roots, DER, for who wants to trust the gateway from elsewhere."""
+        return tuple(root.holding.certificate for root in rotation.unretired(self.state))
+
+    def _agent_issuers(self) -> tuple[Holding, ...]:
+        return (self.state.agent_issuer, *(issuer.holding for issuer in self.state.retired_agent_issuers))
+
+    def _served_roots(self) -> tuple[bytes, ...]:
+        """From the newest root down, each signed by the one before it, and the oldest that we still have by itself."""
+        newest_first = self.state.roots[::-1]
+        crosses = [root.cross for root in newest_first[:-1] if root.cross is not None]
+        return (*crosses, newest_first[-1].holding.certificate)

@@ -1,0 +1,204 @@
+"""Certificates as facts: what one says, read once, errors of one type.
+
+DER in, values out. A certificate from the wire is hostile until proven otherwise: every reader here raises
+`CertificateError` and nothing else, however broken the bytes are.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import attrs
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from certs.keys import pin_of_key
+from certs.names import MatchableNames
+
+AGENT_URN = "urn:fieldgate:agent:"
+
+# RSA-4096 certificates of public CAs are about 2 KiB; ours are 0.6 KiB.
+MAX_CERTIFICATE_BYTES = 16 * 1024
+
+
+class CertificateError(ValueError):
+    """These bytes are no certificate that can be read. Any other exception from this package's readers is a bug."""
+
+
+@attrs.frozen(kw_only=True)
+class CertificateFacts:
+    """What a certificate says about itself; nothing here is verified.
+
+    `serial` is lower-case hexadecimal, `names` are the DNS names and IP addresses of its subjectAltName, `agent_uid`
+    is set when it names one of our agents.
+    """
+
+    subject: str
+    issuer: str
+    serial: str
+    spki_sha256: bytes
+    not_before: datetime
+    not_after: datetime
+    names: tuple[str, ...]
+    agent_uid: str | None
+
+
+def from_ms(time_ms: int) -> datetime:
+    """Milliseconds since the epoch as the UTC datetime that this package speaks."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC)
+
+
+def to_ms(at: datetime) -> int:
+    """The inverse of `from_ms`."""
+    return round(at.timestamp() * 1000)
+
+
+def parse_certificate(der: bytes) -> x509.Certificate:
+    """Parse one certificate, and the parts that `cryptography` would otherwise parse late.
+
+    Raises:
+        CertificateError: unreadable, or over `MAX_CERTIFICATE_BYTES`.
+    """
+    if len(der) > MAX_CERTIFICATE_BYTES:
+        raise CertificateError(f"certificate of {len(der)} bytes, limit is {MAX_CERTIFICATE_BYTES}")
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        # Each of these is decoded on first use: do it here, so that nobody else has to expect errors.
+        certificate.extensions, certificate.subject, certificate.issuer  # noqa: B018  # read for its errors
+        certificate.not_valid_before_utc, certificate.not_valid_after_utc  # noqa: B018  # read for its errors
+        certificate.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion) as exc:
+        raise CertificateError(f"unreadable certificate: {exc}") from exc
+    return certificate
+
+
+def parse_chain(chain_der: Sequence[bytes]) -> list[x509.Certificate]:
+    """Parse each; the error says which one is broken.
+
+    Raises:
+        CertificateError: one is unreadable.
+    """
+    parsed = []
+    for position, der in enumerate(chain_der):
+        try:
+            parsed.append(parse_certificate(der))
+        except CertificateError as exc:
+            raise CertificateError(f"certificate {position} of the chain: {exc}") from exc
+    return parsed
+
+
+def chain_from_pem(pem: bytes) -> tuple[bytes, ...]:
+    """Every certificate in *pem*, as DER, in the file's order.
+
+    Raises:
+        CertificateError: no certificate in it, or one that is unreadable.
+    """
+    try:
+        chain = [c.public_bytes(Encoding.DER) for c in x509.load_pem_x509_certificates(pem)]
+    except ValueError as exc:
+        raise CertificateError(f"no readable PEM certificate: {exc}") from exc
+    parse_chain(chain)
+    return tuple(chain)
+
+
+def chain_to_pem(chain_der: Sequence[bytes]) -> bytes:
+    """The chain as one PEM file, in the given order.
+
+    Raises:
+        CertificateError: one is unreadable.
+    """
+    return b"".join(c.public_bytes(Encoding.PEM) for c in parse_chain(chain_der))
+
+
+def names_of(certificate: x509.Certificate) -> MatchableNames:
+    """The DNS names and addresses in the certificate's subjectAltName; its common name never counts (RFC 9525)."""
+    san = _subject_alt_name(certificate)
+    if san is None:
+        return MatchableNames()
+    dns = tuple(name.lower() for name in san.get_values_for_type(x509.DNSName))
+    addresses = tuple(str(address) for address in san.get_values_for_type(x509.IPAddress))
+    return MatchableNames(dns=dns, addresses=addresses)
+
+
+def agent_uid_in(certificate: x509.Certificate) -> str | None:
+    """The agent that the certificate names (unverified), or None."""
+    san = _subject_alt_name(certificate)
+    if san is None:
+        return None
+    uids = [
+        u[len(AGENT_URN) :]
+        for u in san.get_values_for_type(x509.UniformResourceIdentifier)
+        if u.startswith(AGENT_URN)
+    ]
+    if len(uids) != 1:
+        return None
+    try:
+        return uids[0] if str(uuid.UUID(uids[0])) == uids[0] else None
+    except ValueError:
+        return None
+
+
+def read_certificate(der: bytes) -> CertificateFacts:
+    """What *der* says about itself.
+
+    Raises:
+        CertificateError: unreadable.
+    """
+    certificate = parse_certificate(der)
+    return CertificateFacts(
+        subject=certificate.subject.rfc4514_string(),
+        issuer=certificate.issuer.rfc4514_string(),
+        serial=f"{certificate.serial_number:x}",
+        spki_sha256=pin_of(certificate),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        names=names_of(certificate).all,
+        agent_uid=agent_uid_in(certificate),
+    )
+
+
+def agent_uid_of(der: bytes) -> str | None:
+    """The agent that this certificate names, or None; unverified, so ask `judge_chain` first.
+
+    Raises:
+        CertificateError: unreadable.
+    """
+    return agent_uid_in(parse_certificate(der))
+
+
+def serial_of(der: bytes) -> str:
+    """The serial number in lower-case hexadecimal, as revocation lists hold it.
+
+    Raises:
+        CertificateError: unreadable.
+    """
+    return f"{parse_certificate(der).serial_number:x}"
+
+
+def spki_sha256(der: bytes) -> bytes:
+    """The pin of the certificate's key: SHA-256 of its SubjectPublicKeyInfo, 32 bytes.
+
+    Raises:
+        CertificateError: unreadable.
+    """
+    return pin_of(parse_certificate(der))
+
+
+def certificate_sha256(der: bytes) -> bytes:
+    """The fingerprint of the certificate itself, 32 bytes."""
+    return hashlib.sha256(der).digest()
+
+
+def pin_of(certificate: x509.Certificate) -> bytes:
+    """The pin of an already parsed certificate."""
+    return pin_of_key(certificate.public_key())
+
+
+def _subject_alt_name(certificate: x509.Certificate) -> x509.SubjectAlternativeName | None:
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return None
+    return extension.value

@@ -1,0 +1,245 @@
+"""Whom to believe: one pure judgement of a presented chain, at an explicit time.
+
+Three questions, answered separately, because what follows differs: *chain* (do signatures lead to a CA that we pinned,
+through certificates that may do this?), *name* (is it the one that we dialed?), *time* (is it valid at this moment?). A
+skewed clock with a good chain is told the time; an expired agent with a good chain may renew; a bad chain is nobody.
+
+`cryptography.x509.verification` checks the three together, and refuses with one sentence. So it decides, and we ask it
+cleverly: chain apart from name, by asking about a name that the leaf does have; chain apart from time, by asking at the
+moments where the validity of one of the certificates begins or ends. Intervals have a common moment exactly when one of
+their bounds is such a moment, so if any path is valid at any time, one of these finds it. Only when it refuses does
+`certs.diagnosis` walk the chain and say precisely why.
+
+A pin is the SHA-256 of a CA's SubjectPublicKeyInfo. Pinned with `names`, a public CA is trusted for those names only:
+anybody can have a certificate from it for some other name.
+"""
+
+import enum
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import attrs
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+
+from certs.chain import CertificateError, names_of, parse_chain, pin_of
+from certs.diagnosis import ChainVerdict, Usage, explain
+from certs.names import MatchableNames, as_address
+from certs.profiles import RENEWAL_GRACE
+
+# Leaf, issuer, and a few cross-signed roots; public chains have four. The verifier itself goes eight deep.
+MAX_CHAIN = 10
+
+
+class NameVerdict(enum.Enum):
+    """Whether the leaf answers to the wanted name."""
+
+    OK = "ok"
+    MISMATCH = "mismatch"
+    NOT_CHECKED = "not checked"
+
+
+class TimeVerdict(enum.Enum):
+    """Whether all of the chain is valid at the given moment."""
+
+    OK = "ok"
+    NOT_YET_VALID = "not yet valid"
+    EXPIRED = "expired"
+    NOT_CHECKED = "not checked"
+
+
+@attrs.frozen(kw_only=True)
+class Anchors:
+    """What is trusted: `pins` of CAs, and, if set, the only `names` that a leaf under them may answer for.
+
+    `certificates` (DER) are CA certificates known beforehand. They complete a chain that leaves them out; trust comes
+    from the pins alone.
+    """
+
+    pins: frozenset[bytes]
+    names: frozenset[str] = frozenset()
+    certificates: tuple[bytes, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class TrustResult:
+    """The judgement.
+
+    `detail` explains the first verdict that is not OK, in a sentence for a log or a person. `not_before` and `not_after`
+    bound the moment in which the whole path is valid (of the leaf alone where there is no path); None when unreadable.
+    """
+
+    chain: ChainVerdict
+    name: NameVerdict
+    time: TimeVerdict
+    detail: str
+    not_before: datetime | None
+    not_after: datetime | None
+
+    @property
+    def ok(self) -> bool:
+        """Trusted without reserve. A name that nobody asked about is no reserve."""
+        return (
+            self.chain is ChainVerdict.OK
+            and self.name in (NameVerdict.OK, NameVerdict.NOT_CHECKED)
+            and self.time is TimeVerdict.OK
+        )
+
+    def may_renew(self, at: datetime, *, grace: timedelta = RENEWAL_GRACE) -> bool:
+        """Whether the holder may ask for a new certificate at *at*: the chain is good, and it expired within *grace*.
+
+        Whether it was revoked is the caller's to know.
+        """
+        if self.chain is not ChainVerdict.OK or self.not_after is None:
+            return False
+        return self.time is TimeVerdict.OK or (
+            self.time is TimeVerdict.EXPIRED and at <= self.not_after + grace
+        )
+
+
+def judge_chain(
+    chain_der: Sequence[bytes],
+    anchors: Anchors,
+    *,
+    name: str | None,
+    usage: Usage,
+    at: datetime,
+) -> TrustResult:
+    """Judge a chain as the peer presented it, leaf first.
+
+    Args:
+        chain_der: DER certificates; what follows the leaf may be in any order.
+        anchors: whom we trust.
+        name: the host that was dialed (a DNS name or an address), or None to leave the name unchecked; `anchors.names`,
+            where set, takes its place.
+        usage: what the peer is to us.
+        at: the moment to judge for, UTC.
+
+    Never raises on what a peer can send.
+    """
+    if not chain_der:
+        return _unreadable(ChainVerdict.NO_CERTIFICATE, "no certificate was presented")
+    if len(chain_der) > MAX_CHAIN:
+        return _unreadable(
+            ChainVerdict.UNREADABLE, f"chain of {len(chain_der)} certificates, limit is {MAX_CHAIN}"
+        )
+    try:
+        leaf, *others = parse_chain(chain_der)
+    except CertificateError as exc:
+        return _unreadable(ChainVerdict.UNREADABLE, str(exc))
+    others += parse_chain(anchors.certificates)
+
+    trusted = [c for c in others if pin_of(c) in anchors.pins]
+    path, refusal = _find_path(leaf, others, trusted, usage, at)
+    if path is None:
+        chain, chain_detail = explain(leaf, others, anchors.pins, usage, refusal)
+    else:
+        chain, chain_detail = ChainVerdict.OK, ""
+    not_before = max(c.not_valid_before_utc for c in path or [leaf])
+    not_after = min(c.not_valid_after_utc for c in path or [leaf])
+    time, time_detail = _judge_time(not_before, not_after, at)
+    name_verdict, name_detail = _judge_name(names_of(leaf), name, anchors.names)
+    return TrustResult(
+        chain=chain,
+        name=name_verdict,
+        time=time,
+        detail=chain_detail or name_detail or time_detail,
+        not_before=not_before,
+        not_after=not_after,
+    )
+
+
+def path_of(chain_der: Sequence[bytes], anchors: Anchors, *, usage: Usage, at: datetime) -> tuple[bytes, ...]:
+    """The path from the leaf to a pinned CA that `judge_chain` would judge, as DER; empty if there is none.
+
+    Raises:
+        CertificateError: a certificate is unreadable.
+    """
+    leaf, *others = parse_chain([*chain_der, *anchors.certificates])
+    trusted = [c for c in others if pin_of(c) in anchors.pins]
+    path, _ = _find_path(leaf, others, trusted, usage, at)
+    return tuple(c.public_bytes(Encoding.DER) for c in path or [])
+
+
+def _find_path(
+    leaf: x509.Certificate,
+    others: Sequence[x509.Certificate],
+    trusted: Sequence[x509.Certificate],
+    usage: Usage,
+    at: datetime,
+) -> tuple[list[x509.Certificate] | None, str]:
+    """A path that is good at *at*, else one that is good at the nearest other time; or None and the refusal."""
+    if not trusted:
+        return None, ""
+    bounds = {t for c in [leaf, *others] for t in (c.not_valid_before_utc, c.not_valid_after_utc)}
+    alive = [t for t in bounds if leaf.not_valid_before_utc <= t <= leaf.not_valid_after_utc]
+    first_refusal = ""
+    for moment in [at, *sorted(alive, key=lambda t: abs(t - at))]:
+        try:
+            return _verify(leaf, others, trusted, usage, moment), ""
+        except (
+            VerificationError,
+            ValueError,
+        ) as exc:  # ValueError: an extension that the verifier cannot parse
+            first_refusal = first_refusal or str(exc)
+    return None, first_refusal
+
+
+def _verify(
+    leaf: x509.Certificate,
+    others: Sequence[x509.Certificate],
+    trusted: Sequence[x509.Certificate],
+    usage: Usage,
+    moment: datetime,
+) -> list[x509.Certificate]:
+    builder = PolicyBuilder().store(Store(list(trusted))).time(moment)
+    if usage is Usage.CLIENT:
+        return builder.build_client_verifier().verify(leaf, list(others)).chain
+    return builder.build_server_verifier(_a_name_of(names_of(leaf))).verify(leaf, list(others))
+
+
+def _a_name_of(names: MatchableNames) -> x509.DNSName | x509.IPAddress:
+    """A subject that the leaf surely matches, so that the name plays no part in the verifier's answer."""
+    for dns in names.dns:
+        return x509.DNSName(dns.replace("*.", "any.", 1))
+    for text in names.addresses:
+        address = as_address(text)
+        if address is not None:
+            return x509.IPAddress(address)
+    raise ValueError("the certificate has no subjectAltName with a DNS name or an address")
+
+
+def _judge_time(not_before: datetime, not_after: datetime, at: datetime) -> tuple[TimeVerdict, str]:
+    if at < not_before:
+        return (
+            TimeVerdict.NOT_YET_VALID,
+            f"valid from {not_before:%Y-%m-%d %H:%M:%S} UTC, and it is {at:%Y-%m-%d %H:%M:%S}",
+        )
+    if at > not_after:
+        return (
+            TimeVerdict.EXPIRED,
+            f"valid until {not_after:%Y-%m-%d %H:%M:%S} UTC, and it is {at:%Y-%m-%d %H:%M:%S}",
+        )
+    return TimeVerdict.OK, ""
+
+
+def _judge_name(names: MatchableNames, dialed: str | None, only: frozenset[str]) -> tuple[NameVerdict, str]:
+    wanted = sorted(only) if only else [dialed] if dialed is not None else []
+    if not wanted:
+        return NameVerdict.NOT_CHECKED, ""
+    if any(names.cover(name) for name in wanted):
+        return NameVerdict.OK, ""
+    offered = ", ".join(names.all) or "no name"
+    return NameVerdict.MISMATCH, f"the certificate is for {offered}, and not for {' or '.join(wanted)}"
+
+
+def _unreadable(verdict: ChainVerdict, detail: str) -> TrustResult:
+    return TrustResult(
+        chain=verdict,
+        name=NameVerdict.NOT_CHECKED,
+        time=TimeVerdict.NOT_CHECKED,
+        detail=detail,
+        not_before=None,
+        not_after=None,
+    )
