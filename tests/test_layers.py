@@ -18,8 +18,8 @@ MAY_IMPORT = {
     "protocol": {"attrs", "msgpack"},
     "certs": {"attrs", "cryptography"},
     "transport": {"attrs", "trio", "OpenSSL", "cryptography"},
-    "gateway.journal": {"attrs"},
-    "gateway.store": {"alembic", "attrs", "psycopg", "pysqlite3", "sqlalchemy", "structlog"},
+    "gateway.journal": {"attrs", "protocol"},
+    "gateway.store": {"alembic", "attrs", "psycopg", "pysqlite3", "sqlalchemy", "structlog", "protocol"},
     "gateway.projector": {"attrs", "prometheus_client", "structlog", "protocol", "gateway.journal", "gateway.store"},
     "gateway.edge": {
         "attrs", "cryptography", "prometheus_client", "structlog", "trio",

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from gateway.config import ConfigError
+from gateway.datafolder import DataFolderError
 from gateway.journal import JournalError
 from gateway.store import StoreError
 from protocol import Code
@@ -50,7 +51,7 @@ def guarded(run: Callable[[], int | None]) -> int:
         return run() or 0
     except CommandError as error:
         return fail(str(error), error.exit_code, error.code)
-    except (ConfigError, JournalError, StoreError) as error:
+    except (ConfigError, DataFolderError, JournalError, StoreError) as error:
         return fail(str(error), UNUSABLE, error.code)
     except BrokenPipeError:
         sys.stderr.close()  # `fieldgate … | head`: nobody reads any more, which is no error

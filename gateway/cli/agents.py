@@ -1,0 +1,149 @@
+"""Agents: who is there, who waits for a decision, and what is missing of what they said."""
+
+import sys
+
+import attrs
+from cyclopts import App
+
+from gateway.cli.common import DEFAULT_DATA, Data, Json, now_ms, open_provider
+from gateway.cli.errors import UNUSABLE, CommandError
+from gateway.cli.output import ago, rows, when
+from gateway.store import Agent, ConnectionStatus, Standing
+from protocol import Code, Health
+
+agent_app = App(name="agent", help="Agents: list, show, accept, reject, revoke.")
+gap_app = App(name="gap", help="Gaps: records that are missing between two that arrived.")
+
+
+@agent_app.command(name="list")
+def agent_list(
+    *,
+    company: str | None = None,
+    status: ConnectionStatus | None = None,
+    standing: Standing | None = None,
+    data: Data = DEFAULT_DATA,
+    json_: Json = False,
+) -> None:
+    """List agents with their connection.
+
+    Parameters
+    ----------
+    company
+        Only this company's (name or uid).
+    status
+        Only those: online, inaccessible, unverified, rejected, unknown.
+    standing
+        Only those: verified, unverified, rejected, revoked.
+    """
+    with open_provider(data) as provider:
+        uid = None if company is None else provider.store.organizations.find(company).uid
+        agents = provider.store.agents.list(
+            now_ms=now_ms(), organization_uid=uid, standing=standing, status=status
+        )
+    rows(
+        map(_record, agents),
+        {
+            "organization_name": "ORGANIZATION",
+            "host_name": "HOST",
+            "kind": "KIND",
+            "status": "STATUS",
+            "health": "HEALTH",
+            "last_heartbeat_ms": "HEARTBEAT",
+            "agent_version": "VERSION",
+            "uid": "UID",
+        },
+        as_json=json_,
+        empty="no agent fits: fieldgate token create makes the string that enrolls one",
+        show={"last_heartbeat_ms": ago(now_ms())},
+    )
+
+
+def _record(agent: Agent) -> dict[str, object]:
+    record = attrs.asdict(agent)
+    record["health"] = None if agent.health is None else Health(agent.health).name.lower()
+    record["code"] = str(Code(agent.code)) if agent.code else None
+    record["ended_code"] = str(Code(agent.ended_code)) if agent.ended_code else None
+    return record
+
+
+@agent_app.command(name="show")
+def agent_show(agent: str, *, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+    """Show everything known about one agent.
+
+    Parameters
+    ----------
+    agent
+        The agent's uid.
+    """
+    with open_provider(data) as provider:
+        record = _record(provider.store.agents.get(agent, now_ms=now_ms()))
+    if json_:
+        rows([record], {}, as_json=True, empty="")
+        return
+    for key, value in record.items():
+        shown = when(value) if key.endswith("_ms") and key != "clock_offset_ms" and isinstance(value, int) else value
+        sys.stdout.write(f"{key:20} {'–' if shown is None else shown}\n")
+
+
+@agent_app.command(name="accept")
+def agent_accept(
+    agent: str, *, company: str | None = None, location: str | None = None, data: Data = DEFAULT_DATA
+) -> None:
+    """Verify an agent that waits, or that was rejected.
+
+    Parameters
+    ----------
+    agent
+        The agent's uid.
+    company
+        The company it belongs to (name or uid); default: the one of its token.
+    location
+        One of that company's locations (name or uid).
+    """
+    with open_provider(data) as provider:
+        found = provider.store.agents.get(agent, now_ms=now_ms())
+        organization = provider.store.organizations.find(company or found.organization_uid)
+        places = provider.store.organizations.list_locations(organization.uid)
+        chosen = [place.uid for place in places if location in (place.uid, place.name)]
+        if location is not None and not chosen:
+            raise CommandError(f"{organization.name} has no location {location!r}")
+        kept = found.location_uid if company is None else None
+        provider.store.agents.accept(
+            agent, organization_uid=organization.uid, location_uid=chosen[0] if chosen else kept
+        )
+        provider.ring()
+    sys.stdout.write(f"accepted for {organization.name}\n")
+
+
+@agent_app.command(name="reject")
+def agent_reject(agent: str, *, data: Data = DEFAULT_DATA) -> None:
+    """Turn an agent away until it is accepted; its session ends.
+
+    Parameters
+    ----------
+    agent
+        The agent's uid.
+    """
+    with open_provider(data) as provider:
+        provider.store.agents.reject(agent, code=Code.AGENT_REJECTED)
+        provider.ring()
+    sys.stdout.write(f"rejected: told {Code.AGENT_REJECTED}, until `fieldgate agent accept {agent}`\n")
+
+
+@agent_app.command(name="revoke")
+def agent_revoke(agent: str, *, why: str, data: Data = DEFAULT_DATA) -> None:
+    """End an agent for good: its certificates are revoked and its session ends at once.
+
+    Parameters
+    ----------
+    agent
+        The agent's uid.
+    why
+        The reason, kept with the revocation.
+    """
+    if not why.strip():
+        raise CommandError("--why is empty: say why, it is kept with the revocation", exit_code=UNUSABLE)
+    with open_provider(data) as provider:
+        provider.store.agents.revoke(agent, why=why, code=Code.CLIENT_CERT_REVOKED, now_ms=now_ms())
+        provider.ring()
+    sys.stdout.write("revoked: it has to enroll again, with a new token\n")

@@ -1,0 +1,61 @@
+"""What every command shares: its data folder, its store, the time."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import attrs
+from cyclopts import Parameter
+
+from gateway.config import Config, load_config
+from gateway.datafolder import DataFolder
+from gateway.store import Store, open_store, ring
+
+__all__ = ["Data", "Json", "Provider", "now_ms", "open_provider"]
+
+Data = Annotated[
+    Path, Parameter(name=("--data", "-d"), env_var="FIELDGATE_DATA", help="The provider's data folder.")
+]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="JSON for scripts instead of a table.")]
+
+DEFAULT_DATA = Path("fieldgate-data")
+
+
+def now_ms() -> int:
+    """Wall time, milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+@attrs.frozen
+class Provider:
+    """An opened data folder."""
+
+    folder: DataFolder
+    config: Config
+    store: Store
+
+    def ring(self) -> None:
+        """Tell every edge on this machine that there are changes to read."""
+        ring(self.folder.run)
+
+
+@contextlib.contextmanager
+def open_provider(data: Path) -> Iterator[Provider]:
+    """Open the data folder *data* and its store; brings an older store up to this version's schema.
+
+    Raises:
+        DataFolderError: no data folder, or a newer one.
+        ConfigError: its settings can't be used.
+        StoreError: its store can't be opened.
+    """
+    folder = DataFolder(data)
+    folder.check()
+    config = load_config(data)
+    store = open_store(config.store_url)
+    try:
+        store.check_schema()
+        yield Provider(folder, config, store)
+    finally:
+        store.close()

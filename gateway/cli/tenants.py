@@ -1,0 +1,270 @@
+"""Who the provider works for: companies, locations, sites, and the tokens that enroll their agents."""
+
+import json
+import secrets
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import attrs
+from cyclopts import App, Parameter
+
+from certs import Authority, Token
+from gateway.cli.common import DEFAULT_DATA, Data, Json, Provider, now_ms, open_provider
+from gateway.cli.errors import UNUSABLE, CommandError
+from gateway.cli.output import rows, size, when
+from gateway.config import CO_LOCATED, REMOTE
+from gateway.store import Organization, StoredToken
+
+company_app = App(name="company", help="Companies: the provider's customers.")
+location_app = App(name="location", help="Locations: the places of a company.")
+site_app = App(name="site", help="Sites: the provider's own cloud-connect servers.")
+token_app = App(name="token", help="Enrollment tokens: one string that lets agents in.")
+
+DAY_MS = 24 * 3600 * 1000
+
+
+@company_app.command(name="add")
+def company_add(name: str, *, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+    """Add a company.
+
+    Parameters
+    ----------
+    name
+        Its name, which is unique.
+    """
+    with open_provider(data) as provider:
+        company = provider.store.organizations.add_company(name, now_ms=now_ms())
+    rows([attrs.asdict(company)], {"uid": "UID", "name": "COMPANY"}, as_json=json_, empty="")
+
+
+@company_app.command(name="list")
+def company_list(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+    """List the companies."""
+    with open_provider(data) as provider:
+        companies = provider.store.organizations.list_companies()
+    rows(
+        map(attrs.asdict, companies),
+        {"name": "COMPANY", "uid": "UID", "created_ms": "SINCE"},
+        as_json=json_,
+        empty="no company yet: fieldgate company add NAME",
+        show={"created_ms": when},
+    )
+
+
+@location_app.command(name="add")
+def location_add(name: str, *, company: str, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+    """Add a location to a company.
+
+    Parameters
+    ----------
+    name
+        Its name, unique within the company.
+    company
+        The company's name or uid.
+    """
+    with open_provider(data) as provider:
+        organization = provider.store.organizations.find(company)
+        location = provider.store.organizations.add_location(organization.uid, name, now_ms=now_ms())
+    rows([attrs.asdict(location)], {"uid": "UID", "name": "LOCATION"}, as_json=json_, empty="")
+
+
+@location_app.command(name="list")
+def location_list(*, company: str | None = None, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+    """List locations, of one company or of all.
+
+    Parameters
+    ----------
+    company
+        The company's name or uid.
+    """
+    with open_provider(data) as provider:
+        uid = None if company is None else provider.store.organizations.find(company).uid
+        locations = provider.store.organizations.list_locations(uid)
+        names = _organization_names(provider)
+    rows(
+        [attrs.asdict(place) | {"organization": names.get(place.organization_uid)} for place in locations],
+        {"organization": "COMPANY", "name": "LOCATION", "uid": "UID"},
+        as_json=json_,
+        empty="no location yet: fieldgate location add NAME --company COMPANY",
+    )
+
+
+@site_app.command(name="list")
+def site_list(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+    """List the sites with the cloud tenants that they reported."""
+    with open_provider(data) as provider:
+        sites = provider.store.organizations.list_sites()
+        tenants = provider.store.organizations.list_cloud_tenants()
+    listed = []
+    for site in sites:
+        its = [attrs.asdict(tenant) for tenant in tenants if tenant.site_uid == site.uid]
+        listed.append(
+            attrs.asdict(site)
+            | {
+                "cloud_tenants": its if json_ else len(its),
+                "used_bytes": sum(tenant["used_bytes"] for tenant in its),
+                "quota_bytes": sum(tenant["quota_bytes"] for tenant in its),
+            }
+        )
+    rows(
+        listed,
+        {"name": "SITE", "cloud_tenants": "CLOUD TENANTS", "used_bytes": "USED", "quota_bytes": "QUOTA", "uid": "UID"},
+        as_json=json_,
+        empty="no site yet: a site appears when its agent enrolls (fieldgate token create --site)",
+        show={"used_bytes": size, "quota_bytes": size},
+    )
+
+
+@token_app.command(name="create")
+def token_create(
+    *,
+    company: str | None = None,
+    location: str | None = None,
+    site: Annotated[bool, Parameter(negative="")] = False,
+    simulation: Annotated[bool, Parameter(negative="")] = False,
+    days: int = 30,
+    uses: int = 25,
+    data: Data = DEFAULT_DATA,
+    json_: Json = False,
+) -> None:
+    """Make a token and print it, this once: the gateway keeps only its public key.
+
+    Without --company the token is for the provider's own servers, which connect to the co-located port.
+
+    Parameters
+    ----------
+    company
+        The company (name or uid) whose agents it enrolls.
+    location
+        One of that company's locations (name or uid).
+    site
+        For a cloud-connect server of the provider's.
+    simulation
+        Its agents are simulated: they carry that flag for good and are never billed.
+    days
+        How long it is valid.
+    uses
+        How many agents it enrolls.
+    """
+    if site and company is not None:
+        raise CommandError("a site is the provider's own: leave --company out", exit_code=UNUSABLE)
+    if days < 1 or uses < 1:
+        raise CommandError("--days and --uses must be at least 1", exit_code=UNUSABLE)
+    with open_provider(data) as provider:
+        organizations = provider.store.organizations
+        owner = organizations.provider() if company is None else organizations.find(company)
+        token = _new_token(provider, REMOTE if company is not None or simulation and not site else CO_LOCATED)
+        stored = provider.store.tokens.add(
+            token.id,
+            token.public_key(),
+            kind="site" if site else "client",
+            organization_uid=owner.uid,
+            location_uid=_location_uid(provider, owner, location),
+            expires_ms=now_ms() + days * DAY_MS,
+            max_uses=uses,
+            synthetic=simulation,
+            now_ms=now_ms(),
+        )
+    _print_token(stored, token, owner, as_json=json_)
+
+
+def _print_token(stored: StoredToken, token: Token, owner: Organization, *, as_json: bool) -> None:
+    if as_json:
+        body = {"id": stored.id, "token": token.encode(), "organization_uid": owner.uid, "expires_ms": stored.expires_ms}
+        sys.stdout.write(json.dumps(body) + "\n")
+        return
+    sys.stdout.write(
+        f"{token.encode()}\n\n"
+        f"For {owner.name}; {stored.max_uses} agents until {when(stored.expires_ms)}. Shown this once. On the server:\n"
+        f"  fieldgate-agent enroll --state FOLDER --token TOKEN && fieldgate-agent run --state FOLDER\n"
+    )
+
+
+def _new_token(provider: Provider, kind: str) -> Token:
+    addresses = provider.config.addresses(kind)
+    if not addresses:
+        raise CommandError(f"no {kind} listener is configured, so no agent could use this token", exit_code=UNUSABLE)
+    anchors = Authority.load(provider.folder.ca).server_anchors()
+    return Token.create(seed=secrets.token_bytes(32), pins=sorted(anchors.pins), gateways=addresses)
+
+
+def _location_uid(provider: Provider, owner: Organization, location: str | None) -> str | None:
+    if location is None:
+        return None
+    for place in provider.store.organizations.list_locations(owner.uid):
+        if location in (place.uid, place.name):
+            return place.uid
+    raise CommandError(f"{owner.name} has no location {location!r}: fieldgate location list --company {owner.name!r}")
+
+
+@token_app.command(name="list")
+def token_list(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+    """List the tokens: what each is for, how often it was used, and whether it still works."""
+    with open_provider(data) as provider:
+        tokens = provider.store.tokens.list()
+        names = _organization_names(provider)
+    now = now_ms()
+    listed = [
+        {
+            "id": token.id,
+            "organization": names.get(token.organization_uid),
+            "kind": token.kind + (" (simulation)" if token.synthetic else ""),
+            "uses": token.uses,
+            "max_uses": token.max_uses,
+            "expires_ms": token.expires_ms,
+            "state": _token_state(token, now),
+        }
+        for token in tokens
+    ]
+    rows(
+        listed,
+        {"id": "ID", "organization": "FOR", "kind": "KIND", "uses": "USED", "max_uses": "OF", "expires_ms": "EXPIRES", "state": "STATE"},
+        as_json=json_,
+        empty="no token yet: fieldgate token create --company COMPANY",
+        show={"expires_ms": when},
+    )
+
+
+def _token_state(token: StoredToken, now: int) -> str:
+    if token.revoked_ms is not None:
+        return "revoked"
+    if token.reset_ms is not None:
+        return "reset"
+    if token.expires_ms <= now:
+        return "expired"
+    return "used up" if token.uses >= token.max_uses else "valid"
+
+
+@token_app.command(name="revoke")
+def token_revoke(token_id: str, *, data: Data = DEFAULT_DATA) -> None:
+    """A leaked token enrolls nobody from now on; agents that it enrolled stay (see `agent revoke`).
+
+    Parameters
+    ----------
+    token_id
+        The token's id, as `token list` shows it.
+    """
+    with open_provider(data) as provider:
+        provider.store.tokens.revoke(token_id, now_ms=now_ms())
+    sys.stdout.write("revoked: it enrolls nobody any more\n")
+
+
+@token_app.command(name="reset")
+def token_reset(token_id: str, *, data: Data = DEFAULT_DATA) -> None:
+    """Agents that enroll with it from now on wait for `agent accept`; connected ones are not disturbed.
+
+    Parameters
+    ----------
+    token_id
+        The token's id, as `token list` shows it.
+    """
+    with open_provider(data) as provider:
+        provider.store.tokens.reset(token_id, now_ms=now_ms())
+    sys.stdout.write("reset: who uses it from now on is unverified until accepted\n")
+
+
+def _organization_names(provider: Provider) -> dict[str, str]:
+    organizations: Sequence[Organization] = provider.store.organizations.list_companies()
+    own = provider.store.organizations.provider()
+    return {own.uid: own.name} | {company.uid: company.name for company in organizations}

@@ -1,0 +1,108 @@
+"""A provider's data folder: how one is made, recognized, and kept from being used by the wrong program.
+
+`version.json` carries the schema version of the folder's layout and the provider's uid. A folder without it is not a
+data folder (``fieldgate init`` makes one); a newer one is refused, because guessing at a layout loses data.
+"""
+
+import json
+from pathlib import Path
+
+import attrs
+
+from protocol import Code
+
+__all__ = ["LAYOUT_VERSION", "DataFolder", "DataFolderError"]
+
+LAYOUT_VERSION = 1
+SETTINGS = """\
+# Settings of this gateway; every key and its default: docs/operations.md. The environment (FIELDGATE_…) wins.
+[fieldgate]
+names = {names}
+"""
+
+
+class DataFolderError(Exception):
+    """The folder can't be used as a data folder; says why and what to do."""
+
+    def __init__(self, message: str, code: Code) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@attrs.frozen
+class DataFolder:
+    """Paths of one provider's state."""
+
+    path: Path
+
+    @property
+    def version_file(self) -> Path:
+        """Layout version and provider."""
+        return self.path / "version.json"
+
+    @property
+    def settings_file(self) -> Path:
+        """The settings a person edits."""
+        return self.path / "fieldgate.toml"
+
+    @property
+    def ca(self) -> Path:
+        """The certificate authority."""
+        return self.path / "ca"
+
+    @property
+    def journals(self) -> Path:
+        """One folder per edge."""
+        return self.path / "journals"
+
+    @property
+    def run(self) -> Path:
+        """Doorbells and locks: nothing that must outlive its process."""
+        return self.path / "run"
+
+    def create(self, names: tuple[str, ...]) -> None:
+        """Make the folders and the settings; `seal` makes it a data folder once everything in it is there.
+
+        Raises:
+            DataFolderError: it is one already, or something else is in the way.
+        """
+        if self.version_file.exists():
+            raise DataFolderError(f"{self.path} is a data folder already", Code.DATA_FOLDER_IN_USE)
+        strangers = [p.name for p in self.path.iterdir()] if self.path.is_dir() else []
+        if strangers and not self.settings_file.exists():
+            raise DataFolderError(
+                f"{self.path} is not empty and no data folder (it holds {strangers[0]}): name another one",
+                Code.DATA_FOLDER_IN_USE,
+            )
+        for folder in (self.path, self.journals, self.run):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self.settings_file.exists():
+            self.settings_file.write_text(SETTINGS.format(names=json.dumps(list(names))), encoding="utf-8")
+
+    def seal(self, provider_uid: str) -> None:
+        """Write `version.json`, the last step: an interrupted init is begun again, never half used."""
+        body = {"layout": LAYOUT_VERSION, "provider_uid": provider_uid}
+        temporary = self.version_file.with_suffix(".tmp")
+        temporary.write_text(json.dumps(body) + "\n", encoding="utf-8")
+        temporary.replace(self.version_file)
+
+    def check(self) -> None:
+        """Make sure that this is a data folder of a layout that we know.
+
+        Raises:
+            DataFolderError: it is not.
+        """
+        try:
+            layout = json.loads(self.version_file.read_text(encoding="utf-8"))["layout"]
+        except FileNotFoundError:
+            raise DataFolderError(
+                f"{self.path} is no data folder: `fieldgate init --data {self.path}` makes one, --data names another",
+                Code.DATA_FOLDER_MISSING,
+            ) from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataFolderError(f"{self.version_file} is damaged: {error}", Code.DATA_FOLDER_MISSING) from None
+        if not isinstance(layout, int) or layout > LAYOUT_VERSION:
+            raise DataFolderError(
+                f"{self.path} has layout {layout}; this version of Fieldgate knows {LAYOUT_VERSION}: update it",
+                Code.DATA_FOLDER_NEWER,
+            )
