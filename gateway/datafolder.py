@@ -19,6 +19,7 @@ SETTINGS = """\
 [fieldgate]
 names = {names}
 """
+STORE = "store = {store}\n"
 
 
 class DataFolderError(Exception):
@@ -60,7 +61,7 @@ class DataFolder:
         """Doorbells and locks: nothing that must outlive its process."""
         return self.path / "run"
 
-    def create(self, names: tuple[str, ...]) -> None:
+    def create(self, names: tuple[str, ...], store: str | None = None) -> None:
         """Make the folders and the settings; `seal` makes it a data folder once everything in it is there.
 
         Raises:
@@ -77,7 +78,11 @@ class DataFolder:
         for folder in (self.path, self.journals, self.run):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self.settings_file.exists():
-            self.settings_file.write_text(SETTINGS.format(names=json.dumps(list(names))), encoding="utf-8")
+            settings = SETTINGS.format(names=json.dumps(list(names)))
+            if store is not None:
+                settings += STORE.format(store=json.dumps(store))
+            self.settings_file.touch(mode=0o600)  # a store's URL may carry a password
+            self.settings_file.write_text(settings, encoding="utf-8")
 
     def seal(self, provider_uid: str) -> None:
         """Write `version.json`, the last step: an interrupted init is begun again, never half used."""

@@ -1,0 +1,177 @@
+"""Looking without touching: explain a code, show where a gateway stands, check that it can work."""
+
+import shutil
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import attrs
+from rich.console import Console
+
+from certs import Authority
+from gateway.cli.common import DEFAULT_DATA, Data, Json, Provider, now_ms, open_provider
+from gateway.cli.errors import CHECK_FAILED, CommandError
+from gateway.cli.output import ago, rows, size
+from gateway.config import load_config
+from gateway.datafolder import DataFolder
+from gateway.journal import JournalReader
+from protocol import CODES, Code
+
+HTTP_LIMIT_S = 2.0
+LOW_DISK_BYTES = 1_000_000_000
+
+
+def explain(code: str | None = None, *, json_: Json = False) -> None:
+    """Say what a code means and what to do about it; without a code, list them all.
+
+    Parameters
+    ----------
+    code
+        As the log, a message or a ticket shows it: FG-2107, or just 2107.
+    """
+    if code is None:
+        listed = [{"code": str(number), "title": text.title} for number, text in CODES.items()]
+        rows(listed, {"code": "CODE", "title": "TITLE"}, as_json=json_, empty="")
+        return
+    try:
+        number = Code.parse(code)
+    except ValueError:
+        raise CommandError(f"there is no code {code!r}: `fieldgate explain` lists them all") from None
+    text = CODES[number]
+    if json_:
+        rows([{"code": str(number)} | attrs.asdict(text)], {}, as_json=True, empty="")
+        return
+    sys.stdout.write(f"{number}  {text.title}\n\n{text.meaning}\n\nWhat to do: {text.action}\n")
+
+
+def status(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+    """Show where a gateway stands: edges, agents by state, journals and how far the projector is behind."""
+    with open_provider(data) as provider:
+        now = now_ms()
+        edges = [attrs.asdict(edge) | {"live": edge.lease_until_ms > now} for edge in provider.store.sessions.list_edges()]
+        counts: dict[str, int] = {}
+        for agent in provider.store.agents.list(now_ms=now):
+            counts[agent.status] = counts.get(agent.status, 0) + 1
+        journals = list(_journals(provider))
+    if json_:
+        rows([{"edges": edges, "agents": counts, "journals": journals}], {}, as_json=True, empty="")
+        return
+    console = Console(highlight=False)
+    agents = ", ".join(f"{number} {state}" for state, number in sorted(counts.items())) or "none yet"
+    console.print(f"[bold]Agents[/]    {agents}\n")
+    rows(
+        edges,
+        {"name": "EDGE", "live": "LEASE", "lease_until_ms": "UNTIL"},
+        as_json=False,
+        empty="no edge has ever run here: fieldgate serve",
+        show={"live": lambda live: "live" if live else "expired", "lease_until_ms": _relative(now)},
+    )
+    console.print()
+    rows(
+        journals,
+        {"name": "JOURNAL", "lag_bytes": "NOT YET PROJECTED", "size_bytes": "SIZE"},
+        as_json=False,
+        empty="no journal yet",
+        show={"lag_bytes": size, "size_bytes": size},
+    )
+
+
+def _relative(now: int) -> Callable[[object], str]:
+    past = ago(now)
+
+    def show(value: object) -> str:
+        assert isinstance(value, int)
+        return f"in {(value - now) / 1000:.0f} s" if value > now else past(value)
+
+    return show
+
+
+def _journals(provider: Provider) -> Iterator[dict[str, object]]:
+    for folder in sorted(provider.folder.journals.glob("*")):
+        if not folder.is_dir():
+            continue
+        reader = JournalReader(folder)
+        cursor = provider.store.cursors().get(reader.journal_uid)
+        total = sum(file.stat().st_size for file in folder.iterdir())
+        yield {"name": folder.name, "lag_bytes": reader.lag(cursor), "size_bytes": total}
+
+
+@attrs.frozen
+class _Check:
+    what: str
+    ok: bool
+    found: str
+    to_do: str = ""
+
+
+def doctor(*, data: Data = DEFAULT_DATA, json_: Json = False) -> int:
+    """Check a data folder and what it needs: settings, store, certificates, disk, ports, processes, clock.
+
+    Exits with 4 when a check fails.
+    """
+    checks = list(_checks(data))
+    rows(
+        [attrs.asdict(check) for check in checks],
+        {"ok": "", "what": "CHECK", "found": "FOUND", "to_do": "WHAT TO DO"},
+        as_json=json_,
+        empty="",
+        show={"ok": lambda ok: "ok" if ok else "FAIL"},
+    )
+    return 0 if all(check.ok for check in checks) else CHECK_FAILED
+
+
+def _checks(data: Data) -> Iterator[_Check]:
+    DataFolder(data).check()
+    config = load_config(data)
+    yield _Check("settings", True, f"{len(config.listeners)} listeners, names {', '.join(config.names)}")
+    with open_provider(data) as provider:
+        yield _Check("store", True, provider.store.url)
+        yield from _check_authority(provider)
+        free = shutil.disk_usage(data).free
+        yield _Check("disk", free > LOW_DISK_BYTES, f"{size(free)} free", "make room: journals need it first")
+        for journal in _journals(provider):
+            lag = journal["lag_bytes"]
+            assert isinstance(lag, int)
+            yield _Check(
+                f"journal {journal['name']}", lag < config.limits.lag_bytes, f"{size(lag)} not yet projected",
+                "is the projector running? fieldgate status",
+            )  # fmt: skip
+    for index, process in enumerate(("edge", "projector")):
+        yield _check_process(process, config.monitor_host, config.monitor_port + index)
+    for listener in config.listeners:
+        yield _check_port(listener.host or "127.0.0.1", listener.port)
+    year = datetime.now(UTC).year
+    yield _Check("clock", year >= 2026, datetime.now(UTC).isoformat(timespec="seconds"), "set the clock (chrony, timesyncd)")
+
+
+def _check_authority(provider: Provider) -> Iterator[_Check]:
+    authority = Authority.load(provider.folder.ca)
+    due = authority.gateway_due(datetime.now(UTC))
+    yield _Check(
+        "gateway certificate", not due, "due for renewal" if due else "valid",
+        "fieldgate ca rotate --gateway (a running edge does so by itself)",
+    )  # fmt: skip
+
+
+def _check_process(name: str, host: str, port: int) -> _Check:
+    url = f"http://{host}:{port}/readyz"
+    try:
+        with urllib.request.urlopen(url, timeout=HTTP_LIMIT_S) as response:  # noqa: S310  # our own monitor, http only
+            return _Check(name, True, f"ready ({url}: {response.status})")
+    except urllib.error.HTTPError as error:
+        return _Check(name, False, error.read(500).decode(errors="replace").strip(), f"curl {url}")
+    except OSError as error:
+        return _Check(name, False, f"no answer at {url}: {error}", "fieldgate serve")
+
+
+def _check_port(host: str, port: int) -> _Check:
+    started = time.monotonic()
+    try:
+        with socket.create_connection((host, port), timeout=HTTP_LIMIT_S):
+            return _Check(f"port {port}", True, f"answers in {(time.monotonic() - started) * 1000:.0f} ms")
+    except OSError as error:
+        return _Check(f"port {port}", False, str(error), "fieldgate serve; a firewall on this machine?")

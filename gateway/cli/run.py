@@ -1,0 +1,83 @@
+"""The processes: an edge, a projector, and the two together."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import trio
+from cyclopts import Parameter
+
+from gateway.cli.common import DEFAULT_DATA, Data
+from gateway.config import Config, load_config
+from gateway.datafolder import DataFolder
+from gateway.edge import serve_edge
+from gateway.logs import configure_logs
+from gateway.projector import run_projector
+from gateway.store import open_store
+from gateway.supervisor import ChildSpec, be_child_of, supervise
+
+__all__ = ["edge", "process_argv", "projector", "serve"]
+
+Parent = Annotated[int | None, Parameter(show=False)]  # set by the supervisor alone
+
+PROJECTOR_STOP_S = 15.0
+EDGE_STOP_MARGIN_S = 15.0  # beyond the drain window: the last sync, the last claims
+
+
+def process_argv(*command: str) -> list[str]:
+    """The command line that runs `fieldgate COMMAND…` with this very Python."""
+    return [sys.executable, "-m", "gateway", *command]
+
+
+def _prepare(data: Data, process: str, parent: int | None, **overrides: object) -> Config:
+    if parent is not None:
+        be_child_of(parent)
+    DataFolder(data).check()
+    config = load_config(data, **overrides)
+    configure_logs(config.log_format, process=process)
+    store = open_store(config.store_url)
+    try:
+        store.migrate()
+    finally:
+        store.close()
+    return config
+
+
+def edge(*, name: str | None = None, data: Data = DEFAULT_DATA, parent: Parent = None) -> int:
+    """Run one edge: the TLS tier that agents connect to. SIGTERM drains it.
+
+    Parameters
+    ----------
+    name
+        Its name, and that of its journal; default: the setting `name`.
+    """
+    overrides: dict[str, object] = {} if name is None else {"name": name}
+    config = _prepare(data, f"edge:{name or 'edge'}", parent, **overrides)
+    return trio.run(serve_edge, config)
+
+
+def projector(*, data: Data = DEFAULT_DATA, parent: Parent = None) -> int:
+    """Run the projector: journals into the store. One for a data folder."""
+    config = _prepare(data, "projector", parent)
+    return run_projector(
+        config.data, config.store_url, monitor=(config.monitor_host, config.monitor_port + 1)
+    )
+
+
+def serve(*, data: Data = DEFAULT_DATA) -> int:
+    """Run edge and projector on this machine, supervised. SIGTERM or Ctrl-C drains the agents and stops both."""
+    config = _prepare(data, "supervisor", None)
+    return supervise(child_specs(config))
+
+
+def child_specs(config: Config) -> Sequence[ChildSpec]:
+    """What `serve` runs: the projector first, so that it stops last."""
+    data = str(config.data)
+    return (
+        ChildSpec(name="projector", argv=process_argv("projector", "--data", data), stop_s=PROJECTOR_STOP_S),
+        ChildSpec(
+            name="edge",
+            argv=process_argv("edge", "--data", data),
+            stop_s=config.limits.drain_s + EDGE_STOP_MARGIN_S,
+        ),
+    )
