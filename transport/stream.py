@@ -114,6 +114,33 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
         finally:
             self._sending = False
 
+    def send_now(self, data: bytes | memoryview) -> int:
+        """Hand over what of *data* the kernel has room for, and say how many bytes that was. Waits for nothing.
+
+        When it is less than all, the next thing to send is the rest, as a view of the very same object: OpenSSL may
+        have encrypted the beginning of it already.
+
+        Raises:
+            BrokenStreamError: the connection is gone, or an earlier send was cut short.
+            trio.BusyResourceError: a task is sending.
+            trio.ClosedResourceError: this side was closed, or `send_eof` was called.
+        """
+        self._claim_sending()
+        self._sending = False
+        rest = memoryview(data)
+        while rest:
+            sent = self._attempt(self._usable_to_send().send, rest)
+            if isinstance(sent, int):
+                rest = rest[sent:]
+            elif sent is Outcome.WANT_READ or sent is Outcome.WANT_WRITE:
+                break
+            else:
+                self._poisoned = True
+                if sent is Outcome.EOF:
+                    self._fault = Break.RESET, "the peer closed while we were sending"
+                raise BrokenStreamError(*self._fault)
+        return len(data) - len(rest)
+
     async def _write(self, rest: memoryview) -> bool:
         """Send *rest*, say whether that had to wait; leave the stream poisoned if anything cuts it short."""
         waited = False
@@ -193,7 +220,7 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
                 await self.send_eof()
                 ended = await self._drain(drain_bytes)
         finally:
-            self.abort() if self._poisoned else self._close()
+            self.abort() if self._poisoned else self.close()
         return ended
 
     async def linger(self, *, within_s: float, drain_bytes: int = _DRAIN_BYTES) -> bool:
@@ -207,7 +234,7 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
             with trio.move_on_after(within_s):
                 ended = await self._drain(drain_bytes)
         finally:
-            self._close()
+            self.close()
         return ended
 
     async def _drain(self, drain_bytes: int) -> bool:
@@ -232,7 +259,7 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
         if conn is not None:
             if self._ready and not (self._broken or self._poisoned or self._shut or self._sending):
                 self._attempt(conn.shutdown)
-            self._close()
+            self.close()
         await trio.lowlevel.checkpoint()
 
     def abort(self) -> None:
@@ -240,4 +267,4 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
         if self._conn is not None:
             with contextlib.suppress(OSError):
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._close()
+            self.close()
