@@ -1,0 +1,133 @@
+"""How much an agent may send: credit in bytes, and when there is none.
+
+*Credit.* Welcome gives an agent a window (2 MiB): the bytes of batches that it may have unacknowledged. Bytes that were
+committed are owed back, and go back as one Credit per quarter window, not one per batch. What is left while less than
+a quarter is owed (1.5 MiB) is more than the largest batch (1 MiB), so nobody waits for credit that never comes.
+
+*Withholding.* Credit is not memory: a batch goes from the socket into the journal at once. It is the brake for what lies
+behind the journal. While the projector lags too far, or the journal's disk is nearly full, debts are kept and Welcome
+gives nothing; agents keep their sessions and their heartbeats, and their data. When it is over, every debt is paid.
+
+*Frames under way* are memory: a frame is held until it is whole. Small ones are bounded by the number of sessions
+(one TLS record each, 16 kB); for a larger one its size is taken from a common budget before more of it is read. Who finds
+the budget used up is not read from until others have finished: it is slowed, and nothing is dropped. A frame with budget
+that does not come in time costs its session (`sweeper`), so that dawdlers cannot hold what others wait for.
+"""
+
+from collections import deque
+
+import attrs
+import trio
+
+from gateway.journal import Cursor
+
+__all__ = ["SMALL_FRAME", "FrameBudget", "Lag", "Valve"]
+
+# A frame up to one TLS record's payload comes in one read or two, and is not worth a reservation.
+SMALL_FRAME = 16 * 1024
+
+# Places in the journal are noted this often: 120 notes for the 30 s that we look back.
+NOTE_EVERY_S = 0.25
+
+
+@attrs.define(kw_only=True)
+class Lag:
+    """Since when the projector has left something unread, told from its cursor's changes alone.
+
+    Places in the journal are noted with the time at which they were reached; a cursor, whenever it is heard of, strikes out
+    the notes that it has passed. The oldest note left is the answer. (How many bytes that is, the journal knows.)
+    """
+
+    cursor: Cursor | None = None
+    _notes: deque[tuple[int, int, float]] = attrs.field(factory=deque, init=False)
+
+    def note(self, end: Cursor, at: float) -> None:
+        """A record that ends at *end* was appended at *at*."""
+        if not self._notes or at - self._notes[-1][2] >= NOTE_EVERY_S:
+            self._notes.append((end.segment, end.offset, at))
+
+    def projected(self, cursor: Cursor) -> None:
+        """The projector's cursor stands at *cursor*."""
+        self.cursor = cursor
+        while self._notes and self._notes[0][:2] <= (cursor.segment, cursor.offset):
+            self._notes.popleft()
+
+    def seconds(self, at: float) -> float:
+        """How long the oldest unread record has waited, up to the resolution of the notes."""
+        return at - self._notes[0][2] if self._notes else 0.0
+
+
+@attrs.define(kw_only=True)
+class Valve:
+    """Whether credit flows, and if not, why."""
+
+    window: int
+    reasons: set[str] = attrs.field(factory=set)
+
+    @property
+    def open(self) -> bool:
+        """Whether credit is given at all."""
+        return not self.reasons
+
+    @property
+    def worth_paying(self) -> int:
+        """A debt of this many bytes is paid at once; a smaller one waits for company."""
+        return self.window // 4
+
+    def withhold(self, reason: str, *, yes: bool) -> bool:
+        """Give no credit because of *reason*, or no longer because of it. Returns whether the valve opened or closed."""
+        before = self.open
+        (self.reasons.add if yes else self.reasons.discard)(reason)
+        return self.open is not before
+
+
+class FrameBudget:
+    """The memory for frames that are not whole yet, all sessions together."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.used = 0
+        self._waiting: deque[tuple[int, trio.Event]] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many sessions are not read from until others have finished."""
+        return len(self._waiting)
+
+    def take(self, size: int) -> bool:
+        """Take *size* bytes if they are there and nobody waits already."""
+        if self._waiting or not self._fits(size):
+            return False
+        self.used += size
+        return True
+
+    async def wait_for(self, size: int) -> None:
+        """Take *size* bytes, in turn; waits for as long as it takes."""
+        given = trio.Event()
+        turn = (size, given)
+        self._waiting.append(turn)
+        self._serve()
+        try:
+            await given.wait()
+        except BaseException:
+            if given.is_set():
+                self.give_back(size)
+            else:
+                self._waiting.remove(turn)
+                self._serve()
+            raise
+
+    def give_back(self, size: int) -> None:
+        """Return *size* bytes that were taken."""
+        self.used -= size
+        self._serve()
+
+    def _fits(self, size: int) -> bool:
+        # An untouched budget admits any frame: the largest legal one must always get through.
+        return not self.used or self.used + size <= self.total
+
+    def _serve(self) -> None:
+        while self._waiting and self._fits(self._waiting[0][0]):
+            size, given = self._waiting.popleft()
+            self.used += size
+            given.set()
