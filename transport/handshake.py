@@ -229,7 +229,8 @@ class Handshake:
             # renegotiation that we refuse anyway). Too rare for more than trying again.
             await trio.sleep(_RETRY_S)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close at once, without a goodbye; a second time does nothing."""
         if self._conn is not None:
             # OpenSSL knows the socket by its number, which another connection may have a moment from now: whoever
             # waits here is woken and finds no connection to touch.
