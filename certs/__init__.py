@@ -4,6 +4,7 @@ Pure but for the authority's folder: no socket, no clock, no log. Times are UTC 
 """
 
 from certs.authority import Authority
+from certs.bundle import TrustBundle
 from certs.chain import (
     CertificateError,
     CertificateFacts,
@@ -22,6 +23,8 @@ from certs.diagnosis import ChainVerdict, Usage
 from certs.enrollment import EXPORTER_BYTES, EXPORTER_LABEL, sign_enrollment, verify_enrollment
 from certs.keys import KeyFileError, generate_key, key_from_pem, key_to_pem
 from certs.keystore import is_exposed, make_private_folder, write_private, write_public
+from certs.own import OwnCertificate, OwnCertificateError, check_certificate, read_issuers
+from certs.problems import Problem, ProblemKind
 from certs.profiles import RENEWAL_GRACE, renewal_due
 from certs.state import AuthorityError, KeyOfflineError
 from certs.token import Token, TokenError
@@ -43,15 +46,21 @@ __all__ = [
     "KeyFileError",
     "KeyOfflineError",
     "NameVerdict",
+    "OwnCertificate",
+    "OwnCertificateError",
+    "Problem",
+    "ProblemKind",
     "TimeVerdict",
     "Token",
     "TokenError",
+    "TrustBundle",
     "TrustResult",
     "Usage",
     "agent_uid_of",
     "certificate_sha256",
     "chain_from_pem",
     "chain_to_pem",
+    "check_certificate",
     "from_ms",
     "generate_key",
     "is_exposed",
@@ -62,6 +71,7 @@ __all__ = [
     "make_private_folder",
     "read_certificate",
     "read_csr",
+    "read_issuers",
     "renewal_due",
     "serial_of",
     "sign_enrollment",

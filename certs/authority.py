@@ -11,7 +11,8 @@ import attrs
 
 from certs import profiles, rotation
 from certs.authority_files import load_state, save_state
-from certs.chain import chain_to_pem
+from certs.bundle import TrustBundle
+from certs.chain import chain_to_pem, names_of
 from certs.csr import read_csr
 from certs.keys import key_to_pem
 from certs.state import AuthorityState, Holding
@@ -126,10 +127,14 @@ class Authority:
         chain = (gateway.certificate, self.state.gateway_issuer.certificate, *self._served_roots())
         return [(chain_to_pem(chain), key_to_pem(gateway.signing_key()))]
 
-    def gateway_due(self, now: datetime) -> bool:
-        """Whether the gateway's certificate is missing, or has lived two thirds of its life."""
+    def gateway_names(self) -> tuple[str, ...]:
+        """The DNS names and addresses that the gateway's certificate is for."""
+        return names_of(self.state.gateway.x509).all if self.state.gateway is not None else ()
+
+    def gateway_due(self, now: datetime, names: Sequence[str]) -> bool:
+        """Whether the gateway needs a new certificate: none yet, two thirds of its life over, or a name not in it."""
         gateway = self.state.gateway
-        if gateway is None:
+        if gateway is None or not all(names_of(gateway.x509).cover(name) for name in names):
             return True
         certificate = gateway.x509
         return profiles.renewal_due(certificate.not_valid_before_utc, certificate.not_valid_after_utc, now)
@@ -142,14 +147,22 @@ class Authority:
         """The key of the root that a rotation brings, while one is under way."""
         return tuple(root.holding.pin for root in rotation.unretired(self.state)[1:])
 
-    @property
-    def trust_revision(self) -> int:
-        """Grows by one whenever the pins change."""
-        return self.state.trust_revision
+    def trust_bundle(self, own: frozenset[bytes] = frozenset(), names: Sequence[str] = ()) -> TrustBundle:
+        """What agents are to be told.
+
+        Args:
+            own: pins of the issuers of a certificate of one's own, served or announced (see `certs.own`).
+            names: the gateway's names; they bind the leaf of every chain once *own* is given.
+        """
+        return TrustBundle(
+            pins_current=self.pins_current(),
+            pins_next=self.pins_next() + tuple(sorted(own)),
+            names=tuple(names) if own else (),
+        )
 
     def server_anchors(self) -> Anchors:
-        """What an agent that knows the current pins trusts."""
-        return Anchors(pins=frozenset(self.pins_current() + self.pins_next()))
+        """What an agent trusts that was told the pins of this authority alone."""
+        return self.trust_bundle().anchors()
 
     def client_anchors(self) -> Anchors:
         """What the gateway trusts in agents: the agent issuers alone, retired ones among them; never the root."""

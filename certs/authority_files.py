@@ -105,7 +105,6 @@ def _manifest_of(state: AuthorityState) -> dict[str, Any]:
         "format": FORMAT,
         "version": state.version,
         "name": state.name,
-        "trust_revision": state.trust_revision,
         "roots": [
             {
                 "label": root.holding.label,
@@ -144,7 +143,6 @@ def _state_of(folder: Path, manifest: dict[str, Any]) -> AuthorityState:
             name=manifest["name"],
             version=manifest["version"],
             saved_version=manifest["version"],
-            trust_revision=manifest["trust_revision"],
             roots=tuple(_load_root(folder, entry) for entry in manifest["roots"]),
             gateway_issuer=_load_holding(folder, manifest["gateway_issuer"]),
             agent_issuer=_load_holding(folder, manifest["agent_issuer"]),

@@ -4,9 +4,10 @@ DER in, values out. A certificate from the wire is hostile until proven otherwis
 `CertificateError` and nothing else, however broken the bytes are.
 """
 
+import contextlib
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import attrs
@@ -21,6 +22,9 @@ AGENT_URN = "urn:fieldgate:agent:"
 
 # RSA-4096 certificates of public CAs are about 2 KiB; ours are 0.6 KiB.
 MAX_CERTIFICATE_BYTES = 16 * 1024
+
+
+_X509_ERRORS = (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
 
 
 class CertificateError(ValueError):
@@ -55,22 +59,33 @@ def to_ms(at: datetime) -> int:
     return round(at.timestamp() * 1000)
 
 
+@contextlib.contextmanager
+def readable() -> Iterator[None]:
+    """Turns whatever `cryptography` raises on a malformed certificate into `CertificateError`.
+
+    It decodes names and extensions on first use only, and costs a hundred microseconds to do so; an edge that judges
+    thousands of certificates never looks at most of them. So they are guarded where they are read.
+    """
+    try:
+        yield
+    except CertificateError:
+        raise
+    except (ValueError, TypeError, UnsupportedAlgorithm, *_X509_ERRORS) as exc:
+        raise CertificateError(f"unreadable certificate: {exc}") from exc
+
+
 def parse_certificate(der: bytes) -> x509.Certificate:
-    """Parse one certificate, and the parts that `cryptography` would otherwise parse late.
+    """Parse one certificate: structure, key and validity; see `readable` for the rest.
 
     Raises:
         CertificateError: unreadable, or over `MAX_CERTIFICATE_BYTES`.
     """
     if len(der) > MAX_CERTIFICATE_BYTES:
         raise CertificateError(f"certificate of {len(der)} bytes, limit is {MAX_CERTIFICATE_BYTES}")
-    try:
+    with readable():
         certificate = x509.load_der_x509_certificate(der)
-        # Each of these is decoded on first use: do it here, so that nobody else has to expect errors.
-        certificate.extensions, certificate.subject, certificate.issuer  # noqa: B018  # read for its errors
-        certificate.not_valid_before_utc, certificate.not_valid_after_utc  # noqa: B018  # read for its errors
+        certificate.not_valid_before_utc, certificate.not_valid_after_utc  # noqa: B018  # read for their errors
         certificate.public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion) as exc:
-        raise CertificateError(f"unreadable certificate: {exc}") from exc
     return certificate
 
 
@@ -113,7 +128,11 @@ def chain_to_pem(chain_der: Sequence[bytes]) -> bytes:
 
 
 def names_of(certificate: x509.Certificate) -> MatchableNames:
-    """The DNS names and addresses in the certificate's subjectAltName; its common name never counts (RFC 9525)."""
+    """The DNS names and addresses in the certificate's subjectAltName; its common name never counts (RFC 9525).
+
+    Raises:
+        CertificateError: its extensions are unreadable.
+    """
     san = _subject_alt_name(certificate)
     if san is None:
         return MatchableNames()
@@ -123,7 +142,11 @@ def names_of(certificate: x509.Certificate) -> MatchableNames:
 
 
 def agent_uid_in(certificate: x509.Certificate) -> str | None:
-    """The agent that the certificate names (unverified), or None."""
+    """The agent that the certificate names (unverified), or None.
+
+    Raises:
+        CertificateError: its extensions are unreadable.
+    """
     san = _subject_alt_name(certificate)
     if san is None:
         return None
@@ -147,16 +170,17 @@ def read_certificate(der: bytes) -> CertificateFacts:
         CertificateError: unreadable.
     """
     certificate = parse_certificate(der)
-    return CertificateFacts(
-        subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
-        serial=f"{certificate.serial_number:x}",
-        spki_sha256=pin_of(certificate),
-        not_before=certificate.not_valid_before_utc,
-        not_after=certificate.not_valid_after_utc,
-        names=names_of(certificate).all,
-        agent_uid=agent_uid_in(certificate),
-    )
+    with readable():
+        return CertificateFacts(
+            subject=certificate.subject.rfc4514_string(),
+            issuer=certificate.issuer.rfc4514_string(),
+            serial=f"{certificate.serial_number:x}",
+            spki_sha256=pin_of(certificate),
+            not_before=certificate.not_valid_before_utc,
+            not_after=certificate.not_valid_after_utc,
+            names=names_of(certificate).all,
+            agent_uid=agent_uid_in(certificate),
+        )
 
 
 def agent_uid_of(der: bytes) -> str | None:
@@ -197,8 +221,8 @@ def pin_of(certificate: x509.Certificate) -> bytes:
 
 
 def _subject_alt_name(certificate: x509.Certificate) -> x509.SubjectAlternativeName | None:
-    try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return None
-    return extension.value
+    with readable():
+        try:
+            return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except x509.ExtensionNotFound:
+            return None

@@ -40,7 +40,6 @@ def create(name: str, now: datetime) -> AuthorityState:
         name=name,
         version=1,
         saved_version=0,
-        trust_revision=1,
         roots=(Root(holding=root),),
         gateway_issuer=_new_issuer("gateway-issuer", name, 1, root, now),
         agent_issuer=_new_issuer("agent-issuer", name, 1, root, now),
@@ -103,7 +102,7 @@ def rotate_ca(state: AuthorityState, now: datetime) -> AuthorityState:
     new = _new_root(state.name, version, now)
     crossed = profiles.der(profiles.cross(new.x509, old.x509, old_key))
     roots = (*state.roots, Root(holding=new, cross=crossed))
-    rolling = attrs.evolve(state, roots=roots, trust_revision=state.trust_revision + 1)
+    rolling = attrs.evolve(state, roots=roots)
     return _with_new_issuers(rolling, version, now)
 
 
@@ -120,7 +119,6 @@ def finish_ca(state: AuthorityState, now: datetime) -> AuthorityState:
     finished = attrs.evolve(
         state,
         version=state.version + 1,
-        trust_revision=state.trust_revision + 1,
         roots=(*state.roots[:-2], retired, new),
     )
     return _swept(finished, now)

@@ -74,14 +74,13 @@ class RetiredIssuer:
 class AuthorityState:
     """An authority between two changes.
 
-    `version` counts changes, `saved_version` is the one in the folder, `trust_revision` counts changes of the pins
-    (agents say which one they know). `gateway` is the gateway's own certificate, None until there are names for it.
+    `version` counts changes, `saved_version` is the one in the folder. `gateway` is the gateway's own certificate, None
+    until there are names for it.
     """
 
     name: str
     version: int
     saved_version: int
-    trust_revision: int
     roots: tuple[Root, ...]
     gateway_issuer: Holding
     agent_issuer: Holding

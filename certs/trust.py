@@ -15,15 +15,16 @@ anybody can have a certificate from it for some other name.
 """
 
 import enum
-from collections.abc import Sequence
+import functools
+import itertools
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import attrs
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from certs.chain import CertificateError, names_of, parse_chain, pin_of
+from certs.chain import CertificateError, names_of, parse_chain, pin_of, readable
 from certs.diagnosis import ChainVerdict, Usage, explain
 from certs.names import MatchableNames, as_address
 from certs.profiles import RENEWAL_GRACE
@@ -124,22 +125,27 @@ def judge_chain(
         return _unreadable(
             ChainVerdict.UNREADABLE, f"chain of {len(chain_der)} certificates, limit is {MAX_CHAIN}"
         )
+    known = _known(anchors.certificates)
     try:
-        leaf, *others = parse_chain(chain_der)
+        leaf, *sent = parse_chain([der for n, der in enumerate(chain_der) if n == 0 or der not in known])
     except CertificateError as exc:
         return _unreadable(ChainVerdict.UNREADABLE, str(exc))
-    others += parse_chain(anchors.certificates)
-
-    trusted = [c for c in others if pin_of(c) in anchors.pins]
+    with_pins = [(c, pin_of(c)) for c in sent] + list(known.values())
+    others = [c for c, _ in with_pins]
+    trusted = [c for c, pin in with_pins if pin in anchors.pins]
     path, refusal = _find_path(leaf, others, trusted, usage, at)
-    if path is None:
-        chain, chain_detail = explain(leaf, others, anchors.pins, usage, refusal)
-    else:
-        chain, chain_detail = ChainVerdict.OK, ""
+    try:
+        with readable():
+            if path is None:
+                chain, chain_detail = explain(leaf, others, anchors.pins, usage, refusal)
+            else:
+                chain, chain_detail = ChainVerdict.OK, ""
+            name_verdict, name_detail = _judge_name(leaf, name, anchors.names)
+    except CertificateError as exc:
+        return _unreadable(ChainVerdict.UNREADABLE, str(exc))
     not_before = max(c.not_valid_before_utc for c in path or [leaf])
     not_after = min(c.not_valid_after_utc for c in path or [leaf])
     time, time_detail = _judge_time(not_before, not_after, at)
-    name_verdict, name_detail = _judge_name(names_of(leaf), name, anchors.names)
     return TrustResult(
         chain=chain,
         name=name_verdict,
@@ -150,16 +156,10 @@ def judge_chain(
     )
 
 
-def path_of(chain_der: Sequence[bytes], anchors: Anchors, *, usage: Usage, at: datetime) -> tuple[bytes, ...]:
-    """The path from the leaf to a pinned CA that `judge_chain` would judge, as DER; empty if there is none.
-
-    Raises:
-        CertificateError: a certificate is unreadable.
-    """
-    leaf, *others = parse_chain([*chain_der, *anchors.certificates])
-    trusted = [c for c in others if pin_of(c) in anchors.pins]
-    path, _ = _find_path(leaf, others, trusted, usage, at)
-    return tuple(c.public_bytes(Encoding.DER) for c in path or [])
+@functools.lru_cache(maxsize=8)
+def _known(certificates: tuple[bytes, ...]) -> dict[bytes, tuple[x509.Certificate, bytes]]:
+    """Certificates and pins by DER. They hardly ever change, and an edge judges by the same ones at every connect."""
+    return {der: (c, pin_of(c)) for der, c in zip(certificates, parse_chain(certificates), strict=True)}
 
 
 def _find_path(
@@ -172,18 +172,20 @@ def _find_path(
     """A path that is good at *at*, else one that is good at the nearest other time; or None and the refusal."""
     if not trusted:
         return None, ""
-    bounds = {t for c in [leaf, *others] for t in (c.not_valid_before_utc, c.not_valid_after_utc)}
-    alive = [t for t in bounds if leaf.not_valid_before_utc <= t <= leaf.not_valid_after_utc]
     first_refusal = ""
-    for moment in [at, *sorted(alive, key=lambda t: abs(t - at))]:
+    for moment in itertools.chain((at,), _moments(leaf, others, at)):
         try:
             return _verify(leaf, others, trusted, usage, moment), ""
-        except (
-            VerificationError,
-            ValueError,
-        ) as exc:  # ValueError: an extension that the verifier cannot parse
+        except (VerificationError, ValueError) as exc:  # ValueError: a field that the verifier cannot parse
             first_refusal = first_refusal or str(exc)
     return None, first_refusal
+
+
+def _moments(leaf: x509.Certificate, others: Sequence[x509.Certificate], at: datetime) -> Iterator[datetime]:
+    """Where in the leaf's life the validity of a certificate begins or ends, the nearest to *at* first."""
+    begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    bounds = {t for c in [leaf, *others] for t in (c.not_valid_before_utc, c.not_valid_after_utc)}
+    yield from sorted((t for t in bounds if begin <= t <= end), key=lambda t: abs(t - at))
 
 
 def _verify(
@@ -224,10 +226,11 @@ def _judge_time(not_before: datetime, not_after: datetime, at: datetime) -> tupl
     return TimeVerdict.OK, ""
 
 
-def _judge_name(names: MatchableNames, dialed: str | None, only: frozenset[str]) -> tuple[NameVerdict, str]:
+def _judge_name(leaf: x509.Certificate, dialed: str | None, only: frozenset[str]) -> tuple[NameVerdict, str]:
     wanted = sorted(only) if only else [dialed] if dialed is not None else []
     if not wanted:
         return NameVerdict.NOT_CHECKED, ""
+    names = names_of(leaf)
     if any(names.cover(name) for name in wanted):
         return NameVerdict.OK, ""
     offered = ", ".join(names.all) or "no name"
