@@ -47,13 +47,13 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
         server_name: what a client asks for (SNI); an address is not sent (RFC 6066, 3).
     """
 
-    __slots__ = ("_eof", "_poisoned", "_receiving", "_sending", "_shut")
+    __slots__ = ("_eof", "_owing", "_poisoned", "_receiving", "_sending", "_shut")
 
     def __init__(
         self, sock: socket.socket, context: Context, *, server_side: bool, server_name: str | None = None
     ) -> None:
         super().__init__(sock, context, server_side=server_side, server_name=server_name)
-        self._eof = self._poisoned = self._receiving = self._sending = self._shut = False
+        self._eof = self._owing = self._poisoned = self._receiving = self._sending = self._shut = False
 
     # -- receiving ---------------------------------------------------------------------------------------------
 
@@ -141,6 +141,39 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
                 raise BrokenStreamError(*self._fault)
         return len(data) - len(rest)
 
+    def send_now(self, data: bytes) -> int:
+        """Hand the kernel as much of *data* as it has room for, and say how much that was. Never waits.
+
+        What is left has to be sent next, as a slice of the same object: OpenSSL may hold a record of it already, and
+        refuses any other buffer (which breaks the stream).
+
+        Raises:
+            BrokenStreamError: the connection is gone, or an earlier send was cut short.
+            trio.BusyResourceError: a `send_all` is under way.
+            trio.ClosedResourceError: this side was closed, or `send_eof` was called.
+        """
+        self._claim_sending()
+        try:
+            conn = self._usable_to_send()
+            rest = memoryview(data)
+            while rest:
+                sent = self._attempt(conn.send, rest)
+                if not isinstance(sent, int):
+                    if sent is Outcome.WANT_WRITE or sent is Outcome.WANT_READ:
+                        self._owing = True
+                        break
+                    raise self._send_failed(sent)
+                rest = rest[sent:]
+            return len(data) - len(rest)
+        finally:
+            self._sending = False
+
+    def _send_failed(self, outcome: Outcome) -> BrokenStreamError:
+        self._poisoned = True
+        if outcome is Outcome.EOF:
+            self._fault = Break.RESET, "the peer closed while we were sending"
+        return BrokenStreamError(*self._fault)
+
     async def _write(self, rest: memoryview) -> bool:
         """Send *rest*, say whether that had to wait; leave the stream poisoned if anything cuts it short."""
         waited = False
@@ -154,10 +187,9 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
                     await self._wait(sent)  # and offer the very same bytes again
                     waited = True
                 else:
-                    if sent is Outcome.EOF:
-                        self._fault = Break.RESET, "the peer closed while we were sending"
-                    raise BrokenStreamError(*self._fault)
+                    raise self._send_failed(sent)
             done = True
+            self._owing = False
         finally:
             if not done:
                 self._poisoned = True
@@ -257,7 +289,9 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
         """Say goodbye if the kernel has room for it, and close. Never waits for the peer."""
         conn = self._conn
         if conn is not None:
-            if self._ready and not (self._broken or self._poisoned or self._shut or self._sending):
+            if self._ready and not (
+                self._broken or self._poisoned or self._shut or self._sending or self._owing
+            ):
                 self._attempt(conn.shutdown)
             self.close()
         await trio.lowlevel.checkpoint()

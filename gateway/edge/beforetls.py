@@ -1,0 +1,95 @@
+"""The bytes before TLS: read from the bare socket, never one more than they are.
+
+TLS needs every byte of its ClientHello, so what is only looked at is peeked at, and a PROXY header, whose length is
+known from its first 16 bytes, is read exactly.
+"""
+
+import contextlib
+import socket
+
+import trio
+
+from gateway.edge.firstbytes import DECIDED_BYTES, FirstBytes, classify
+from gateway.edge.proxy_protocol import FIXED_BYTES, ProxyHeaderError, Source, body_bytes, parse
+
+__all__ = ["first_byte", "look", "proxy_source", "say_and_close"]
+
+
+async def first_byte(sock: socket.socket) -> bool:
+    """Wait for the first byte; False if the peer left without one.
+
+    Raises:
+        OSError: the connection broke.
+    """
+    while True:
+        await trio.lowlevel.wait_readable(sock)
+        with contextlib.suppress(BlockingIOError):
+            return bool(sock.recv(1, socket.MSG_PEEK))
+
+
+async def look(sock: socket.socket) -> FirstBytes:
+    """Classify what has come, waiting for as much as that takes and taking nothing.
+
+    Raises:
+        OSError: the connection broke.
+    """
+    seen = b""
+    kind = FirstBytes.UNDECIDED
+    try:
+        while kind is FirstBytes.UNDECIDED:
+            await trio.lowlevel.wait_readable(sock)
+            before = len(seen)
+            with contextlib.suppress(BlockingIOError):
+                seen = sock.recv(DECIDED_BYTES, socket.MSG_PEEK)
+            if len(seen) == before:  # nothing more will come
+                return FirstBytes.OTHER
+            kind = classify(seen)
+            if kind is FirstBytes.UNDECIDED:
+                # What was peeked at stays readable: without a mark, a peer that sends a byte a second would keep us
+                # spinning on its first one.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(seen) + 1)
+        return kind
+    finally:
+        if len(seen) < DECIDED_BYTES:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
+
+async def proxy_source(sock: socket.socket) -> Source | None:
+    """Read a PROXY v2 header: the true source, or None if the balancer speaks for itself.
+
+    Raises:
+        ProxyHeaderError: it is none, or ends early.
+        OSError: the connection broke.
+    """
+    fixed = await _receive_exactly(sock, FIXED_BYTES)
+    return parse(fixed + await _receive_exactly(sock, body_bytes(fixed)))
+
+
+async def _receive_exactly(sock: socket.socket, count: int) -> bytes:
+    received = b""
+    while len(received) < count:
+        await trio.lowlevel.wait_readable(sock)
+        with contextlib.suppress(BlockingIOError):
+            more = sock.recv(count - len(received))
+            if not more:
+                raise ProxyHeaderError(f"ended after {len(received)} of {count} bytes")
+            received += more
+    return received
+
+
+async def say_and_close(sock: socket.socket, data: bytes, *, within_s: float, drain_bytes: int) -> None:
+    """Say *data* in clear, then take in what still comes, so that no reset destroys it; both bounded. Then close."""
+    try:
+        with trio.move_on_after(within_s), contextlib.suppress(OSError):
+            sock.send(data)  # into an empty send buffer: an answer of ours always fits
+            sock.shutdown(socket.SHUT_WR)
+            while drain_bytes > 0:
+                await trio.lowlevel.wait_readable(sock)
+                with contextlib.suppress(BlockingIOError):
+                    seen = len(sock.recv(8192))
+                    if not seen:
+                        return
+                    drain_bytes -= seen
+    finally:
+        sock.close()
