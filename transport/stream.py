@@ -115,33 +115,6 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
             self._sending = False
 
     def send_now(self, data: bytes | memoryview) -> int:
-        """Hand over what of *data* the kernel has room for, and say how many bytes that was. Waits for nothing.
-
-        When it is less than all, the next thing to send is the rest, as a view of the very same object: OpenSSL may
-        have encrypted the beginning of it already.
-
-        Raises:
-            BrokenStreamError: the connection is gone, or an earlier send was cut short.
-            trio.BusyResourceError: a task is sending.
-            trio.ClosedResourceError: this side was closed, or `send_eof` was called.
-        """
-        self._claim_sending()
-        self._sending = False
-        rest = memoryview(data)
-        while rest:
-            sent = self._attempt(self._usable_to_send().send, rest)
-            if isinstance(sent, int):
-                rest = rest[sent:]
-            elif sent is Outcome.WANT_READ or sent is Outcome.WANT_WRITE:
-                break
-            else:
-                self._poisoned = True
-                if sent is Outcome.EOF:
-                    self._fault = Break.RESET, "the peer closed while we were sending"
-                raise BrokenStreamError(*self._fault)
-        return len(data) - len(rest)
-
-    def send_now(self, data: bytes) -> int:
         """Hand the kernel as much of *data* as it has room for, and say how much that was. Never waits.
 
         What is left has to be sent next, as a slice of the same object: OpenSSL may hold a record of it already, and
