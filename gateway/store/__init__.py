@@ -1,0 +1,131 @@
+"""The store: what the gateway knows, as domain verbs over SQLite or PostgreSQL. Nobody else writes SQL.
+
+    store = open_store("sqlite:////var/lib/fieldgate/store.sqlite", create=True)
+
+Every verb is one transaction, blocks its thread, and raises StoreError (with an FG code) or returns. Call the verbs from a
+worker thread in an async process. A verb that changes what edges must know publishes it in the same transaction; `ring` the
+doorbell after it returned.
+
+    store.organizations   add_provider provider add_company list_companies find add_location list_locations
+                          list_sites list_cloud_tenants
+    store.tokens          add get list revoke reset
+    store.enrollment      enroll(Applicant) -> Admitted | Refused
+    store.agents          list get accept reject revoke record_certificate
+    store.sessions        register_edge renew_lease end_lease list_edges claim flush_presence
+    store.changes         after last_id announce        Change(id, body); the bodies are the classes of bodies.py
+    store.directory()     Directory: what an edge begins with, and the change id to go on from
+    store.cursors()       how far every journal is projected
+    store.events          export newest_batch tail job_sessions quarantined
+    store.gaps            list declare_lost
+
+The projector's verbs live in one transaction object, because rows, marks and cursor must move together:
+
+    with store.projection() as p:
+        p.agent  p.ask  p.answered  p.publish(body)  p.savepoint()
+        p.journals    cursor save
+        p.streams     of open move opened_since
+        p.batches     find add fill
+        p.parked      add after remove waiting
+        p.gaps        find open open_in due declared asked settle delete
+        p.events      insert(rows of EVENT_COLUMNS)
+        p.inventory   apply
+        p.quarantine  add
+"""
+
+from gateway.store.agents import Agent
+from gateway.store.bodies import (
+    AgentEntry,
+    Body,
+    ClaimEntry,
+    CursorMoved,
+    GatewaysChanged,
+    ReleasedMark,
+    ResyncWanted,
+    Revocation,
+    TrustChanged,
+)
+from gateway.store.changes import Change
+from gateway.store.directory import Directory
+from gateway.store.doorbell import answer, listen, ring
+from gateway.store.enrollment import Admitted, Applicant, EnrollOutcome, Refused
+from gateway.store.errors import (
+    Conflict,
+    NotFound,
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    StoreLocked,
+    StoreMissing,
+    StoreTooNew,
+    StoreTooOld,
+    StoreUnreachable,
+)
+from gateway.store.events import JobSession, Quarantined, StoredEvent
+from gateway.store.facade import Store, open_store
+from gateway.store.gaps import Gap, GapState, GapView
+from gateway.store.organizations import CloudTenant, Location, Organization, Site
+from gateway.store.parking import ParkedBatch, Parking
+from gateway.store.projection import ProjectedAgent, Projection
+from gateway.store.rows import EVENT_COLUMNS
+from gateway.store.sessions import Claim, ClaimOutcome, Edge, Presence
+from gateway.store.standing import ConnectionStatus, Standing
+from gateway.store.streams import StoredBatch, StoredStream
+from gateway.store.tokens import StoredToken
+
+__all__ = [
+    "EVENT_COLUMNS",
+    "Admitted",
+    "Agent",
+    "AgentEntry",
+    "Applicant",
+    "Body",
+    "Change",
+    "Claim",
+    "ClaimEntry",
+    "ClaimOutcome",
+    "CloudTenant",
+    "Conflict",
+    "ConnectionStatus",
+    "CursorMoved",
+    "Directory",
+    "Edge",
+    "EnrollOutcome",
+    "Gap",
+    "GapState",
+    "GapView",
+    "GatewaysChanged",
+    "JobSession",
+    "Location",
+    "NotFound",
+    "Organization",
+    "ParkedBatch",
+    "Parking",
+    "Presence",
+    "ProjectedAgent",
+    "Projection",
+    "Quarantined",
+    "Refused",
+    "ReleasedMark",
+    "ResyncWanted",
+    "Revocation",
+    "Site",
+    "Standing",
+    "Store",
+    "StoreDamaged",
+    "StoreError",
+    "StoreFull",
+    "StoreLocked",
+    "StoreMissing",
+    "StoreTooNew",
+    "StoreTooOld",
+    "StoreUnreachable",
+    "StoredBatch",
+    "StoredEvent",
+    "StoredStream",
+    "StoredToken",
+    "TrustChanged",
+    "answer",
+    "listen",
+    "open_store",
+    "ring",
+]

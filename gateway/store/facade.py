@@ -1,0 +1,96 @@
+"""The store as others hold it: its verbs in small rooms, each verb one transaction."""
+
+from contextlib import AbstractContextManager
+
+from gateway.store.agents import Agents
+from gateway.store.bodies import CursorMoved
+from gateway.store.changes import Changes
+from gateway.store.directory import CURSORS, Directory, read_directory
+from gateway.store.engine import Database
+from gateway.store.enrollment import Enrollment
+from gateway.store.events import Events
+from gateway.store.gaps import Gaps
+from gateway.store.migrate import check_schema, migrate
+from gateway.store.organizations import Organizations
+from gateway.store.projection import Projection, projection
+from gateway.store.sessions import Sessions
+from gateway.store.tokens import Tokens
+
+
+class Store:
+    """A SQLite file or a PostgreSQL database that holds a provider's state. Safe to use from several threads."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.agents = Agents(db)
+        self.changes = Changes(db)
+        self.enrollment = Enrollment(db)
+        self.events = Events(db)
+        self.gaps = Gaps(db)
+        self.organizations = Organizations(db)
+        self.sessions = Sessions(db)
+        self.tokens = Tokens(db)
+
+    @property
+    def url(self) -> str:
+        """Where it is, without a password."""
+        return self._db.url
+
+    def directory(self) -> Directory:
+        """What an edge begins with, as of one moment."""
+        return read_directory(self._db)
+
+    def cursors(self) -> dict[str, CursorMoved]:
+        """How far every journal is projected, by the journal's uid."""
+        with self._db.read() as connection:
+            found = [CursorMoved(**row) for row in connection.execute(CURSORS).mappings()]
+        return {cursor.journal_uid: cursor for cursor in found}
+
+    def projection(self) -> AbstractContextManager[Projection]:
+        """One transaction of the projector's."""
+        return projection(self._db)
+
+    def check_schema(self) -> None:
+        """Refuse a store that this code must not use.
+
+        Raises:
+            StoreMissing: there are no tables.
+            StoreTooNew: the schema is newer and does not admit this version (FG-1004).
+            StoreTooOld: the schema is older.
+        """
+        check_schema(self._db)
+
+    def migrate(self) -> None:
+        """Make the tables, or bring them up to this version.
+
+        Raises:
+            StoreTooNew: the schema is newer and does not admit this version (FG-1004).
+        """
+        migrate(self._db)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._db.close()
+
+
+def open_store(url: str, *, create: bool = False) -> Store:
+    """Open the store at *url*.
+
+    Args:
+        url: `sqlite:///path` or `postgresql+psycopg://user@host/database`.
+        create: make what is missing (a SQLite file, the tables) and migrate what is older.
+
+    Raises:
+        StoreError: one of its kinds says why the store cannot be used: missing, older (without *create*), newer,
+            unreachable, locked, damaged, or not a store's URL.
+    """
+    db = Database(url, create=create)
+    try:
+        if create:
+            migrate(db)
+        else:
+            check_schema(db)
+    except BaseException:
+        db.close()
+        raise
+    return Store(db)

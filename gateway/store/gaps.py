@@ -1,0 +1,195 @@
+"""Gaps: records that are missing between two that came. The projector opens and settles them, an operator declares.
+
+OPEN ──────▶ (deleted)            the missing batch came
+OPEN ──────▶ DECLARED ──▶ LOST    an operator said that no copy is left, the projector went on behind it
+LOST, SET_ASIDE ──▶ FILLED        it came after all
+"""
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+
+from gateway.store.engine import Database
+from gateway.store.errors import Conflict, NotFound
+from gateway.store.hot import Hot
+from gateway.store.schema import agents, gaps, parking
+
+
+class GapState(StrEnum):
+    """Where a gap stands."""
+
+    OPEN = "open"
+    DECLARED = "declared"
+    LOST = "lost"
+    SET_ASIDE = "set-aside"
+    """A tombstone stands in for these records; their agent still has them."""
+    FILLED = "filled"
+
+
+@attrs.frozen(kw_only=True)
+class Gap:
+    """A hole in an agent's records."""
+
+    gap_id: int
+    agent_id: int
+    agent_uid: str
+    epoch: int
+    missing: bytes
+    """The id of the batch that is waited for: the last one of the hole."""
+    from_sequence: int
+    to_sequence: int
+    """The hole is [from, to)."""
+    state: GapState
+    opened_ms: int
+    ask_ms: int
+    """When the agent is asked next."""
+    asks: int
+    settled_ms: int | None
+
+
+@attrs.frozen(kw_only=True)
+class GapView:
+    """A gap as an operator sees it."""
+
+    gap: Gap
+    host_name: str
+    parked_batches: int
+    """Batches of that agent which wait behind its gaps."""
+
+
+@attrs.frozen
+class Gaps:
+    """The operator's verbs: `store.gaps`."""
+
+    _db: Database
+
+    def list(self, states: Collection[GapState] = tuple(GapState)) -> list[GapView]:
+        """The gaps in one of these states, oldest first."""
+        query = (
+            sa.select(gaps, agents.c.uid, agents.c.host_name, parking.c.batches)
+            .join(agents, agents.c.id == gaps.c.agent_id)
+            .outerjoin(parking, parking.c.agent_id == gaps.c.agent_id)
+            .where(gaps.c.state.in_(states))
+            .order_by(gaps.c.opened_ms, gaps.c.id)
+        )
+        with self._db.read() as connection:
+            return [view_of(row) for row in connection.execute(query)]
+
+    def declare_lost(self, gap_id: int) -> None:
+        """Say that no copy of the missing records is left; the projector then goes on behind them.
+
+        Raises:
+            Conflict: the gap is not open.
+            NotFound: there is no such gap: it may have been filled and gone.
+        """
+        with self._db.write() as connection:
+            query = sa.select(gaps.c.state).where(gaps.c.id == gap_id).with_for_update()
+            state = connection.execute(query).scalar_one_or_none()
+            if state is None:
+                raise NotFound(f"there is no gap {gap_id}: what was missing may have come")
+            if state not in (GapState.OPEN, GapState.DECLARED):
+                raise Conflict(f"the gap is {state}, not open")
+            connection.execute(
+                sa.update(gaps).where(gaps.c.id == gap_id).values(state=GapState.DECLARED.value)
+            )
+
+
+def view_of(row: sa.Row[Any]) -> GapView:
+    """A row of the operator's list."""
+    gap = Gap(
+        gap_id=row.id, agent_id=row.agent_id, agent_uid=row.uid, epoch=row.epoch, missing=row.missing,
+        from_sequence=row.from_sequence, to_sequence=row.to_sequence, state=GapState(row.state),
+        opened_ms=row.opened_ms, ask_ms=row.ask_ms, asks=row.asks, settled_ms=row.settled_ms,
+    )  # fmt: skip
+    return GapView(gap=gap, host_name=row.host_name, parked_batches=row.batches or 0)
+
+
+GAP = (
+    "SELECT g.id, g.agent_id, a.uid, g.epoch, g.missing, g.from_sequence, g.to_sequence, g.state, g.opened_ms, "
+    "g.ask_ms, g.asks, g.settled_ms FROM gaps g JOIN agents a ON a.id = g.agent_id "
+)
+
+
+def gap_of(row: tuple[Any, ...]) -> Gap:
+    """A row of GAP."""
+    return Gap(
+        gap_id=row[0], agent_id=row[1], agent_uid=row[2], epoch=row[3], missing=bytes(row[4]), from_sequence=row[5],
+        to_sequence=row[6], state=GapState(row[7]), opened_ms=row[8], ask_ms=row[9], asks=row[10], settled_ms=row[11],
+    )  # fmt: skip
+
+
+@attrs.frozen
+class ProjectedGaps:
+    """The projector's verbs: `p.gaps`."""
+
+    _hot: Hot
+
+    def find(self, agent_id: int, epoch: int, missing: bytes) -> Gap | None:
+        """The gap that waits for the batch *missing*."""
+        row = self._hot.one(
+            GAP + "WHERE g.agent_id = ? AND g.epoch = ? AND g.missing = ?", (agent_id, epoch, missing)
+        )
+        return None if row is None else gap_of(row)
+
+    def open(
+        self,
+        agent_id: int,
+        epoch: int,
+        missing: bytes,
+        *,
+        from_sequence: int,
+        to_sequence: int,
+        state: GapState,
+        ask_ms: int,
+        now_ms: int,
+    ) -> bool:
+        """Write down a gap; false when it is there already.
+
+        Args:
+            state: OPEN, or SET_ASIDE for what a tombstone stands for.
+            ask_ms: when the agent is to be asked first.
+        """
+        return bool(
+            self._hot.run(
+                "INSERT INTO gaps (agent_id, epoch, missing, from_sequence, to_sequence, state, opened_ms, ask_ms, asks) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (agent_id, epoch, missing) DO NOTHING",
+                (agent_id, epoch, missing, from_sequence, to_sequence, state.value, now_ms, ask_ms),
+            )
+        )
+
+    def due(self, now_ms: int) -> list[Gap]:
+        """The open gaps whose agents are to be asked by now."""
+        rows = self._hot.all(
+            GAP + "WHERE g.state = ? AND g.ask_ms <= ? ORDER BY g.ask_ms", (GapState.OPEN.value, now_ms)
+        )
+        return [gap_of(row) for row in rows]
+
+    def declared(self) -> list[Gap]:
+        """The gaps that an operator declared lost and that wait for the projector."""
+        rows = self._hot.all(GAP + "WHERE g.state = ? ORDER BY g.id", (GapState.DECLARED.value,))
+        return [gap_of(row) for row in rows]
+
+    def open_in(self, agent_id: int, epoch: int) -> int:
+        """How many gaps of an (agent, epoch) wait for batches."""
+        row = self._hot.one(
+            "SELECT count(*) FROM gaps WHERE agent_id = ? AND epoch = ? AND state IN (?, ?)",
+            (agent_id, epoch, GapState.OPEN.value, GapState.DECLARED.value),
+        )
+        return 0 if row is None else int(row[0])
+
+    def asked(self, gap: Gap, *, next_ask_ms: int) -> None:
+        """The agent was asked; ask again at *next_ask_ms*."""
+        self._hot.run("UPDATE gaps SET asks = asks + 1, ask_ms = ? WHERE id = ?", (next_ask_ms, gap.gap_id))
+
+    def settle(self, gap: Gap, state: GapState, *, now_ms: int) -> None:
+        """The gap is LOST or FILLED now."""
+        self._hot.run(
+            "UPDATE gaps SET state = ?, settled_ms = ? WHERE id = ?", (state.value, now_ms, gap.gap_id)
+        )
+
+    def delete(self, gap: Gap) -> None:
+        """What was missing has come before anybody gave it up: there was no gap."""
+        self._hot.run("DELETE FROM gaps WHERE id = ?", (gap.gap_id,))

@@ -1,0 +1,157 @@
+"""One transaction of the projector: what a stretch of a journal means, all of it or nothing.
+
+    with store.projection() as p:
+        stored = p.journals.cursor(journal_uid)
+        ...                                     # place every batch: p.streams, p.batches, p.parked, p.gaps
+        p.events.insert(rows)
+        p.inventory.apply(...)
+        p.publish(ReleasedMark(...))
+        p.journals.save(...)
+
+The rows, the marks, the cursor and the changes that edges hear of commit together at the end of the block, or not at
+all when it raises. Changes are collected and written last, because that takes the change counter's lock; two of one
+key become one. Ring the doorbell afterwards.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import attrs
+from sqlalchemy.engine import Connection
+
+from gateway.store.bodies import Body, CursorMoved, ResyncWanted
+from gateway.store.changes import publish
+from gateway.store.engine import Database
+from gateway.store.gaps import ProjectedGaps
+from gateway.store.hot import Hot
+from gateway.store.inventory import ProjectedInventory
+from gateway.store.parking import ProjectedParking
+from gateway.store.rows import ProjectedEvents, ProjectedQuarantine
+from gateway.store.streams import ProjectedBatches, ProjectedStreams
+
+
+@attrs.frozen(kw_only=True)
+class ProjectedAgent:
+    """What the projector must know of an agent."""
+
+    agent_id: int
+    agent_uid: str
+    kind: str
+    standing: str
+    synthetic: bool
+
+
+class Projection:
+    """The projector's verbs, by what they are about."""
+
+    def __init__(self, hot: Hot) -> None:
+        self._hot = hot
+        self._bodies: list[Body] = []
+        self.streams = ProjectedStreams(hot)
+        self.batches = ProjectedBatches(hot)
+        self.parked = ProjectedParking(hot)
+        self.gaps = ProjectedGaps(hot)
+        self.events = ProjectedEvents(hot)
+        self.quarantine = ProjectedQuarantine(hot)
+        self.inventory = ProjectedInventory(hot)
+        self.journals = ProjectedJournals(hot, self.publish)
+        self.savepoint = hot.savepoint
+
+    def agent(self, agent_uid: str) -> ProjectedAgent | None:
+        """The agent of that uid, if the store knows it."""
+        row = self._hot.one("SELECT id, kind, standing, synthetic FROM agents WHERE uid = ?", (agent_uid,))
+        if row is None:
+            return None
+        return ProjectedAgent(
+            agent_id=row[0], agent_uid=agent_uid, kind=row[1], standing=row[2], synthetic=bool(row[3])
+        )
+
+    def ask(self, agent: ProjectedAgent, *, scope: int, epoch: int, from_sequence: int, now_ms: int) -> None:
+        """Ask an agent to send something again; it is asked at every connect until `answered`.
+
+        Args:
+            scope: a protocol.ResyncScope.
+            epoch: 0 unless the scope is RANGE.
+        """
+        self._hot.run(
+            "INSERT INTO resyncs (agent_id, scope, epoch, from_sequence, requested_ms) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (agent_id, scope, epoch) DO UPDATE SET "
+            "from_sequence = excluded.from_sequence, requested_ms = excluded.requested_ms",
+            (agent.agent_id, scope, epoch, from_sequence, now_ms),
+        )
+        self.publish(
+            ResyncWanted(
+                agent_uid=agent.agent_uid, scope=scope, epoch=epoch, from_sequence=from_sequence, pending=True
+            )
+        )
+
+    def answered(self, agent: ProjectedAgent, *, scope: int, epoch: int) -> None:
+        """What was asked for has come: ask no more."""
+        gone = self._hot.run(
+            "DELETE FROM resyncs WHERE agent_id = ? AND scope = ? AND epoch = ?",
+            (agent.agent_id, scope, epoch),
+        )
+        if gone:
+            self.publish(
+                ResyncWanted(
+                    agent_uid=agent.agent_uid, scope=scope, epoch=epoch, from_sequence=1, pending=False
+                )
+            )
+
+    def publish(self, body: Body) -> None:
+        """Tell the edges when this transaction has committed."""
+        self._bodies.append(body)
+
+    @property
+    def published(self) -> list[Body]:
+        """What the edges will be told."""
+        return self._bodies
+
+
+@attrs.frozen
+class ProjectedJournals:
+    """How far each journal is projected: `p.journals`."""
+
+    _hot: Hot
+    _publish: Callable[[Body], None]
+
+    def cursor(self, journal_uid: str) -> CursorMoved | None:
+        """Where to read on, or None for a journal that was never read."""
+        row = self._hot.one(
+            "SELECT segment, incarnation, position, updated_ms FROM cursors WHERE journal_uid = ?",
+            (journal_uid,),
+        )
+        if row is None:
+            return None
+        return CursorMoved(
+            journal_uid=journal_uid, segment=row[0], incarnation=bytes(row[1]), offset=row[2], time_ms=row[3]
+        )
+
+    def save(self, cursor: CursorMoved) -> None:
+        """Everything of the journal before that place is in this transaction or an earlier one."""
+        self._hot.run(
+            "INSERT INTO cursors (journal_uid, segment, incarnation, position, updated_ms) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (journal_uid) DO UPDATE SET segment = excluded.segment, "
+            "incarnation = excluded.incarnation, position = excluded.position, updated_ms = excluded.updated_ms",
+            (cursor.journal_uid, cursor.segment, cursor.incarnation, cursor.offset, cursor.time_ms),
+        )
+        self._publish(cursor)
+
+
+@contextmanager
+def projection(db: Database) -> Iterator[Projection]:
+    """One writing transaction with the projector's verbs."""
+    with db.write() as connection:
+        hot = Hot(connection)
+        try:
+            verbs = Projection(hot)
+            yield verbs
+            flush(connection, db, verbs)
+        finally:
+            hot.close()
+
+
+def flush(connection: Connection, db: Database, verbs: Projection) -> None:
+    """Write the collected changes: the last thing before the commit."""
+    if verbs.published:
+        publish(connection, db, verbs.published)

@@ -1,0 +1,124 @@
+"""Job events, the job sessions that follow from them, and what went into quarantine.
+
+A job session is a summary of its JOB_STARTED and JOB_FINISHED events that does not depend on the order in which they
+arrive, nor on how often: the earliest start, the highest attempt, and everything else from the latest finish. So a
+start that comes late (from another journal, behind a gap) never turns a finished session back into a running one.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from gateway.store.hot import Hot, insert_into
+from protocol import EventKind, JobStatus
+
+EVENT_COLUMNS = (
+    "stream_id", "sequence", "agent_id", "received_ms",
+    "time_ms", "kind", "job_uid", "session_uid", "workload_uid", "status", "attempt", "duration_ms",
+    "processed_bytes", "transferred_bytes", "code", "message",
+)  # fmt: skip
+"""A row of job_events: four cells of ours, then protocol.JobEvent's twelve as they came."""
+
+KIND = EVENT_COLUMNS.index("kind")
+SESSION_UID = EVENT_COLUMNS.index("session_uid")
+
+FINISH_COLUMNS = (
+    "end_ms",
+    "status",
+    "duration_ms",
+    "processed_bytes",
+    "transferred_bytes",
+    "code",
+    "message",
+)
+SESSION_COLUMNS = ("agent_id", "session_uid", "job_uid", "start_ms", "attempts", *FINISH_COLUMNS)
+
+ATTEMPTS = (
+    "attempts = CASE WHEN excluded.attempts > job_sessions.attempts THEN excluded.attempts "
+    "ELSE job_sessions.attempts END"
+)
+STARTED = insert_into(
+    "job_sessions",
+    SESSION_COLUMNS,
+    "ON CONFLICT (agent_id, session_uid) DO UPDATE SET "
+    "start_ms = CASE WHEN job_sessions.start_ms <= excluded.start_ms THEN job_sessions.start_ms "
+    f"ELSE excluded.start_ms END, {ATTEMPTS}",
+)
+
+
+def finished_sql() -> str:
+    """The later finish wins; between two of one millisecond, the one whose cells are greater, whichever came first."""
+    old = ", ".join(f"job_sessions.{name}" for name in FINISH_COLUMNS)
+    new = ", ".join(f"excluded.{name}" for name in FINISH_COLUMNS)
+    newer = f"job_sessions.end_ms IS NULL OR ({new}) > ({old})"
+    sets = [
+        f"{name} = CASE WHEN {newer} THEN excluded.{name} ELSE job_sessions.{name} END"
+        for name in FINISH_COLUMNS
+    ]
+    return insert_into(
+        "job_sessions",
+        SESSION_COLUMNS,
+        f"ON CONFLICT (agent_id, session_uid) DO UPDATE SET {', '.join(sets)}, {ATTEMPTS}",
+    )
+
+
+FINISHED = finished_sql()
+
+
+@attrs.frozen
+class ProjectedEvents:
+    """The verb: `p.events`."""
+
+    _hot: Hot
+
+    def insert(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert job events, of any streams, and bring their job sessions up to date.
+
+        Args:
+            rows: EVENT_COLUMNS each; (stream, sequence) pairs that are new, which the stream's mark vouches for.
+        """
+        self._hot.insert("job_events", EVENT_COLUMNS, rows)
+        started = [
+            (r[2], r[SESSION_UID], r[6], r[4], r[10], None, JobStatus.RUNNING.value, 0, 0, 0, 0, "")
+            for r in rows
+            if r[KIND] == EventKind.JOB_STARTED and r[SESSION_UID]
+        ]
+        finished = [
+            (r[2], r[SESSION_UID], r[6], None, r[10], r[4], r[9], r[11], r[12], r[13], r[14], r[15])
+            for r in rows
+            if r[KIND] == EventKind.JOB_FINISHED and r[SESSION_UID]
+        ]
+        self._hot.many(STARTED, started)
+        self._hot.many(FINISHED, finished)
+
+
+@attrs.frozen
+class ProjectedQuarantine:
+    """The verb: `p.quarantine`."""
+
+    _hot: Hot
+
+    def add(
+        self,
+        agent_uid: str,
+        *,
+        epoch: int,
+        batch_id: bytes,
+        tag: int,
+        sequence: int,
+        reason: str,
+        payload: bytes,
+        received_ms: int,
+    ) -> None:
+        """Put a record aside; a second time changes nothing.
+
+        Args:
+            sequence: of the one record, or 0 for the whole batch.
+            payload: the record's row, or the batch, as msgpack.
+        """
+        self._hot.run(
+            "INSERT INTO quarantine (agent_uid, epoch, batch_id, tag, sequence, received_ms, reason, payload) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (agent_uid, epoch, batch_id, sequence) DO NOTHING",
+            (agent_uid, epoch, batch_id, tag, sequence, received_ms, reason, payload),
+        )
