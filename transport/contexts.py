@@ -38,6 +38,9 @@ _TLS12_CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 # buffer after WANT_WRITE and silently sends the old bytes; without it, a different buffer is an error.
 _MODE_ACCEPT_MOVING_WRITE_BUFFER = 2
 
+# How far OpenSSL follows a chain for its own verdict; a signature is checked for every step.
+_VERIFY_DEPTH = 8
+
 
 def _note_verdict(connection: SSL.Connection, certificate: X509, code: int, depth: int, ok: int) -> bool:
     record: Record = connection.get_app_data()
@@ -65,6 +68,7 @@ def _base(method: int) -> SSL.Context:
     context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # 34 kB less for a connection that is idle
+    context.set_verify_depth(_VERIFY_DEPTH)
     context.clear_mode(_MODE_ACCEPT_MOVING_WRITE_BUFFER)
     return context
 

@@ -20,6 +20,7 @@ Receiving may be cancelled at any time and loses nothing.
 import contextlib
 import socket
 import struct
+import sys
 
 import trio
 from OpenSSL import SSL
@@ -32,6 +33,9 @@ __all__ = ["TLSStream"]
 
 # One TLS record: OpenSSL never returns more from one read (RFC 8446, 5.1), so a larger buffer is never filled.
 RECORD_BYTES = 16384
+
+# struct linger: on, zero seconds. Windows has shorts where POSIX has ints.
+_LINGER_NOT = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 # A refused agent may have a megabyte frame under way, and its kernel and ours hold a few more.
 _DRAIN_BYTES = 8 * 1024 * 1024
@@ -243,9 +247,7 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
         return ended
 
     async def _drain(self, drain_bytes: int) -> bool:
-        # Undecrypted: nobody reads it any more.
-        if self._conn is None:
-            return False
+        self._conn = None  # nobody reads it any more: no reason to decrypt, nor to keep what decrypting takes
         try:
             self._sock.shutdown(socket.SHUT_WR)
             while drain_bytes > 0:
@@ -259,19 +261,15 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
         return False
 
     async def aclose(self) -> None:
-        """Say goodbye if the kernel has room for it, and close. Never waits for the peer."""
-        conn = self._conn
-        if conn is not None:
-            if self._ready and not (
-                self._broken or self._poisoned or self._shut or self._sending or self._owing
-            ):
-                self._attempt(conn.shutdown)
-            self.close()
+        """Say goodbye if nothing stands in its way, and close. Never waits for the peer."""
+        if self._conn is not None and self._ready and not (self._broken or self._shut or self._sending):
+            if not (self._poisoned or self._owing):
+                self._attempt(self._conn.shutdown)
+        self.close()
         await trio.lowlevel.checkpoint()
 
     def abort(self) -> None:
         """Reset the connection and forget what the kernel still wanted to send: for a peer that does not read."""
-        if self._conn is not None:
-            with contextlib.suppress(OSError):
-                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close()
+        with contextlib.suppress(OSError):  # closed already
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        self.close()
