@@ -262,9 +262,9 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
 
     async def aclose(self) -> None:
         """Say goodbye if nothing stands in its way, and close. Never waits for the peer."""
-        if self._conn is not None and self._ready and not (self._broken or self._shut or self._sending):
-            if not (self._poisoned or self._owing):
-                self._attempt(self._conn.shutdown)
+        cut_short = self._broken or self._poisoned or self._owing
+        if self._conn is not None and self._ready and not (cut_short or self._shut or self._sending):
+            self._attempt(self._conn.shutdown)
         self.close()
         await trio.lowlevel.checkpoint()
 
