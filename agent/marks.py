@@ -59,4 +59,6 @@ def covers(mark: Mark, *, epoch: int, first_sequence: int, next_sequence: int) -
 
     Behind a hole that was declared lost a mark begins above 1: what we still hold of the hole is not covered, and is sent.
     """
-    return mark.epoch == epoch and mark.first_sequence <= first_sequence and next_sequence <= mark.next_sequence
+    return (
+        mark.epoch == epoch and mark.first_sequence <= first_sequence and next_sequence <= mark.next_sequence
+    )

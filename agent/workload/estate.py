@@ -16,9 +16,9 @@ somebody buys disks. What fails is in `run` and `catalogue`.
 import random
 from collections.abc import Iterator
 
+from agent.facts import Facts
 from agent.workload.build import build_estate
 from agent.workload.clockwork import Clockwork
-from agent.workload.facts import Facts
 from agent.workload.names import make_uid
 from agent.workload.run import Step, amount
 from agent.workload.shape import TB, EstateState, JobState, RepositoryState, WorkloadState

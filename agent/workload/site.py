@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import attrs
 
+from agent.facts import Facts
 from agent.workload.catalogue import QUOTA_LOW
 from agent.workload.clockwork import Clockwork
-from agent.workload.facts import Facts
 from agent.workload.names import make_company, make_uid
 from agent.workload.run import Step, amount
 from agent.workload.schedule import DAY_MS, HOUR_MS, Daily

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.workload import SECTIONS, Estate, Facts, Site, Source
+from agent.facts import SECTIONS, Facts, Source
+from agent.workload import Estate, Site
 from agent.workload.schedule import DAY_MS, HOUR_MS, Daily, Every, weekday
 from protocol import (
     EventBatch,
