@@ -1,6 +1,6 @@
 """Why a chain was refused: a walk from the leaf upwards that names the first thing wrong.
 
-`certs.trust` decides; this only explains a decision already made, so nothing here can let anybody in. A chain that the
+`certs.trust` decides; this only explains a refusal (and adds one, of weak keys), so nothing here can let anybody in. A chain that the
 walk finds nothing wrong with was refused by the path verifier for a reason of its own, and its sentence is passed on.
 """
 
@@ -67,9 +67,11 @@ def explain(
         refusal: the path verifier's sentence, empty if it was not asked because no pinned CA is among *others*.
     """
     path, broken = _walk(leaf, others, pins)
-    if broken is not None:
-        return broken
     top = path[-1]
+    # Agents send their issuer and no root: there the issuer itself is what is pinned or not.
+    ends_at_issuer = usage is Usage.CLIENT and len(path) > 1 and claims_to_be_ours(top)
+    if broken is not None and not (broken[0] is ChainVerdict.INCOMPLETE and ends_at_issuer):
+        return broken
     if pin_of(top) not in pins or len(path) == 1:
         if not claims_to_be_ours(top):
             return ChainVerdict.UNKNOWN_ISSUER, f"the chain ends in {_text(top)}, which is not trusted"
@@ -120,13 +122,14 @@ def _faults(path: Sequence[x509.Certificate], usage: Usage) -> Iterator[tuple[Ch
     for certificate in path:
         if not _allows(certificate, usage):
             yield ChainVerdict.WRONG_USAGE, f"{_text(certificate)} is not for {usage.value} authentication"
-    yield from _weaknesses(path)
+    yield from weaknesses(path)
     for issuer in issuers:
         if _extension(issuer, x509.NameConstraints) is not None:
             yield ChainVerdict.NAME_NOT_ALLOWED, f"{_text(issuer)} may not certify the names of {_text(leaf)}"
 
 
-def _weaknesses(path: Sequence[x509.Certificate]) -> Iterator[tuple[ChainVerdict, str]]:
+def weaknesses(path: Sequence[x509.Certificate]) -> Iterator[tuple[ChainVerdict, str]]:
+    """Keys and signature algorithms that are too weak; the path verifier does not look at a leaf's key size."""
     for certificate in path:
         weakness = weakness_of(certificate.public_key())
         if weakness is not None:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-# The CA/Browser Forum's floor (Baseline Requirements 6.1.5), which the path verifier enforces as well.
+# The CA/Browser Forum's floor (Baseline Requirements 6.1.5).
 MIN_RSA_BITS = 2048
 
 PIN_SIZE = 32

@@ -25,7 +25,7 @@ from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from certs.chain import CertificateError, names_of, parse_chain, pin_of, readable
-from certs.diagnosis import ChainVerdict, Usage, explain
+from certs.diagnosis import ChainVerdict, Usage, explain, weaknesses
 from certs.names import MatchableNames, as_address
 from certs.profiles import RENEWAL_GRACE
 
@@ -139,7 +139,7 @@ def judge_chain(
             if path is None:
                 chain, chain_detail = explain(leaf, others, anchors.pins, usage, refusal)
             else:
-                chain, chain_detail = ChainVerdict.OK, ""
+                chain, chain_detail = next(weaknesses(path), (ChainVerdict.OK, ""))
             name_verdict, name_detail = _judge_name(leaf, name, anchors.names)
     except CertificateError as exc:
         return _unreadable(ChainVerdict.UNREADABLE, str(exc))
