@@ -83,12 +83,11 @@ class OwnCertificate:
         return [(self.chain_pem, self.key_pem)]
 
     def changed(self) -> bool:
-        """Whether a file is another one than it was when this was loaded: time to load again.
-
-        Raises:
-            OwnCertificateError: a file is gone.
-        """
-        return any(_stat(source[0]) != source for source in self.sources)
+        """Whether a file is another one than it was when this was loaded, or gone: time to load again."""
+        try:
+            return any(_stat(source[0]) != source for source in self.sources)
+        except OwnCertificateError:
+            return True
 
 
 def read_issuers(path: Path) -> frozenset[bytes]:
