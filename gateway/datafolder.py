@@ -105,7 +105,9 @@ class DataFolder:
                 Code.DATA_FOLDER_MISSING,
             ) from None
         except (KeyError, TypeError, ValueError) as error:
-            raise DataFolderError(f"{self.version_file} is damaged: {error}", Code.DATA_FOLDER_MISSING) from None
+            raise DataFolderError(
+                f"{self.version_file} is damaged: {error}", Code.DATA_FOLDER_MISSING
+            ) from None
         if not isinstance(layout, int) or layout > LAYOUT_VERSION:
             raise DataFolderError(
                 f"{self.path} has layout {layout}; this version of Fieldgate knows {LAYOUT_VERSION}: update it",

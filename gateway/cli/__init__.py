@@ -40,4 +40,4 @@ for group in (company_app, location_app, site_app, token_app, agent_app, gap_app
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     tokens = list(sys.argv[1:] if argv is None else argv)
-    return guarded(lambda: app(tokens, exit_on_error=True, result_action="return_value"))
+    return guarded(lambda: app(tokens, exit_on_error=False, result_action="return_value"))

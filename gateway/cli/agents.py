@@ -8,7 +8,7 @@ from cyclopts import App
 from gateway.cli.common import DEFAULT_DATA, Data, Json, now_ms, open_provider
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.output import ago, rows, when
-from gateway.store import Agent, ConnectionStatus, Standing
+from gateway.store import Agent, ConnectionStatus, GapState, Standing
 from protocol import Code, Health
 
 agent_app = App(name="agent", help="Agents: list, show, accept, reject, revoke.")
@@ -81,7 +81,11 @@ def agent_show(agent: str, *, data: Data = DEFAULT_DATA, json_: Json = False) ->
         rows([record], {}, as_json=True, empty="")
         return
     for key, value in record.items():
-        shown = when(value) if key.endswith("_ms") and key != "clock_offset_ms" and isinstance(value, int) else value
+        shown = (
+            when(value)
+            if key.endswith("_ms") and key != "clock_offset_ms" and isinstance(value, int)
+            else value
+        )
         sys.stdout.write(f"{key:20} {'–' if shown is None else shown}\n")
 
 
@@ -147,3 +151,62 @@ def agent_revoke(agent: str, *, why: str, data: Data = DEFAULT_DATA) -> None:
         provider.store.agents.revoke(agent, why=why, code=Code.CLIENT_CERT_REVOKED, now_ms=now_ms())
         provider.ring()
     sys.stdout.write("revoked: it has to enroll again, with a new token\n")
+
+
+@gap_app.command(name="list")
+def gap_list(*, every: bool = False, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+    """List the gaps that wait for records.
+
+    Parameters
+    ----------
+    every
+        Also those that were settled.
+    """
+    waiting = (GapState.OPEN, GapState.DECLARED)
+    with open_provider(data) as provider:
+        views = provider.store.gaps.list(tuple(GapState) if every else waiting)
+    rows(
+        [
+            attrs.asdict(view.gap)
+            | {
+                "missing": view.gap.missing.hex(),
+                "host_name": view.host_name,
+                "records": view.gap.to_sequence - view.gap.from_sequence,
+                "parked_batches": view.parked_batches,
+            }
+            for view in views
+        ],
+        {
+            "gap_id": "GAP",
+            "host_name": "HOST",
+            "from_sequence": "FROM",
+            "records": "RECORDS",
+            "state": "STATE",
+            "parked_batches": "PARKED BEHIND",
+            "opened_ms": "SINCE",
+            "asks": "ASKED",
+            "agent_uid": "AGENT",
+        },
+        as_json=json_,
+        empty="no gap: nothing is missing",
+        show={"opened_ms": when},
+    )
+
+
+@gap_app.command(name="declare-lost")
+def gap_declare_lost(gap_id: int, *, data: Data = DEFAULT_DATA) -> None:
+    """Say that no copy of the missing records is left anywhere; what waits behind the gap is then taken in.
+
+    First make sure: the agent's outbox keeps what is not in the store, and is asked again and again. Records that come
+    after all are still taken in, once.
+
+    Parameters
+    ----------
+    gap_id
+        As `gap list` shows it.
+    """
+    with open_provider(data) as provider:
+        provider.store.gaps.declare_lost(gap_id)
+    sys.stdout.write(
+        f"{Code.GAP_DECLARED_LOST}: the projector goes on behind the gap; its agent is asked for all\n"
+    )

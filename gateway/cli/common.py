@@ -53,9 +53,8 @@ def open_provider(data: Path) -> Iterator[Provider]:
     folder = DataFolder(data)
     folder.check()
     config = load_config(data)
-    store = open_store(config.store_url)
+    store = open_store(config.store_url, create=True)
     try:
-        store.check_schema()
         yield Provider(folder, config, store)
     finally:
         store.close()

@@ -1,21 +1,23 @@
 """How a command ends: exit codes that scripts can rely on, and errors that say what to do.
 
-    0  done
-    1  it failed while running; the message says why
-    2  it can't run at all: usage, configuration, the data folder, a port in use
-    3  what was named does not exist, or is in a state that forbids it
-    4  a check that was asked for came out negative (doctor, verify)
+0  done
+1  it failed while running; the message says why
+2  it can't run at all: usage, configuration, the data folder, a port in use
+3  what was named does not exist, or is in a state that forbids it
+4  a check that was asked for came out negative (doctor, verify)
 """
 
 import sys
 from collections.abc import Callable
 
+from cyclopts import CycloptsError
 from rich.console import Console
 
+from certs import AuthorityError
 from gateway.config import ConfigError
 from gateway.datafolder import DataFolderError
-from gateway.journal import JournalError
-from gateway.store import StoreError
+from gateway.journal import JournalError, JournalLocked
+from gateway.store import Conflict, NotFound, StoreError
 from protocol import Code
 
 __all__ = ["CHECK_FAILED", "FAILED", "UNUSABLE", "WRONG_STATE", "CommandError", "fail", "guarded"]
@@ -51,8 +53,16 @@ def guarded(run: Callable[[], int | None]) -> int:
         return run() or 0
     except CommandError as error:
         return fail(str(error), error.exit_code, error.code)
-    except (ConfigError, DataFolderError, JournalError, StoreError) as error:
+    except CycloptsError:
+        return UNUSABLE  # cyclopts has printed what is wrong with the command line
+    except (Conflict, NotFound) as error:
+        return fail(str(error), WRONG_STATE)
+    except (ConfigError, DataFolderError, StoreError) as error:
         return fail(str(error), UNUSABLE, error.code)
+    except JournalLocked as error:
+        return fail(str(error), UNUSABLE, Code.JOURNAL_LOCKED)
+    except (AuthorityError, JournalError) as error:
+        return fail(str(error), UNUSABLE)
     except BrokenPipeError:
         sys.stderr.close()  # `fieldgate … | head`: nobody reads any more, which is no error
         return 0

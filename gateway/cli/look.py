@@ -52,7 +52,10 @@ def status(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
     """Show where a gateway stands: edges, agents by state, journals and how far the projector is behind."""
     with open_provider(data) as provider:
         now = now_ms()
-        edges = [attrs.asdict(edge) | {"live": edge.lease_until_ms > now} for edge in provider.store.sessions.list_edges()]
+        edges = [
+            attrs.asdict(edge) | {"live": edge.lease_until_ms > now}
+            for edge in provider.store.sessions.list_edges()
+        ]
         counts: dict[str, int] = {}
         for agent in provider.store.agents.list(now_ms=now):
             counts[agent.status] = counts.get(agent.status, 0) + 1
@@ -145,7 +148,12 @@ def _checks(data: Data) -> Iterator[_Check]:
     for listener in config.listeners:
         yield _check_port(listener.host or "127.0.0.1", listener.port)
     year = datetime.now(UTC).year
-    yield _Check("clock", year >= 2026, datetime.now(UTC).isoformat(timespec="seconds"), "set the clock (chrony, timesyncd)")
+    yield _Check(
+        "clock",
+        year >= 2026,
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        "set the clock (chrony, timesyncd)",
+    )
 
 
 def _check_authority(provider: Provider) -> Iterator[_Check]:

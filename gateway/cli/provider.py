@@ -57,7 +57,6 @@ def make_provider(data: Path, organization: str, names: tuple[str, ...], store: 
     config = load_config(data)
     opened = open_store(config.store_url, create=True)
     try:
-        opened.migrate()
         try:
             provider = opened.organizations.provider()
         except NotFound:

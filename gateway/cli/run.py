@@ -35,11 +35,9 @@ def _prepare(data: Data, process: str, parent: int | None, **overrides: object) 
     DataFolder(data).check()
     config = load_config(data, **overrides)
     configure_logs(config.log_format, process=process)
-    store = open_store(config.store_url)
-    try:
-        store.migrate()
-    finally:
-        store.close()
+    open_store(
+        config.store_url, create=True
+    ).close()  # brings an older store up to this version, once, before we serve
     return config
 
 

@@ -109,7 +109,13 @@ def site_list(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
         )
     rows(
         listed,
-        {"name": "SITE", "cloud_tenants": "CLOUD TENANTS", "used_bytes": "USED", "quota_bytes": "QUOTA", "uid": "UID"},
+        {
+            "name": "SITE",
+            "cloud_tenants": "CLOUD TENANTS",
+            "used_bytes": "USED",
+            "quota_bytes": "QUOTA",
+            "uid": "UID",
+        },
         as_json=json_,
         empty="no site yet: a site appears when its agent enrolls (fieldgate token create --site)",
         show={"used_bytes": size, "quota_bytes": size},
@@ -171,7 +177,12 @@ def token_create(
 
 def _print_token(stored: StoredToken, token: Token, owner: Organization, *, as_json: bool) -> None:
     if as_json:
-        body = {"id": stored.id, "token": token.encode(), "organization_uid": owner.uid, "expires_ms": stored.expires_ms}
+        body = {
+            "id": stored.id,
+            "token": token.encode(),
+            "organization_uid": owner.uid,
+            "expires_ms": stored.expires_ms,
+        }
         sys.stdout.write(json.dumps(body) + "\n")
         return
     sys.stdout.write(
@@ -184,7 +195,9 @@ def _print_token(stored: StoredToken, token: Token, owner: Organization, *, as_j
 def _new_token(provider: Provider, kind: str) -> Token:
     addresses = provider.config.addresses(kind)
     if not addresses:
-        raise CommandError(f"no {kind} listener is configured, so no agent could use this token", exit_code=UNUSABLE)
+        raise CommandError(
+            f"no {kind} listener is configured, so no agent could use this token", exit_code=UNUSABLE
+        )
     anchors = Authority.load(provider.folder.ca).server_anchors()
     return Token.create(seed=secrets.token_bytes(32), pins=sorted(anchors.pins), gateways=addresses)
 
@@ -195,7 +208,9 @@ def _location_uid(provider: Provider, owner: Organization, location: str | None)
     for place in provider.store.organizations.list_locations(owner.uid):
         if location in (place.uid, place.name):
             return place.uid
-    raise CommandError(f"{owner.name} has no location {location!r}: fieldgate location list --company {owner.name!r}")
+    raise CommandError(
+        f"{owner.name} has no location {location!r}: fieldgate location list --company {owner.name!r}"
+    )
 
 
 @token_app.command(name="list")
@@ -219,7 +234,15 @@ def token_list(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
     ]
     rows(
         listed,
-        {"id": "ID", "organization": "FOR", "kind": "KIND", "uses": "USED", "max_uses": "OF", "expires_ms": "EXPIRES", "state": "STATE"},
+        {
+            "id": "ID",
+            "organization": "FOR",
+            "kind": "KIND",
+            "uses": "USED",
+            "max_uses": "OF",
+            "expires_ms": "EXPIRES",
+            "state": "STATE",
+        },
         as_json=json_,
         empty="no token yet: fieldgate token create --company COMPANY",
         show={"expires_ms": when},

@@ -1,0 +1,96 @@
+"""What agents reported: the newest as it arrives, or all of it for another program."""
+
+import json
+import sys
+import time
+from typing import Annotated
+
+import attrs
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.text import Text
+
+from gateway.cli.common import DEFAULT_DATA, Data, Json, open_provider
+from gateway.cli.output import size, when
+from gateway.store import StoredEvent
+from protocol import EventKind, JobStatus
+
+events_app = App(name="events", help="Job events: follow them, or export them.")
+
+POLL_S = 0.5
+STYLES = {JobStatus.SUCCESS: "green", JobStatus.WARNING: "yellow", JobStatus.FAILED: "bold red"}
+
+
+@events_app.command(name="tail")
+def tail(
+    *,
+    follow: Annotated[bool, Parameter(name=("--follow", "-f"))] = True,
+    past: int = 5,
+    data: Data = DEFAULT_DATA,
+    json_: Json = False,
+) -> None:
+    """Show events as they come into the store, until Ctrl-C.
+
+    Parameters
+    ----------
+    follow
+        Go on with what arrives; --no-follow ends after what is there.
+    past
+        How many of the newest batches to begin with.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    with open_provider(data) as provider:
+        hosts: dict[str, str] = {}
+        at = max(provider.store.events.newest_batch() - past, 0)
+        while True:
+            events, read_to = provider.store.events.tail(at)
+            for event in events:
+                if json_:
+                    sys.stdout.write(json.dumps(attrs.asdict(event)) + "\n")
+                    continue
+                if event.agent_uid not in hosts:
+                    hosts[event.agent_uid] = provider.store.agents.get(event.agent_uid, now_ms=0).host_name
+                console.print(_line(event, hosts[event.agent_uid]))
+            sys.stdout.flush()
+            if read_to == at:
+                if not follow:
+                    return
+                time.sleep(POLL_S)
+            at = read_to
+
+
+def _line(event: StoredEvent, host: str) -> Text:
+    status = JobStatus(event.status)
+    line = Text(
+        f"{when(event.time_ms)}  {host:24.24}  {EventKind(event.kind).name.lower().replace('_', ' '):18}"
+    )
+    line.append(f"{status.name.lower():8}", style=STYLES.get(status, ""))
+    line.append(f"  {size(event.transferred_bytes):>9}  {event.message}")
+    return line
+
+
+@events_app.command(name="export")
+def export(
+    *,
+    agent: str | None = None,
+    synthetic: Annotated[bool, Parameter(negative="")] = False,
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Write every event as one JSON object a line, ordered by agent, stream and sequence.
+
+    Parameters
+    ----------
+    agent
+        Only this agent's (uid).
+    synthetic
+        Only simulated agents'.
+    """
+    with open_provider(data) as provider:
+        wanted: list[str | None] = [agent]
+        if synthetic:
+            agents = provider.store.agents.list(now_ms=0)
+            wanted = [each.uid for each in agents if each.synthetic and agent in (None, each.uid)]
+        names = [field.name for field in attrs.fields(StoredEvent)]
+        for uid in wanted:
+            for event in provider.store.events.export(uid):
+                sys.stdout.write(json.dumps({name: getattr(event, name) for name in names}) + "\n")
