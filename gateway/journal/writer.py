@@ -1,61 +1,51 @@
 """The one writer of a journal.
 
-Two threads share it, and no third is needed. The loop's thread appends: one writev per record, into the page cache, tens of
-microseconds. A worker thread syncs: one fdatasync for everything appended before the call, while appends go on. That is
-group commit: the slower the disk, the more records share a sync.
+Two threads share it, and no third is needed. The loop's thread appends: one writev per record, into the page cache,
+tens of microseconds. A worker thread syncs: one fdatasync for everything appended before the call, while appends go
+on. That is group commit: the slower the disk, the more records share a sync.
 
 Positions tie the two together. `append` returns the journal's position behind the record, counted in bytes since this
 writer was opened; a record is on disk once `synced` has reached its position. When a segment is rolled, the old file
 stays open on a list until the next sync has synced it, and the new file's name is synced with the folder: `synced`
 moves only after all of that, so the boundary is exact across any number of rolls.
 
-Every opening starts a new segment. The last segment of the life before is left as it was found, torn tail and all, and the new
-header says where its last whole frame ended.
+Every opening starts a new segment. The last segment of the life before is left as it was found, torn tail and all,
+and the new header says where its last whole frame ended.
 """
 
 import errno
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-import attrs
-
+from gateway.journal.catalog import Catalog, settle_last
 from gateway.journal.errors import JournalClosed, JournalError, JournalFailed, JournalFull
 from gateway.journal.files import OS_FILES, Files
-from gateway.journal.folder import ensure_uid, read_header, segment_path, segment_sizes, valid_end
-from gateway.journal.frames import HEADER_BYTES, Header, frame_head
+from gateway.journal.folder import ensure_uid, segment_path
+from gateway.journal.frames import HEADER_BYTES, frame_head
 from gateway.journal.lock import acquire
-from gateway.journal.positions import START, Cursor
+from gateway.journal.positions import Cursor
 from gateway.journal.retention import Closed, PruneReport, judge
+from gateway.journal.segment import OpenSegment
 
 # Large enough that creating files is rare (one in 3,000 batches of 20 kB), small enough that retention frees space in
 # steps nobody notices, and that a writer that opens again checks the last one in about 0.1 s.
 SEGMENT_BYTES = 64 * 1024 * 1024
 
-# File size limits count as a full disk: it is the administrator's quota either way.
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+# What passes by itself once somebody makes room. A file size limit is a quota like another; with thousands of agents
+# connected, a new segment may also find no file descriptor left.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE})
 
-_MAX_PARTS = 1000  # writev takes 1,024 (IOV_MAX on Linux)
-
-
-@attrs.define(kw_only=True)
-class _Active:
-    """The segment being written, or a rolled one that waits for its sync."""
-
-    fd: int
-    header: Header
-    end: int
-
-    @property
-    def cursor(self) -> Cursor:
-        return Cursor(segment=self.header.segment, incarnation=self.header.incarnation, offset=self.end)
+_MAX_PARTS = 1000  # writev takes 1,024 (IOV_MAX on Linux), and the frame's head is one
 
 
 class JournalWriter:
     """Appends records and says when they are on disk.
 
     Call `append`, `roll` and `close` from one thread, `sync` and `prune` from any.
+
+    Attributes:
+        journal_uid: Whose cursors fit this journal.
 
     Raises:
         JournalLocked: Another writer has the folder.
@@ -74,23 +64,29 @@ class JournalWriter:
         self._is_closed = False
         self._state = threading.Lock()  # guards positions and lists, for microseconds
         self._syncing = threading.Lock()  # held through a whole sync
-        self._rolled: list[_Active] = []
-        self._closed: dict[int, Cursor] = {}
+        self._rolled: list[OpenSegment] = []  # waiting for their sync
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            files.fsync_folder(folder.parent)
+            if not folder.is_dir():
+                folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+                files.fsync_folder(folder.parent)
             self._lock_fd = acquire(folder, files)
         except OSError as error:
             raise JournalError(f"journal {folder} can't be opened: {error}") from error
         try:
             self.journal_uid = ensure_uid(folder, files)
-            self._active = self._create(*self._recover())
-            self.sync()
+            self._catalog = Catalog(folder)
+            last = max(self._catalog.closed, default=0)
+            self._active = self._start(last, settle_last(folder, files, last) if last else 0)
         except OSError as error:
             files.close(self._lock_fd)
             raise self._no_room_or_failed("open", error) from error
         except BaseException:
             files.close(self._lock_fd)
+            raise
+        try:
+            self.sync()
+        except BaseException:
+            self._let_go()
             raise
 
     @property
@@ -112,18 +108,15 @@ class JournalWriter:
     def size_bytes(self) -> int:
         """What the segments take on disk."""
         with self._state:
-            return sum(closed.offset for closed in self._closed.values()) + self._active.end
+            return self._catalog.size_bytes(self._active.cursor)
 
     def lag(self, cursor: Cursor | None) -> int:
-        """How many bytes lie between *cursor* and the end; all of them if it is not a place in this journal."""
+        """How many bytes lie between *cursor* and the end; all of them if it is not a place in this journal.
+
+        Does no I/O.
+        """
         with self._state:
-            active = self._active.cursor
-            here = {**self._closed, active.segment: active}.get(cursor.segment) if cursor else None
-            if cursor is None or here is None or here.incarnation != cursor.incarnation:
-                return sum(closed.offset for closed in self._closed.values()) + active.offset
-            between = sum(closed.offset for number, closed in self._closed.items() if number > cursor.segment)
-            tail = active.offset if active.segment != cursor.segment else 0
-            return max(here.offset - cursor.offset, 0) + between + tail
+            return self._catalog.lag_bytes(cursor, self._active.cursor)
 
     def append(self, parts: Sequence[bytes]) -> int:
         """Write one record, the concatenation of *parts*, and return the position behind it. It is not on disk yet.
@@ -138,18 +131,18 @@ class JournalWriter:
             parts = [b"".join(parts)]
         active = self._active
         head, size = frame_head(parts, seed=active.header.seed, offset=active.end)
+        if active.end + size > self._segment_bytes and active.end > HEADER_BYTES:
+            self.roll()
+            active = self._active
+            head, size = frame_head(parts, seed=active.header.seed, offset=active.end)
         try:
-            if active.end + size > self._segment_bytes and active.end > HEADER_BYTES:
-                self.roll()
-                active = self._active
-                head, size = frame_head(parts, seed=active.header.seed, offset=active.end)
-            self._write(active, [head, *parts], size)
+            active.write([head, *parts], size)
             with self._state:
                 active.end += size
                 self._appended += size
                 return self._appended
-        except (JournalFull, JournalFailed):
-            raise
+        except OSError as error:
+            raise self._no_room_or_failed("append", error) from error
         except BaseException as error:
             # An interrupt between the write and the bookkeeping leaves a frame in the file that we don't know of:
             # another one behind it would be at the wrong offset.
@@ -157,8 +150,10 @@ class JournalWriter:
             raise
 
     def roll(self) -> None:
-        """Close the segment and start the next. `append` does it when a segment is full; call it to give a reader that is
-        stalled at a damaged frame of the newest segment a way on.
+        """Close the segment and start the next.
+
+        `append` does it when a segment is full. Call it to give a reader a way on that is stalled at a damaged frame
+        of the newest segment.
 
         Raises:
             JournalFull: No room for another segment; the old one stays in use.
@@ -166,15 +161,18 @@ class JournalWriter:
         """
         self._check()
         old = self._active
-        number = old.header.segment
         try:
-            new = self._create(number + 1, number, old.end)
+            new = self._start(old.header.segment, old.end)
+            with self._state:
+                self._catalog.closed[old.header.segment] = old.cursor
+                self._rolled.append(old)
+                self._active = new
         except OSError as error:
             raise self._no_room_or_failed("start a segment", error) from error
-        with self._state:
-            self._closed[number] = old.cursor
-            self._rolled.append(old)
-            self._active = new
+        except BaseException as error:
+            # Readers may have seen the new segment and taken the old one for final.
+            self._failure = f"journal {self._folder}: the start of a segment was interrupted by {error!r}"
+            raise
 
     def sync(self) -> None:
         """Return when everything appended before the call is on disk. Blocks; appends may go on meanwhile.
@@ -193,47 +191,42 @@ class JournalWriter:
                 return
             try:
                 for segment in (*rolled, active):
-                    self._files.fdatasync(segment.fd)
-                    if not self._files.links(segment.fd):
-                        raise FileNotFoundError(
-                            errno.ENOENT, f"segment {segment.header.segment} was deleted while in use"
-                        )
+                    segment.sync()
                 if names_changed:
                     self._files.fsync_folder(self._folder)
-                for segment in rolled:
-                    self._files.close(segment.fd)
             except OSError as error:
                 raise self._failed("sync", error) from error
             with self._state:
                 del self._rolled[: len(rolled)]
                 self._synced = target
+            for segment in rolled:
+                self._files.close(segment.fd)
 
     def prune(self, floor: Cursor | None, *, older_than_ms: int, now_ms: int) -> PruneReport:
-        """Delete closed segments that lie before *floor*, the slowest reader's cursor, and were last written
-        *older_than_ms* ago or earlier. None, or a cursor of another life of this folder, holds everything.
+        """Delete closed segments that lie before *floor* and were last written *older_than_ms* ago or earlier.
+
+        *floor* is the slowest reader's cursor. None, or a cursor that is no place in this journal, holds everything.
 
         Raises:
             JournalError: A segment can't be deleted.
             JournalFailed: The journal can't be trusted any more.
         """
         self._check()
-        floor = floor or START
         with self._state:
-            known = {**self._closed, self._active.header.segment: self._active.cursor}
-        here = known.pop(floor.segment, None)
-        floor_segment = floor.segment if here is not None and here.incarnation == floor.incarnation else 0
-        with self._state:
-            known = dict(self._closed)
+            floor_segment = self._catalog.place(floor, self._active.cursor).segment
+            unsynced = {segment.header.segment for segment in self._rolled}
+            ends = [end for number, end in sorted(self._catalog.closed.items()) if number not in unsynced]
         try:
             closed = [
-                Closed(segment=number, size_bytes=cursor.offset, age_ms=now_ms - self._written_ms(number))
-                for number, cursor in sorted(known.items())
+                Closed(segment=end.segment, size_bytes=end.offset, age_ms=now_ms - written_ms)
+                for end in ends
+                if (written_ms := self._written_ms(end.segment)) is not None
             ]
             report = judge(closed, floor_segment=floor_segment, older_than_ms=older_than_ms)
             for number in report.removed_segments:
                 self._files.unlink(segment_path(self._folder, number))
                 with self._state:
-                    del self._closed[number]
+                    del self._catalog.closed[number]
         except OSError as error:
             raise JournalError(f"journal {self._folder} can't be pruned: {error}") from error
         return report
@@ -250,74 +243,32 @@ class JournalWriter:
             if self._failure is None:
                 self.sync()
         finally:
-            with self._syncing:
-                self._is_closed = True
-                for segment in (*self._rolled, self._active):
-                    self._files.close(segment.fd)
-                self._rolled.clear()
-                self._files.close(self._lock_fd)
+            self._let_go()
 
-    def _recover(self) -> tuple[int, int, int]:
-        """Note what is there; return the number of the segment to start, the one before it and where that ends."""
-        sizes = segment_sizes(self._folder)
-        for number, size in sizes.items():
-            header = read_header(self._folder, number)
-            incarnation = header.incarnation if header is not None else bytes(16)
-            self._closed[number] = Cursor(segment=number, incarnation=incarnation, offset=size)
-        if not sizes:
-            return 1, 0, 0
-        last = max(sizes)
-        header = read_header(self._folder, last)
-        if header is None:
-            return last + 1, last, 0
-        # What the killed writer had not synced is in the page cache alone. It must not vanish after we
-        # have written down where it ends.
-        fd = self._files.open(segment_path(self._folder, last), os.O_RDWR)
-        try:
-            self._files.fdatasync(fd)
-        finally:
-            self._files.close(fd)
-        return last + 1, last, valid_end(self._folder, header)
+    def _let_go(self) -> None:
+        with self._syncing:
+            self._is_closed = True
+            for segment in (*self._rolled, self._active):
+                self._files.close(segment.fd)
+            self._rolled.clear()
+            self._files.close(self._lock_fd)
 
-    def _create(self, number: int, previous: int, previous_end: int) -> _Active:
-        header = Header(
-            segment=number,
-            incarnation=os.urandom(16),
-            previous_segment=previous,
-            previous_end=previous_end,
+    def _start(self, previous: int, previous_end: int) -> OpenSegment:
+        segment = OpenSegment.create(
+            self._folder, self._files, number=previous + 1, previous=previous, previous_end=previous_end
         )
-        path = segment_path(self._folder, number)
-        fd = self._files.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
-        try:
-            if self._files.writev(fd, [header.encode()]) != HEADER_BYTES:
-                raise OSError(errno.ENOSPC, "no room for a segment's header", str(path))
-        except BaseException:
-            self._files.close(fd)
-            self._files.unlink(path)
-            raise
-        self._names_changed = True
-        return _Active(fd=fd, header=header, end=HEADER_BYTES)
+        with self._state:
+            self._names_changed = True
+        return segment
 
-    def _write(self, active: _Active, parts: Sequence[bytes], size: int) -> None:
-        written = 0
+    def _written_ms(self, number: int) -> int | None:
+        """When a segment was last written; None, and forgotten, if somebody deleted it."""
         try:
-            while written < size:
-                count = self._files.writev(active.fd, parts)
-                if not count:
-                    raise OSError(errno.EIO, "wrote nothing")
-                written += count
-                if written < size:
-                    parts = [b"".join(parts)[count:]]
-        except OSError as error:
-            if error.errno in _NO_ROOM and written:
-                try:
-                    self._files.truncate(active.fd, active.end)
-                except OSError as second:
-                    raise self._failed("cut a half-written record away", second) from second
-            raise self._no_room_or_failed("append", error) from error
-
-    def _written_ms(self, number: int) -> int:
-        return segment_path(self._folder, number).stat().st_mtime_ns // 1_000_000
+            return segment_path(self._folder, number).stat().st_mtime_ns // 1_000_000
+        except FileNotFoundError:
+            with self._state:
+                self._catalog.closed.pop(number, None)
+            return None
 
     def _check(self) -> None:
         if self._failure is not None:

@@ -1,0 +1,70 @@
+"""What a writer knows about the segments it no longer writes: where each ends, and so how far behind a reader is.
+
+Kept in memory, so that the edge can ask for the lag as often as it likes.
+"""
+
+import os
+from pathlib import Path
+
+from gateway.journal.files import Files
+from gateway.journal.folder import read_header, segment_path, segment_sizes, valid_end
+from gateway.journal.positions import START, Cursor
+
+
+class Catalog:
+    """The closed segments of a folder, by number, each with the cursor behind its last byte.
+
+    Not locked: the writer does that.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Take stock of *folder*.
+
+        Raises:
+            JournalError: A newer Fieldgate wrote one of the segments.
+            OSError: One can't be read.
+        """
+        self.closed: dict[int, Cursor] = {}
+        for number, size in segment_sizes(folder).items():
+            header = read_header(folder, number)
+            incarnation = header.incarnation if header is not None else START.incarnation
+            self.closed[number] = Cursor(segment=number, incarnation=incarnation, offset=size)
+
+    def place(self, cursor: Cursor | None, active: Cursor) -> Cursor:
+        """The end of the segment that *cursor* stands in, or START if it is not a place in this journal."""
+        if cursor is None:
+            return START
+        here = active if active.segment == cursor.segment else self.closed.get(cursor.segment, START)
+        return here if here.incarnation == cursor.incarnation and cursor.offset <= here.offset else START
+
+    def size_bytes(self, active: Cursor) -> int:
+        """What all segments take."""
+        return sum(end.offset for end in self.closed.values()) + active.offset
+
+    def lag_bytes(self, cursor: Cursor | None, active: Cursor) -> int:
+        """How much lies behind *cursor*: everything, if it is not a place in this journal."""
+        here = self.place(cursor, active)
+        if cursor is None or here == START:
+            return self.size_bytes(active)
+        later = sum(end.offset for number, end in self.closed.items() if number >= here.segment)
+        return later + active.offset - cursor.offset
+
+
+def settle_last(folder: Path, files: Files, number: int) -> int:
+    """Where the last whole frame of segment *number*, left by the life before, ends for good. 0 without a header.
+
+    What a killed writer had not synced is in the page cache alone, and it must not vanish after its end has been
+    written down: so it is synced first.
+
+    Raises:
+        OSError: It can't be read or synced.
+    """
+    header = read_header(folder, number)
+    if header is None:
+        return 0
+    fd = files.open(segment_path(folder, number), os.O_RDWR)
+    try:
+        files.fdatasync(fd)
+    finally:
+        files.close(fd)
+    return valid_end(folder, header)
