@@ -112,7 +112,8 @@ class Config:
         factory=lambda: (socket.gethostname(),)
     )  # DNS names and addresses of the gateway
     listeners: tuple[Listener, ...] = attrs.field(factory=_default_listeners)
-    store: ts.SecretStr = ts.secret(default=ts.SecretStr(""))  # SQLAlchemy URL; "" is DATA/store.sqlite
+    # SQLAlchemy URL; "" is DATA/store.sqlite
+    store: ts.SecretStr = ts.secret(factory=lambda: ts.SecretStr(""))  # noqa: RUF009 - a field, as attrs.field is
     heartbeat_s: float = 30.0  # three missed and an agent is Inaccessible
     certificate: str = ""  # your own certificate chain (PEM), leaf first; "" is one of our CA's
     certificate_key: str = ""
@@ -146,7 +147,7 @@ class Config:
     @property
     def store_url(self) -> str:
         """The SQLAlchemy URL of the store, the secret in clear."""
-        return self.store.get_secret_value() or f"sqlite:///{self.data / 'store.sqlite'}"
+        return str(self.store) or f"sqlite:///{self.data / 'store.sqlite'}"
 
     def addresses(self, kind: str = REMOTE) -> list[str]:
         """The ``host:port`` strings that agents of listeners of *kind* are told."""
@@ -165,15 +166,15 @@ class Config:
             yield f"[{name}]:{listener.port}" if ":" in name else f"{name}:{listener.port}"
 
 
-def load_config(data: Path, **overrides: object) -> Config:
-    """Read the settings of the data folder *data*; *overrides* (from the command line) win over everything.
+def load_config(data: Path, *, name: str | None = None) -> Config:
+    """Read the settings of the data folder *data*; *name* (from the command line) wins over everything.
 
     Raises:
         ConfigError: an unknown key (with the nearest known one), or a value that can't be used.
     """
     file = data / "fieldgate.toml"
     _refuse_unknown_environment(os.environ)
-    loaders = [
+    loaders: list[ts.loaders.Loader] = [
         ts.FileLoader(formats={"*.toml": ts.TomlFormat("fieldgate")}, files=[file] if file.exists() else []),
         ts.EnvLoader(prefix=ENV_PREFIX),
     ]
@@ -183,7 +184,7 @@ def load_config(data: Path, **overrides: object) -> Config:
         raise ConfigError(_name_the_typo(str(error)), Code.CONFIG_UNKNOWN_KEY) from None
     except ts.exceptions.TsError as error:
         raise ConfigError(f"{file}: {error}") from None
-    return attrs.evolve(config, data=data, **overrides)
+    return attrs.evolve(config, data=data, name=config.name if name is None else name)
 
 
 def _known_keys() -> dict[str, None]:

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import attrs
 from rich.console import Console
@@ -18,7 +19,7 @@ from gateway.cli.errors import CHECK_FAILED, CommandError
 from gateway.cli.output import ago, rows, size
 from gateway.config import load_config
 from gateway.datafolder import DataFolder
-from gateway.journal import JournalReader
+from gateway.journal import Cursor, JournalReader
 from protocol import CODES, Code
 
 HTTP_LIMIT_S = 2.0
@@ -83,22 +84,24 @@ def status(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
     )
 
 
-def _relative(now: int) -> Callable[[object], str]:
+def _relative(now: int) -> Callable[[int], str]:
     past = ago(now)
 
-    def show(value: object) -> str:
-        assert isinstance(value, int)
+    def show(value: int) -> str:
         return f"in {(value - now) / 1000:.0f} s" if value > now else past(value)
 
     return show
 
 
-def _journals(provider: Provider) -> Iterator[dict[str, object]]:
+def _journals(provider: Provider) -> Iterator[dict[str, Any]]:
     for folder in sorted(provider.folder.journals.glob("*")):
         if not folder.is_dir():
             continue
         reader = JournalReader(folder)
-        cursor = provider.store.cursors().get(reader.journal_uid)
+        at = provider.store.cursors().get(reader.journal_uid or "")
+        cursor = (
+            None if at is None else Cursor(segment=at.segment, incarnation=at.incarnation, offset=at.offset)
+        )
         total = sum(file.stat().st_size for file in folder.iterdir())
         yield {"name": folder.name, "lag_bytes": reader.lag(cursor), "size_bytes": total}
 
@@ -137,8 +140,7 @@ def _checks(data: Data) -> Iterator[_Check]:
         free = shutil.disk_usage(data).free
         yield _Check("disk", free > LOW_DISK_BYTES, f"{size(free)} free", "make room: journals need it first")
         for journal in _journals(provider):
-            lag = journal["lag_bytes"]
-            assert isinstance(lag, int)
+            lag = int(journal["lag_bytes"])
             yield _Check(
                 f"journal {journal['name']}", lag < config.limits.lag_bytes, f"{size(lag)} not yet projected",
                 "is the projector running? fieldgate status",
@@ -158,7 +160,7 @@ def _checks(data: Data) -> Iterator[_Check]:
 
 def _check_authority(provider: Provider) -> Iterator[_Check]:
     authority = Authority.load(provider.folder.ca)
-    due = authority.gateway_due(datetime.now(UTC))
+    due = authority.gateway_due(datetime.now(UTC), provider.config.names)
     yield _Check(
         "gateway certificate", not due, "due for renewal" if due else "valid",
         "fieldgate ca rotate --gateway (a running edge does so by itself)",
@@ -168,7 +170,7 @@ def _check_authority(provider: Provider) -> Iterator[_Check]:
 def _check_process(name: str, host: str, port: int) -> _Check:
     url = f"http://{host}:{port}/readyz"
     try:
-        with urllib.request.urlopen(url, timeout=HTTP_LIMIT_S) as response:  # noqa: S310  # our own monitor, http only
+        with urllib.request.urlopen(url, timeout=HTTP_LIMIT_S) as response:
             return _Check(name, True, f"ready ({url}: {response.status})")
     except urllib.error.HTTPError as error:
         return _Check(name, False, error.read(500).decode(errors="replace").strip(), f"curl {url}")

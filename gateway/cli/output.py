@@ -4,6 +4,7 @@ import datetime
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -19,7 +20,7 @@ def rows(
     *,
     as_json: bool,
     empty: str,
-    show: Mapping[str, Callable[[object], str]] | None = None,
+    show: Mapping[str, Callable[[Any], str]] | None = None,
 ) -> None:
     """Print *records*: as a JSON array, or as a table of *columns* (key → heading), *empty* where there is none.
 
@@ -39,7 +40,7 @@ def rows(
 def _table(
     listed: Sequence[Mapping[str, object]],
     columns: Mapping[str, str],
-    show: Mapping[str, Callable[[object], str]],
+    show: Mapping[str, Callable[[Any], str]],
 ) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in columns.values():
@@ -53,17 +54,15 @@ def _table(
     return table
 
 
-def when(value: object) -> str:
+def when(value: int) -> str:
     """Milliseconds since the epoch as UTC."""
-    assert isinstance(value, int)
     return datetime.datetime.fromtimestamp(value / 1000, datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def ago(now_ms: int) -> Callable[[object], str]:
+def ago(now_ms: int) -> Callable[[int], str]:
     """Milliseconds since the epoch as a distance from *now_ms*."""
 
-    def show(value: object) -> str:
-        assert isinstance(value, int)
+    def show(value: int) -> str:
         seconds = (now_ms - value) / 1000
         for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (129_600, 3600, "h")):
             if seconds < limit:
@@ -73,9 +72,8 @@ def ago(now_ms: int) -> Callable[[object], str]:
     return show
 
 
-def size(value: object) -> str:
+def size(value: int) -> str:
     """Bytes for people (decimal units, as disks are sold)."""
-    assert isinstance(value, int)
     number = float(value)
     for unit in _UNITS:
         if abs(number) < 1000 or unit == _UNITS[-1]:

@@ -29,11 +29,11 @@ def process_argv(*command: str) -> list[str]:
     return [sys.executable, "-m", "gateway", *command]
 
 
-def _prepare(data: Data, process: str, parent: int | None, **overrides: object) -> Config:
+def _prepare(data: Data, process: str, parent: int | None, *, name: str | None = None) -> Config:
     if parent is not None:
         be_child_of(parent)
     DataFolder(data).check()
-    config = load_config(data, **overrides)
+    config = load_config(data, name=name)
     configure_logs(config.log_format, process=process)
     open_store(
         config.store_url, create=True
@@ -49,8 +49,7 @@ def edge(*, name: str | None = None, data: Data = DEFAULT_DATA, parent: Parent =
     name
         Its name, and that of its journal; default: the setting `name`.
     """
-    overrides: dict[str, object] = {} if name is None else {"name": name}
-    config = _prepare(data, f"edge:{name or 'edge'}", parent, **overrides)
+    config = _prepare(data, "edge", parent, name=name)
     return trio.run(serve_edge, config)
 
 

@@ -160,7 +160,7 @@ def token_create(
     with open_provider(data) as provider:
         organizations = provider.store.organizations
         owner = organizations.provider() if company is None else organizations.find(company)
-        token = _new_token(provider, REMOTE if company is not None or simulation and not site else CO_LOCATED)
+        token = _new_token(provider, CO_LOCATED if owner.kind == "provider" else REMOTE)
         stored = provider.store.tokens.add(
             token.id,
             token.public_key(),
