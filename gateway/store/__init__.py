@@ -23,10 +23,10 @@ The projector's verbs live in one transaction object, because rows, marks and cu
     with store.projection() as p:
         p.agent  p.ask  p.answered  p.publish(body)  p.savepoint()
         p.journals    cursor save
-        p.streams     of open move opened_since
+        p.streams     of open move lately_moved opened_since
         p.batches     find add fill
-        p.parked      add after remove waiting
-        p.gaps        find open open_in due declared asked settle delete
+        p.parked      add find after remove waiting
+        p.gaps        find of open open_in due declared asked settle delete
         p.events      insert(rows of EVENT_COLUMNS)
         p.inventory   apply
         p.quarantine  add

@@ -134,6 +134,14 @@ class ProjectedGaps:
         )
         return None if row is None else gap_of(row)
 
+    def of(self, agent_id: int, epoch: int) -> list[Gap]:
+        """The gaps of an (agent, epoch), but those that are FILLED."""
+        rows = self._hot.all(
+            GAP + "WHERE g.agent_id = ? AND g.epoch = ? AND g.state <> ?",
+            (agent_id, epoch, GapState.FILLED.value),
+        )
+        return [gap_of(row) for row in rows]
+
     def open(
         self,
         agent_id: int,

@@ -5,6 +5,7 @@ asked for it. docs/delivery.md names the bounds.
 """
 
 from enum import Enum
+from typing import Any
 
 import attrs
 
@@ -41,6 +42,20 @@ class ParkedBatch:
     flags: int
     received_ms: int
     payload: bytes
+
+
+PARKED = (
+    "SELECT id, agent_id, epoch, batch_id, first_sequence, count, previous, tag, flags, received_ms, payload "
+    "FROM parked "
+)
+
+
+def parked_of(row: tuple[Any, ...]) -> ParkedBatch:
+    """A row of PARKED."""
+    return ParkedBatch(
+        parked_id=row[0], agent_id=row[1], epoch=row[2], batch_id=bytes(row[3]), first_sequence=row[4], count=row[5],
+        previous=bytes(row[6]), tag=row[7], flags=row[8], received_ms=row[9], payload=bytes(row[10]),
+    )  # fmt: skip
 
 
 @attrs.frozen
@@ -81,20 +96,20 @@ class ProjectedParking:
         self._count(agent_id, 1, size)
         return Parking.PARKED
 
+    def find(self, agent_id: int, epoch: int, batch_id: bytes) -> ParkedBatch | None:
+        """The parked batch of that id."""
+        row = self._hot.one(
+            PARKED + "WHERE agent_id = ? AND epoch = ? AND batch_id = ?", (agent_id, epoch, batch_id)
+        )
+        return None if row is None else parked_of(row)
+
     def after(self, agent_id: int, epoch: int, previous: bytes) -> list[ParkedBatch]:
         """The parked batches that follow the batch *previous*, oldest first."""
         rows = self._hot.all(
-            "SELECT id, agent_id, epoch, batch_id, first_sequence, count, previous, tag, flags, received_ms, payload "
-            "FROM parked WHERE agent_id = ? AND epoch = ? AND previous = ? ORDER BY id",
+            PARKED + "WHERE agent_id = ? AND epoch = ? AND previous = ? ORDER BY id",
             (agent_id, epoch, previous),
         )
-        return [
-            ParkedBatch(
-                parked_id=r[0], agent_id=r[1], epoch=r[2], batch_id=bytes(r[3]), first_sequence=r[4], count=r[5],
-                previous=bytes(r[6]), tag=r[7], flags=r[8], received_ms=r[9], payload=bytes(r[10]),
-            )
-            for r in rows
-        ]  # fmt: skip
+        return [parked_of(row) for row in rows]
 
     def remove(self, batch: ParkedBatch) -> None:
         """It has its place now, or is in quarantine."""

@@ -6,6 +6,7 @@ transaction that moves their rows.
 
 import attrs
 
+from gateway.store.bodies import ReleasedMark
 from gateway.store.hot import Hot
 
 
@@ -77,6 +78,21 @@ class ProjectedStreams:
         self._hot.run(
             "UPDATE streams SET next_sequence = ?, tip = ? WHERE id = ?", (next_sequence, tip, stream_id)
         )
+
+    def lately_moved(self, batches: int) -> list[ReleasedMark]:
+        """The marks of the streams that the newest *batches* batches are in: what may not have been told yet."""
+        rows = self._hot.all(
+            "SELECT a.uid, s.id, s.epoch, s.held_from, s.next_sequence, s.tip FROM streams s "
+            "JOIN agents a ON a.id = s.agent_id WHERE s.id IN (SELECT stream_id FROM batches "
+            "WHERE id > (SELECT coalesce(max(id), 0) FROM batches) - ?) ORDER BY s.id",
+            (batches,),
+        )
+        return [
+            ReleasedMark(
+                agent_uid=r[0], stream_id=r[1], epoch=r[2], first_sequence=r[3], next_sequence=r[4], batch_id=bytes(r[5])
+            )
+            for r in rows
+        ]  # fmt: skip
 
     def opened_since(self, agent_id: int, since_ms: int) -> int:
         """How many streams the agent has opened from *since_ms* on, over all its epochs."""
