@@ -1,0 +1,204 @@
+"""Payloads to messages and back.
+
+`decode` is the only place where a peer's bytes become objects. msgpack builds tuples, not lists (an empty tuple costs
+nothing, so a frame full of empty arrays stays at its pointers' size), maps and extension types are refused at the first
+one, and every length is bounded before anything is allocated. Text that is not UTF-8 must not cost the sender a whole
+batch: it is read again with its bad bytes escaped, and then the row that holds them is reported like any other bad row.
+"""
+
+from typing import Any, Final, NoReturn
+
+import msgpack
+
+from protocol.answers import (
+    Ack,
+    Command,
+    Credit,
+    Drain,
+    Enrolled,
+    GatewayList,
+    Rejected,
+    Resync,
+    TrustUpdate,
+    Welcome,
+)
+from protocol.batches import CommandResult, EventBatch, Inventory, Sequenced
+from protocol.codes import Code
+from protocol.errors import LocalProtocolError, RemoteProtocolError
+from protocol.kinds import INT64_MAX, FieldError
+from protocol.messages import CommandProgress, Enroll, Goodbye, Heartbeat, Hello
+from protocol.rowlists import InvalidRow, RowsOf
+from protocol.schema import layout_of
+
+Message = (
+    Ack
+    | Command
+    | CommandProgress
+    | CommandResult
+    | Credit
+    | Drain
+    | Enroll
+    | Enrolled
+    | EventBatch
+    | GatewayList
+    | Goodbye
+    | Heartbeat
+    | Hello
+    | Inventory
+    | Rejected
+    | Resync
+    | TrustUpdate
+    | Welcome
+)
+
+MESSAGES: Final[dict[int, type[Message]]] = {
+    cls.tag: cls for cls in sorted(Message.__args__, key=lambda cls: cls.tag)
+}
+
+# More rows than a 1 MiB payload of real events (150 bytes each) can hold, and few enough that nested headers which
+# announce as many, down to msgpack's depth limit, reserve little.
+MAX_ARRAY: Final = 8192
+
+
+def decode(tag: int, payload: bytes) -> Message:
+    """Read one payload, strictly.
+
+    Raises:
+        RemoteProtocolError: UNKNOWN_MESSAGE_TYPE, MALFORMED_FRAME, INVALID_VALUE; or BATCH_UNDECODABLE for whatever is
+            wrong with a sequenced message beyond single rows.
+    """
+    cls = MESSAGES.get(tag)
+    if cls is None:
+        raise RemoteProtocolError(Code.UNKNOWN_MESSAGE_TYPE, f"message type {tag} is not defined")
+    try:
+        return _decode(cls, payload)
+    except RemoteProtocolError as error:
+        if issubclass(cls, Sequenced):
+            epoch, first = _peek(payload)
+            raise RemoteProtocolError(
+                Code.BATCH_UNDECODABLE, error.message, epoch=epoch, first_sequence=first
+            ) from None
+        raise
+
+
+def encode(message: Message) -> bytes:
+    """The payload of a message, held to the same rules as a peer's.
+
+    Raises:
+        LocalProtocolError: INVALID_VALUE, or MESSAGE_TOO_BIG.
+    """
+    name = type(message).__name__
+    values = []
+    for field in layout_of(type(message)).fields:
+        try:
+            values.append(field.kind.dump(getattr(message, field.name)))
+        except FieldError as error:
+            raise LocalProtocolError(Code.INVALID_VALUE, f"{name}.{field.name}: {error}") from None
+    if isinstance(message, Sequenced) and (reason := _head_fault(message)):
+        raise LocalProtocolError(Code.INVALID_VALUE, f"{name}: {reason}")
+    payload: bytes = msgpack.packb(values)
+    if len(payload) > message.limit:
+        raise LocalProtocolError(
+            Code.MESSAGE_TOO_BIG, f"{name} of {len(payload)} bytes, limit is {message.limit}"
+        )
+    return payload
+
+
+def _decode(cls: type[Message], payload: bytes) -> Message:
+    layout = layout_of(cls)
+    values = _unpack(payload)
+    if type(values) is not tuple:
+        raise RemoteProtocolError(Code.MALFORMED_FRAME, f"{cls.__name__} is no array")
+    if len(values) < layout.required:
+        raise RemoteProtocolError(
+            Code.MALFORMED_FRAME, f"{cls.__name__} of {len(values)} fields, needs {layout.required}"
+        )
+    fields: dict[str, Any] = {}
+    invalid: tuple[InvalidRow, ...] = ()
+    for field, value in zip(layout.fields, values, strict=False):
+        try:
+            loaded = field.kind.load(value)
+        except FieldError as error:
+            raise RemoteProtocolError(Code.INVALID_VALUE, f"{cls.__name__}.{field.name}: {error}") from None
+        if isinstance(field.kind, RowsOf):
+            loaded, found = field.kind.judge(loaded, field.name)  # type: ignore[arg-type]  # its load returns rows
+            invalid += found
+        fields[field.name] = loaded
+    if not issubclass(cls, Sequenced):
+        return cls(**fields)
+    batch = cls(**fields, payload=payload, invalid=invalid)
+    if reason := _head_fault(batch):
+        raise RemoteProtocolError(Code.INVALID_VALUE, f"{cls.__name__}: {reason}")
+    return batch
+
+
+def _head_fault(batch: Sequenced) -> str:
+    """What is wrong between the fields of a sequenced message, or nothing."""
+    rows = 0
+    for field in layout_of(type(batch)).fields:
+        if isinstance(field.kind, RowsOf):
+            rows += len(getattr(batch, field.name))
+    if batch.next_sequence > INT64_MAX:
+        return "sequence numbers beyond 2^63-1"
+    if batch.replaces:
+        if rows or isinstance(batch, CommandResult):
+            return "a tombstone carries nothing"
+        if isinstance(batch, EventBatch):
+            return ""
+    wanted = rows if isinstance(batch, EventBatch) else 1
+    return "" if batch.count == wanted else f"count {batch.count} for {wanted} records"
+
+
+def _unpack(payload: bytes) -> object:
+    try:
+        return _unpack_with(payload, "strict")
+    except UnicodeDecodeError:
+        pass
+    except (ValueError, msgpack.exceptions.UnpackException, RecursionError) as error:
+        raise RemoteProtocolError(Code.MALFORMED_FRAME, f"not msgpack: {_brief(error)}") from None
+    try:
+        return _unpack_with(payload, "surrogateescape")
+    except (ValueError, msgpack.exceptions.UnpackException, RecursionError) as error:
+        raise RemoteProtocolError(Code.MALFORMED_FRAME, f"not msgpack: {_brief(error)}") from None
+
+
+def _unpack_with(payload: bytes, unicode_errors: str) -> object:
+    return msgpack.unpackb(
+        payload,
+        use_list=False,
+        unicode_errors=unicode_errors,
+        object_hook=_refuse_map,
+        ext_hook=_refuse_extension,
+        max_array_len=MAX_ARRAY,
+        max_map_len=0,
+        max_ext_len=0,
+        max_str_len=len(payload),
+        max_bin_len=len(payload),
+    )
+
+
+def _refuse_map(_: object) -> NoReturn:
+    raise ValueError("a map")
+
+
+def _refuse_extension(code: int, _: object) -> NoReturn:
+    raise ValueError(f"extension type {code}")
+
+
+def _brief(error: Exception) -> str:
+    return (str(error) or type(error).__name__)[:120]
+
+
+def _peek(payload: bytes) -> tuple[int, int]:
+    """Epoch and first sequence of a batch that can't be read as a whole; zeros when they can't either."""
+    # An array header (1 to 5 bytes) and two integers (1 to 9 bytes each).
+    unpacker = msgpack.Unpacker(max_buffer_size=32, max_array_len=MAX_ARRAY, max_str_len=0, max_bin_len=0)
+    unpacker.feed(payload[:23])
+    try:
+        unpacker.read_array_header()
+        epoch, first = unpacker.unpack(), unpacker.unpack()
+    except (ValueError, msgpack.exceptions.UnpackException):
+        return 0, 0
+    if type(epoch) is int and type(first) is int and 0 < epoch <= INT64_MAX and 0 < first <= INT64_MAX:
+        return epoch, first
+    return 0, 0
