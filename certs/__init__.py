@@ -23,10 +23,10 @@ from certs.diagnosis import ChainVerdict, Usage
 from certs.enrollment import EXPORTER_BYTES, EXPORTER_LABEL, sign_enrollment, verify_enrollment
 from certs.keys import KeyFileError, generate_key, key_from_pem, key_to_pem
 from certs.keystore import is_exposed, make_private_folder, write_private, write_public
-from certs.own import OwnCertificate, OwnCertificateError, check_certificate, read_issuers
+from certs.own import OwnCertificate, OwnCertificateError, check_certificate, own_issuer_pins
 from certs.problems import Problem, ProblemKind
 from certs.profiles import RENEWAL_GRACE, renewal_due
-from certs.state import AuthorityError, KeyOfflineError
+from certs.state import AuthorityEntry, AuthorityError, KeyOfflineError, Role
 from certs.token import Token, TokenError
 from certs.trust import Anchors, NameVerdict, TimeVerdict, TrustResult, judge_chain
 
@@ -37,6 +37,7 @@ __all__ = [
     "RENEWAL_GRACE",
     "Anchors",
     "Authority",
+    "AuthorityEntry",
     "AuthorityError",
     "CertificateError",
     "CertificateFacts",
@@ -50,6 +51,7 @@ __all__ = [
     "OwnCertificateError",
     "Problem",
     "ProblemKind",
+    "Role",
     "TimeVerdict",
     "Token",
     "TokenError",
@@ -69,9 +71,9 @@ __all__ = [
     "key_to_pem",
     "make_csr",
     "make_private_folder",
+    "own_issuer_pins",
     "read_certificate",
     "read_csr",
-    "read_issuers",
     "renewal_due",
     "serial_of",
     "sign_enrollment",

@@ -3,7 +3,7 @@
 A value: what changes it returns another one, which counts once it is saved. Times are explicit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from certs.bundle import TrustBundle
 from certs.chain import chain_to_pem, names_of
 from certs.csr import read_csr
 from certs.keys import key_to_pem
-from certs.state import AuthorityState, Holding
+from certs.state import AuthorityEntry, AuthorityState, Holding, Role
 from certs.trust import Anchors
 
 
@@ -176,6 +176,32 @@ class Authority:
         """The unretired roots, DER, for who wants to trust the gateway from elsewhere."""
         return tuple(root.holding.certificate for root in rotation.unretired(self.state))
 
+    def rotation_began(self) -> datetime | None:
+        """When the rotation of the root began that is under way."""
+        if not self.pins_next():
+            return None
+        return self.state.roots[-1].holding.x509.not_valid_before_utc + profiles.BACKDATE
+
+    def entries(self) -> Iterator[AuthorityEntry]:
+        """Everything there is, roots first."""
+        state = self.state
+        current = rotation.unretired(state)[0]
+        for root in state.roots:
+            role = (
+                Role.RETIRED_ROOT
+                if root.retired
+                else Role.CURRENT_ROOT
+                if root == current
+                else Role.NEXT_ROOT
+            )
+            yield _entry(role, root.holding, root.retired)
+        yield _entry(Role.GATEWAY_ISSUER, state.gateway_issuer)
+        yield _entry(Role.AGENT_ISSUER, state.agent_issuer)
+        for issuer in state.retired_agent_issuers:
+            yield _entry(Role.RETIRED_AGENT_ISSUER, issuer.holding, issuer.retired)
+        if state.gateway is not None:
+            yield _entry(Role.GATEWAY, state.gateway)
+
     def _agent_issuers(self) -> tuple[Holding, ...]:
         return (self.state.agent_issuer, *(issuer.holding for issuer in self.state.retired_agent_issuers))
 
@@ -184,3 +210,14 @@ class Authority:
         newest_first = self.state.roots[::-1]
         crosses = [root.cross for root in newest_first[:-1] if root.cross is not None]
         return (*crosses, newest_first[-1].holding.certificate)
+
+
+def _entry(role: Role, holding: Holding, retired: datetime | None = None) -> AuthorityEntry:
+    end = holding.x509.not_valid_after_utc
+    return AuthorityEntry(
+        role=role,
+        label=holding.label,
+        certificate=holding.certificate,
+        key_here=holding.key is not None,
+        until=end if retired is None else min(end, retired + rotation.LINGER),
+    )

@@ -90,14 +90,22 @@ class OwnCertificate:
             return True
 
 
-def read_issuers(path: Path) -> frozenset[bytes]:
-    """The pins of the CAs in a PEM file, to be announced to agents before a certificate of theirs is served.
+def own_issuer_pins(*, chain: Path | None, issuers: Path | None) -> frozenset[bytes]:
+    """The pins that agents are to be told for a certificate of one's own, served already or only announced.
+
+    Args:
+        chain: the chain that is served, if one is; its last certificate counts where there is no *issuers* file.
+        issuers: PEM, the CAs that agents are to trust.
 
     Raises:
-        OwnCertificateError: the file cannot be read, or holds no certificate.
+        OwnCertificateError: a file cannot be read, or holds no certificate.
     """
+    path = issuers or chain
+    if path is None:
+        return frozenset()
     try:
-        return frozenset(pin_of(c) for c in parse_chain(chain_from_pem(_read(path))))
+        found = chain_from_pem(_read(path))
+        return frozenset(pin_of(c) for c in parse_chain(found if issuers is not None else found[-1:]))
     except CertificateError as exc:
         raise OwnCertificateError([problem_of(ProblemKind.UNREADABLE, f"{path}: {exc}")]) from exc
 

@@ -5,6 +5,7 @@ the current pin, the newer one the next, and the newest already signs the issuer
 was told, but still serves the cross-signed chain for agents that were switched off meanwhile.
 """
 
+import enum
 from datetime import datetime
 
 import attrs
@@ -12,6 +13,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from certs.chain import parse_certificate, spki_sha256
+
+
+class Role(enum.StrEnum):
+    """What a certificate of the authority is for."""
+
+    CURRENT_ROOT = "current root"
+    NEXT_ROOT = "next root"
+    RETIRED_ROOT = "retired root"
+    GATEWAY_ISSUER = "gateway issuer"
+    AGENT_ISSUER = "agent issuer"
+    RETIRED_AGENT_ISSUER = "retired agent issuer"
+    GATEWAY = "gateway"
 
 
 class AuthorityError(Exception):
@@ -68,6 +81,17 @@ class RetiredIssuer:
 
     holding: Holding
     retired: datetime
+
+
+@attrs.frozen(kw_only=True)
+class AuthorityEntry:
+    """One certificate of an authority, for people who look: `until` is when it ends or stops being needed."""
+
+    role: Role
+    label: str
+    certificate: bytes
+    key_here: bool
+    until: datetime
 
 
 @attrs.frozen(kw_only=True)

@@ -117,6 +117,7 @@ class Config:
     heartbeat_s: float = 30.0  # three missed and an agent is Inaccessible
     certificate: str = ""  # your own certificate chain (PEM), leaf first; "" is one of our CA's
     certificate_key: str = ""
+    certificate_issuers: str = ""  # CAs (PEM) that agents are to trust for it; alone, they are announced only
     monitor_host: str = "127.0.0.1"
     monitor_port: int = 9180  # /livez, /readyz, /metrics of the edge; the projector takes the next port
     log_format: str = "auto"  # auto | json | console

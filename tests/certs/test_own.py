@@ -20,7 +20,7 @@ from certs import (
     chain_from_pem,
     check_certificate,
     judge_chain,
-    read_issuers,
+    own_issuer_pins,
 )
 from certs.problems import ACTIONS
 from tests.certs.pki import CLIENT, DAY, NOW, SERVER, Made, authority, make, rsa_key, server, weak_rsa_key
@@ -152,15 +152,24 @@ def test_agents_accept_what_is_served(files: tuple[Path, Path, Path]) -> None:
 
     assert result.ok
     assert (own.names, own.warnings, key_pem) == (("gateway.example",), (), LEAF.key_pem)
-    assert own.issuer_pins == read_issuers(issuers) == frozenset({ROOT.pin})
+    assert own.issuer_pins == own_issuer_pins(chain=chain, issuers=issuers) == frozenset({ROOT.pin})
     assert own.not_after == NOW + 60 * DAY
     assert "PRIVATE" not in repr(own)
+
+
+def test_agents_are_told_issuers_from_the_file_else_from_the_chain(files: tuple[Path, Path, Path]) -> None:
+    chain, _, issuers = files
+
+    assert own_issuer_pins(chain=None, issuers=None) == frozenset()
+    assert own_issuer_pins(chain=None, issuers=issuers) == frozenset({ROOT.pin})
+    assert own_issuer_pins(chain=chain, issuers=issuers) == frozenset({ROOT.pin})
+    assert own_issuer_pins(chain=chain, issuers=None) == frozenset({ISSUER.pin})
 
 
 def test_moving_to_a_public_ca_leaves_no_agent_behind(files: tuple[Path, Path, Path]) -> None:
     """Announce first: an agent that was told accepts the old chain and the new; one that was not, the old one alone."""
     chain, key, issuers = files
-    told = authority().trust_bundle(read_issuers(issuers), NAMES).anchors()
+    told = authority().trust_bundle(own_issuer_pins(chain=None, issuers=issuers), NAMES).anchors()
     untold = authority().server_anchors()
     own = OwnCertificate.load(chain, key, names=NAMES, at=NOW, issuers=issuers)
     ours, theirs = (chain_from_pem(chains[0][0]) for chains in (authority().gateway_chains(), own.chains()))
@@ -213,7 +222,7 @@ def test_missing_files_are_named(files: tuple[Path, Path, Path]) -> None:
 
     issuers.write_text("no certificate")
     with pytest.raises(OwnCertificateError, match="no readable PEM certificate"):
-        read_issuers(issuers)
+        own_issuer_pins(chain=None, issuers=issuers)
 
 
 def test_every_kind_of_problem_says_what_to_do() -> None:

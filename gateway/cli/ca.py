@@ -1,0 +1,228 @@
+"""The certificate authority: what there is and when it ends, rotations and who has heard of them, what to hand out.
+
+A change is written into the authority's folder first and announced to the edges afterwards. An edge that misses the
+announcement reads the folder at its next start; what it serves until then is still valid.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from certs import (
+    Authority,
+    OwnCertificateError,
+    TrustBundle,
+    chain_to_pem,
+    from_ms,
+    is_exposed,
+    own_issuer_pins,
+    read_certificate,
+    to_ms,
+    write_public,
+)
+from gateway.cli.agents import agent_revoke
+from gateway.cli.common import DEFAULT_DATA, Data, Json, Provider, now_ms, open_provider
+from gateway.cli.errors import FAILED, UNUSABLE, CommandError
+from gateway.cli.output import rows, when
+from gateway.config import Config
+from gateway.store import Agent, Standing, TrustChanged
+from protocol import Code
+
+__all__ = ["announced_trust", "ca_app"]
+
+# An edge reads the change within a second or two and tells live sessions at once; a heartbeat comes every 30 s.
+TOLD_AFTER_MS = 60_000
+NAMED = 10
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+ca_app = App(name="ca", help="Certificates: show, rotate, revoke, export.")
+ca_app.command(agent_revoke, name="revoke")
+
+
+def announced_trust(config: Config, authority: Authority) -> TrustBundle:
+    """What agents are told to trust, by these settings.
+
+    Raises:
+        CommandError: the files of the provider's own certificate cannot be read.
+    """
+    chain, issuers = (
+        Path(text) if text else None for text in (config.certificate, config.certificate_issuers)
+    )
+    try:
+        return authority.trust_bundle(own_issuer_pins(chain=chain, issuers=issuers), config.names)
+    except OwnCertificateError as error:
+        raise CommandError(str(error), exit_code=UNUSABLE, code=Code.OWN_CERTIFICATE_REJECTED) from None
+
+
+@ca_app.command(name="show")
+def ca_show(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+    """Show every certificate, where its key is, how long it lasts, what agents trust, and how far a rotation is."""
+    with open_provider(data) as provider:
+        authority = Authority.load(provider.folder.ca)
+        entries = list(_entries(provider, authority))
+        bundle = announced_trust(provider.config, authority)
+        trust = _trust(bundle)
+        told, waiting = _roll_out(provider, authority)
+        own = provider.config.certificate
+    began = authority.rotation_began()
+    if json_:
+        rotation = None if began is None else {
+            "began_ms": to_ms(began), "told": told, "not_told": [agent.uid for agent in waiting],
+        }  # fmt: skip
+        body = {"certificates": entries, "trust": trust, "own_certificate": own or None, "rotation": rotation}
+        sys.stdout.write(json.dumps(body, indent=2) + "\n")
+        return
+    rows(
+        entries,
+        {"role": "ROLE", "file": "FILE", "key": "PRIVATE KEY", "until_ms": "UNTIL", "names": "NAMES", "spki_sha256": "KEY'S SHA-256"},
+        as_json=False,
+        empty="",
+        show={"until_ms": when, "names": ", ".join},
+    )  # fmt: skip
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(
+        f"\nAgents trust {len(bundle.pins_current)} root now and {len(bundle.pins_next)} next; revision {bundle.revision}"
+    )
+    if bundle.names:
+        console.print(f"The leaf must be for {' or '.join(bundle.names)}", markup=False)
+    if own:
+        console.print(
+            f"Served is your own certificate, {own}; the gateway certificate above is not", markup=False
+        )
+    if began is not None:
+        _print_roll_out(console, to_ms(began), told, waiting)
+
+
+def _entries(provider: Provider, authority: Authority) -> Iterator[dict[str, object]]:
+    for entry in authority.entries():
+        facts = read_certificate(entry.certificate)
+        key = provider.folder.ca / f"{entry.label}.key"
+        where = "offline" if not entry.key_here else "READABLE BY OTHERS" if is_exposed(key) else "here"
+        yield {
+            "role": str(entry.role),
+            "file": f"{entry.label}.pem",
+            "key": "destroyed" if entry.role.startswith("retired") else where,
+            "until_ms": to_ms(entry.until),
+            "names": list(facts.names),
+            "spki_sha256": facts.spki_sha256.hex(),
+        }
+
+
+def _trust(bundle: TrustBundle) -> dict[str, object]:
+    return {
+        "revision": bundle.revision,
+        "pins_current": [pin.hex() for pin in bundle.pins_current],
+        "pins_next": [pin.hex() for pin in bundle.pins_next],
+        "names": list(bundle.names),
+    }
+
+
+def _roll_out(provider: Provider, authority: Authority) -> tuple[int, list[Agent]]:
+    """How many agents have heard of the next root, and which have not: those not connected since the rotation began."""
+    began = authority.rotation_began()
+    if began is None:
+        return 0, []
+    agents = provider.store.agents.list(now_ms=now_ms(), standing=Standing.VERIFIED)
+    since = to_ms(began) + TOLD_AFTER_MS
+    waiting = [agent for agent in agents if (agent.last_heartbeat_ms or 0) < since]
+    return len(agents) - len(waiting), waiting
+
+
+def _print_roll_out(console: Console, began_ms: int, told: int, waiting: list[Agent]) -> None:
+    console.print(
+        f"\nA rotation of the root is under way since {when(began_ms)}: {told} of {told + len(waiting)} agents were told"
+    )
+    for agent in waiting[:NAMED]:
+        console.print(f"  not yet: {agent.host_name} ({agent.organization_name}) {agent.uid}", markup=False)
+    if len(waiting) > NAMED:
+        console.print(f"  and {len(waiting) - NAMED} more: fieldgate ca show --json")
+    if not waiting:
+        console.print("Finish it: fieldgate ca rotate --finish")
+
+
+@ca_app.command(name="rotate")
+def ca_rotate(
+    *,
+    gateway: Flag = False,
+    issuers: Flag = False,
+    ca: Flag = False,
+    finish: Flag = False,
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Replace keys and certificates; connected agents stay connected.
+
+    Parameters
+    ----------
+    gateway
+        The gateway's own key and certificate. A running edge does so by itself every 60 days.
+    issuers
+        The issuers of gateways and agents, every five years or when a key may have leaked. Takes the root's key.
+    ca
+        The root: a new one beside the old, signed by it. Takes the old root's key. Agents are told of both.
+    finish
+        Ends a rotation of the root: agents are told to forget the old one.
+    """
+    if [gateway, issuers, ca, finish].count(True) != 1:
+        raise CommandError("name one of --gateway, --issuers, --ca and --finish", exit_code=UNUSABLE)
+    now = from_ms(now_ms())
+    with open_provider(data) as provider:
+        authority = Authority.load(provider.folder.ca)
+        if gateway:
+            changed = authority.rotate_gateway(now, names=provider.config.names)
+            done = f"a new gateway certificate for {', '.join(changed.gateway_names())}"
+        elif issuers:
+            changed = authority.rotate_issuers(now)
+            done = "new issuers; agents notice nothing, their certificates are accepted until they end"
+        elif ca:
+            changed = authority.rotate_ca(now)
+            done = "a new root, signed by the old one; `fieldgate ca show` counts the agents that were told of it"
+        else:
+            told, waiting = _roll_out(provider, authority)
+            changed = authority.finish_ca(now)
+            done = f"the old root is retired; {told} of {told + len(waiting)} agents knew the new one, the others are told when they connect"
+        bundle = announced_trust(provider.config, changed)
+        changed.save(provider.folder.ca)
+        provider.store.changes.announce([TrustChanged(revision=bundle.revision)])
+        provider.ring()
+    sys.stdout.write(f"{done}\n")
+
+
+@ca_app.command(name="export")
+def ca_export(
+    *, pins: Flag = False, output: Path | None = None, data: Data = DEFAULT_DATA, json_: Json = False
+) -> None:
+    """Hand out what is public: the roots as PEM, or what agents pin.
+
+    Parameters
+    ----------
+    pins
+        The SHA-256 of each trusted key instead, in hexadecimal, the current ones first.
+    output
+        A file to write instead of printing.
+    """
+    with open_provider(data) as provider:
+        authority = Authority.load(provider.folder.ca)
+        bundle = announced_trust(provider.config, authority)
+    roots = chain_to_pem(authority.root_certificates()).decode("ascii")
+    if json_:
+        text = json.dumps(_trust(bundle) | {"roots_pem": roots}, indent=2) + "\n"
+    elif pins:
+        named = [(pin, "current") for pin in bundle.pins_current] + [
+            (pin, "next") for pin in bundle.pins_next
+        ]
+        text = "".join(f"{pin.hex()}  {role}\n" for pin, role in named)
+    else:
+        text = roots
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        write_public(output, text.encode())
+    except OSError as error:
+        raise CommandError(f"{output}: {error.strerror}", exit_code=FAILED) from None
