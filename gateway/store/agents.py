@@ -11,7 +11,7 @@ from gateway.store.bodies import AgentEntry, Revocation
 from gateway.store.changes import publish
 from gateway.store.engine import Database
 from gateway.store.errors import Conflict, NotFound
-from gateway.store.organizations import require_location, require_organization
+from gateway.store.organizations import PROVIDER, require_location, require_organization
 from gateway.store.schema import (
     agents,
     certificates,
@@ -102,14 +102,17 @@ class Agents:
         """Verify an unverified or rejected agent, for that organization and location.
 
         Raises:
-            Conflict: the agent was revoked: its key is no longer trusted, it has to enroll again.
+            Conflict: the agent was revoked (its key is no longer trusted, it has to enroll again), or it is a site's
+                and the organization is not the provider.
             NotFound: no such agent, organization or location.
         """
         with self._db.write() as connection:
             entry = require_agent(connection, uid)
             if entry.standing is Standing.REVOKED:
                 raise Conflict("a revoked agent cannot be accepted: give it a new token")
-            require_organization(connection, organization_uid)
+            organization = require_organization(connection, organization_uid)
+            if entry.agent_kind == "site" and organization.kind != PROVIDER:
+                raise Conflict("a site is the provider's: its agent cannot be accepted for a company")
             if location_uid is not None:
                 require_location(connection, location_uid, organization_uid=organization_uid)
             self._decide(

@@ -49,9 +49,23 @@ def new_metadata() -> sa.MetaData:
 def table_maker(metadata: sa.MetaData) -> Callable[..., sa.Table]:
     """A function that adds STRICT tables to *metadata*."""
 
-    def table(name: str, *parts: sa.schema.SchemaItem, clustered: bool = False) -> sa.Table:
-        """Make a table; *clustered* means that its rows lie in the order of its primary key (on SQLite)."""
-        return sa.Table(name, metadata, *parts, sqlite_strict=True, sqlite_with_rowid=not clustered)
+    def table(
+        name: str, *parts: sa.schema.SchemaItem, clustered: bool = False, numbered: bool = False
+    ) -> sa.Table:
+        """Make a table.
+
+        Args:
+            clustered: its rows lie in the order of its primary key (on SQLite).
+            numbered: its `serial_id` is never given twice, though rows are deleted (PostgreSQL never does that).
+        """
+        return sa.Table(
+            name,
+            metadata,
+            *parts,
+            sqlite_strict=True,
+            sqlite_with_rowid=not clustered,
+            sqlite_autoincrement=numbered,
+        )
 
     return table
 

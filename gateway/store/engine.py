@@ -13,7 +13,7 @@ Locks are always taken in the same order: rows first (sorted), the change counte
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,11 @@ class Database:
     def insert(self, table: sa.Table) -> Any:
         """An INSERT that knows on_conflict_do_update; both dialects spell it alike, SQLAlchemy types them apart."""
         return sqlite.insert(table) if self.dialect == "sqlite" else postgresql.insert(table)
+
+    def insert_new(self, connection: Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
+        """Insert a row; false when one of the same key or name is there already, also one of this very moment."""
+        insert = self.insert(table).values(row).on_conflict_do_nothing().returning(sa.literal(1))
+        return connection.execute(insert).first() is not None
 
     def close(self) -> None:
         """Close every connection."""

@@ -13,6 +13,9 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from gateway.store.engine import speaking_plainly
+from gateway.store.errors import StoreError
+
 Cells = Sequence[Any]
 
 # COPY costs a round trip of its own to begin and one to end; from some thirty rows on it is the faster way.
@@ -70,10 +73,18 @@ class Hot:
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """What happens inside is undone when it raises; what happened before stays."""
+        """What happens inside is undone when it raises; what happened before stays.
+
+        Raises:
+            StoreError: the database itself gave out (full, gone). That is nobody's batch's fault, and no part of the
+                transaction can be saved: leave the block of `projection()` as well.
+        """
         self.run("SAVEPOINT fieldgate_batch")
         try:
-            yield
+            with speaking_plainly():
+                yield
+        except StoreError:
+            raise
         except BaseException:
             self.run("ROLLBACK TO SAVEPOINT fieldgate_batch")
             self.run("RELEASE SAVEPOINT fieldgate_batch")

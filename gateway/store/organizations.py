@@ -129,8 +129,7 @@ class Organizations:
         location = Location(uid=str(uuid4()), organization_uid=organization_uid, name=name, created_ms=now_ms)
         with self._db.write() as connection:
             require_organization(connection, organization_uid)
-            insert = self._db.insert(locations).values(attrs.asdict(location)).on_conflict_do_nothing()
-            if connection.execute(insert).rowcount == 0:
+            if not self._db.insert_new(connection, locations, attrs.asdict(location)):
                 raise Conflict(f"there is a location {name!r} already")
         return location
 
@@ -211,7 +210,6 @@ def add_organization(
         Conflict: one has that name.
     """
     organization = Organization(uid=str(uuid4()), kind=kind, name=name, created_ms=now_ms)
-    insert = db.insert(organizations).values(attrs.asdict(organization)).on_conflict_do_nothing()
-    if connection.execute(insert).rowcount == 0:
+    if not db.insert_new(connection, organizations, attrs.asdict(organization)):
         raise Conflict(f"there is an organization {name!r} already")
     return organization

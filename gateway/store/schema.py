@@ -196,6 +196,7 @@ gaps = table(
     *columns(Int, "opened_ms ask_ms asks settled_ms?"),
     sa.UniqueConstraint("agent_id", "epoch", "missing"),
     sa.Index(None, "state"),
+    numbered=True,  # people speak of gap 7 to a command
 )
 
 quarantine = table(

@@ -70,8 +70,7 @@ class Tokens:
                 raise Conflict("a site is the provider's: its token cannot be made for a company")
             if location_uid is not None:
                 require_location(connection, location_uid, organization_uid=organization_uid)
-            insert = self._db.insert(tokens).values(attrs.asdict(token)).on_conflict_do_nothing()
-            if connection.execute(insert).rowcount == 0:
+            if not self._db.insert_new(connection, tokens, attrs.asdict(token)):
                 raise Conflict(f"there is a token {token_id!r} already")
         return token
 

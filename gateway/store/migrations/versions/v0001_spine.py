@@ -178,6 +178,7 @@ gaps = table(
     *columns(Int, "opened_ms ask_ms asks settled_ms?"),
     sa.UniqueConstraint("agent_id", "epoch", "missing"),
     sa.Index(None, "state"),
+    numbered=True,
 )
 
 quarantine = table(

@@ -1,0 +1,152 @@
+"""A fresh, migrated store for every test, on each database that the store knows.
+
+A test that takes `store` runs on SQLite and on PostgreSQL: one contract, two backends, nothing skipped. Making the
+tables takes longer than most tests; so they are made once per test process and copied.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from gateway.store import (
+    Admitted,
+    AgentEntry,
+    Applicant,
+    Location,
+    Organization,
+    Projection,
+    Store,
+    StoredToken,
+    open_store,
+)
+from protocol import EventKind, JobStatus
+from tests.helpers.postgres import PostgresServer
+
+BACKENDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with empty tables."""
+    path = tmp_path_factory.mktemp("template") / "store.sqlite"
+    open_store(f"sqlite:///{path}", create=True).close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    """A database with empty tables."""
+    name = postgres_server.new_database()
+    open_store(postgres_server.url(name), create=True).close()
+    return name
+
+
+@pytest.fixture(params=BACKENDS)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh store with empty tables."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "store.sqlite")
+        yield f"sqlite:///{tmp_path}/store.sqlite"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = server.new_database(request.getfixturevalue("postgres_template"))
+    yield server.url(name)
+    server.drop_database(name)
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """A fresh store."""
+    opened = open_store(store_url)
+    yield opened
+    opened.close()
+
+
+@attrs.frozen(kw_only=True)
+class World:
+    """A provider, a company with a location, and a token for each kind of agent."""
+
+    provider: Organization
+    company: Organization
+    location: Location
+    client_token: StoredToken
+    site_token: StoredToken
+
+
+def make_world(store: Store, *, max_uses: int = 1000, expires_ms: int = 1_000_000) -> World:
+    """Fill an empty store with what an enrollment needs; its clock begins at 1."""
+    provider = store.organizations.add_provider("Nordlicht IT", now_ms=1)
+    company = store.organizations.add_company("Bäckerei Ölund", now_ms=1)
+    location = store.organizations.add_location(company.uid, "Backstube", now_ms=1)
+    return World(
+        provider=provider,
+        company=company,
+        location=location,
+        client_token=store.tokens.add(
+            "client", b"public", kind="client", organization_uid=company.uid, location_uid=location.uid,
+            expires_ms=expires_ms, max_uses=max_uses, synthetic=False, now_ms=1,
+        ),
+        site_token=store.tokens.add(
+            "site", b"public", kind="site", organization_uid=provider.uid, location_uid=None,
+            expires_ms=expires_ms, max_uses=max_uses, synthetic=False, now_ms=1,
+        ),
+    )  # fmt: skip
+
+
+def applicant(by: str = "client", key: int = 0, **changed: Any) -> Applicant:
+    """An agent that wants to enroll; *by* is its token, *key* tells two of them apart."""
+    fitting = Applicant(
+        token_id=by, token_key=key.to_bytes(32, "big"), agent_kind="site" if by == "site" else "client",
+        listener_kind="co-located" if by == "site" else "remote", installation_uid=f"installation-{key}",
+        host_name=f"backup{key:04}", agent_version="0.1.0", platform="linux", synthetic=False,
+    )  # fmt: skip
+    return attrs.evolve(fitting, **changed)
+
+
+def enroll(store: Store, by: str = "client", key: int = 0, *, now_ms: int = 10, **changed: Any) -> AgentEntry:
+    """Enroll an agent that gets in."""
+    outcome = store.enrollment.enroll(applicant(by, key, **changed), now_ms=now_ms)
+    assert isinstance(outcome, Admitted)
+    return outcome.agent
+
+
+def event(n: int, **changed: Any) -> list[Any]:
+    """The twelve cells of a job event, with something of its own in every one that can differ."""
+    cells = {
+        "time_ms": 1000 + n, "kind": EventKind.WORKLOAD_FINISHED, "job_uid": f"job{n % 3}", "session_uid": f"run{n % 5}",
+        "workload_uid": f"vm{n}", "status": JobStatus.SUCCESS, "attempt": 1, "duration_ms": n, "processed_bytes": 2 * n,
+        "transferred_bytes": n, "code": 0, "message": f"message {n}",
+    }  # fmt: skip
+    return list((cells | changed).values())
+
+
+def apply_batch(
+    p: Projection,
+    agent: AgentEntry,
+    *,
+    epoch: int,
+    stream_id: int,
+    first: int,
+    rows: list[list[Any]],
+    batch_id: bytes,
+) -> None:
+    """What the projector does with a batch that is next: rows, batch, mark."""
+    following = first + len(rows)
+    p.events.insert([(stream_id, first + n, agent.agent_id, 5000, *cells) for n, cells in enumerate(rows)])
+    p.batches.add(
+        agent.agent_id, epoch, batch_id, stream_id=stream_id, first_sequence=first, next_sequence=following, tag=5,
+        tombstone=False, received_ms=5000,
+    )  # fmt: skip
+    p.streams.move(stream_id, next_sequence=following, tip=batch_id)
+
+
+def open_stream(p: Projection, agent: AgentEntry, *, epoch: int, base: int = 1, opened_ms: int = 5000) -> int:
+    """An empty stream."""
+    return p.streams.open(
+        agent.agent_id, epoch, base=base, held_from=base, next_sequence=base, tip=bytes(16), predecessor=bytes(16),
+        opened_ms=opened_ms,
+    )  # fmt: skip
