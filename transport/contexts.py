@@ -1,8 +1,9 @@
 """The two TLS contexts, and what they refuse to do.
 
 *No resumption.* A resumed session shows a peer certificate that nobody verified in this handshake, and asks for none.
-Cache off stops what the server would keep, OP_NO_TICKET what the client would keep for it; with both, a TLS 1.3
-server of OpenSSL sends no ticket at all, and tests/transport proves it on the wire.
+OP_NO_TICKET makes a ticket a mere reference to what the server has in its cache, and the cache is off. OpenSSL sends two
+such references (158 bytes) after a TLS 1.3 handshake all the same: the call that would stop it, SSL_CTX_set_num_tickets,
+is not within pyOpenSSL's reach. They lead nowhere, and tests/transport tries.
 
 *OpenSSL's verdict is recorded, never obeyed.* The verify callback notes (depth, code) and says yes, so that a
 handshake completes and the refusal can be typed and delivered inside it. `certs.trust` decides afterwards, at an
@@ -11,7 +12,7 @@ explicit time, on chain, name and time separately. No recorded verdict is refusa
 *The server requests a client certificate and does not require it.* An agent that enrolls has none yet; an agent that
 has one and is never asked for it sits behind a box that terminates TLS.
 
-*A used context is never changed.* pyOpenSSL warns about it and OpenSSL half applies it. A reload builds a new one;
+*A used context is never changed.* pyOpenSSL refuses, and rightly: OpenSSL would half apply it. A reload builds a new one;
 connections keep the context they began with.
 """
 

@@ -17,7 +17,7 @@ from OpenSSL import SSL
 from OpenSSL.crypto import FILETYPE_ASN1, dump_certificate
 
 from transport.contexts import ALPN, Context
-from transport.errors import Break, BrokenStreamError, HandshakeError, classify
+from transport.errors import Break, BrokenStreamError, HandshakeError, classify, classify_os_error
 from transport.record import Record
 
 __all__ = ["Handshake", "Outcome"]
@@ -98,16 +98,16 @@ class Handshake:
                 `linger` lets the alert that OpenSSL sent arrive.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        looked = self._server_side  # the gateway's listener has looked at its first bytes already
+        # The gateway's listener has looked at its peer's first bytes already. A client looks before OpenSSL reads, for
+        # those that talk at once, and when the first answer comes.
+        looked = self._server_side or self._look()
         while (outcome := self._attempt(self._open().do_handshake)) is not None:
             if outcome is Outcome.BROKEN:
                 raise self.handshake_failed(*self._fault)
             if outcome is Outcome.EOF:
                 raise self.handshake_failed(Break.TRUNCATED, "closed by the peer during the handshake")
             await self._wait(outcome)
-            if not looked and outcome is Outcome.WANT_READ:
-                looked = True
-                self._look()
+            looked = looked or self._look()
         self._judge()
         self._ready = True
 
@@ -123,11 +123,21 @@ class Handshake:
                 Break.PROTOCOL, f"a chain of {length} certificates, limit is {MAX_CHAIN}"
             )
 
-    def _look(self) -> None:
-        with contextlib.suppress(OSError):
+    def _look(self) -> bool:
+        """Peek at what comes first, keep it if it is no TLS, and say whether anything was there."""
+        try:
             seen = self._sock.recv(_FIRST_BYTES, socket.MSG_PEEK)
-            if seen[:1] not in _TLS_RECORD_TYPES:
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            number = error.errno or 0
+        else:
+            if seen and seen[:1] not in _TLS_RECORD_TYPES:
                 self._first_bytes = seen
+            return True
+        raise self.handshake_failed(
+            *classify_os_error(number)
+        )  # peeking has taken the error away from OpenSSL
 
     def handshake_failed(self, reason: Break, detail: str) -> HandshakeError:
         """What to raise when the handshake ends here, with the evidence there is; the stream is broken from now on."""

@@ -7,7 +7,7 @@ codes) by public API. The price is a list of rules:
 1. *One task reads, one writes.* A second one at the same time is a bug and gets `trio.BusyResourceError`.
 2. *A send that was cancelled or failed halfway poisons the stream.* OpenSSL has encrypted a record and insists on
    the rest of it first; nobody can say what the peer has. Every later send raises, and closing says no goodbye.
-   Receiving goes on: the refusal that explains a failed send may be waiting there.
+   After a cancelled one, receiving goes on; after a failed one, OpenSSL does not read any more.
 3. *Nothing waits inside an `except`* (see `transport.handshake`).
 4. *No buffer between reads.* OpenSSL reads a record's 5-byte header and then the record, no further (read-ahead is
    off), and releases its buffers when they are empty.
@@ -146,7 +146,9 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
             self._sending = False
 
     def _send_failed(self, outcome: Outcome) -> BrokenStreamError:
-        self._poisoned = True
+        self._broken = (
+            True  # in both directions: OpenSSL reads no more after a failed write, whatever has arrived
+        )
         if outcome is Outcome.EOF:
             self._fault = Break.RESET, "the peer closed while we were sending"
         return BrokenStreamError(*self._fault)
@@ -229,7 +231,7 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
                 await self.send_eof()
                 ended = await self._drain(drain_bytes)
         finally:
-            self.abort() if self._poisoned else self.close()
+            self.abort() if self._poisoned or self._broken else self.close()
         return ended
 
     async def linger(self, *, within_s: float, drain_bytes: int = _DRAIN_BYTES) -> bool:

@@ -45,9 +45,13 @@ def _root() -> tuple[bytes, Key]:
     return _certify("root", key, "root", key, ca=True), key
 
 
-@functools.cache
 def chain(subject: str = "gateway.test", *, kind: str = "ec") -> tuple[bytes, bytes]:
-    """(leaf, issuer and root as PEM; the leaf's key as PEM)."""
+    """(leaf, issuer and root as PEM; the leaf's key as PEM), the same for the same arguments."""
+    return _chain(subject, kind)
+
+
+@functools.cache
+def _chain(subject: str, kind: str) -> tuple[bytes, bytes]:
     root_pem, root_key = _root()
     issuer_key = ec.generate_private_key(ec.SECP256R1())
     issuer_pem = _certify("issuer", issuer_key, "root", root_key, ca=True)

@@ -1,0 +1,166 @@
+"""Dialling out: one deadline, and evidence whatever happens."""
+
+import math
+import socket
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trio
+
+from tests.transport.pairs import server, tcp_pair
+from tests.transport.pki import chain, ders
+from transport import Break, ConnectError, HandshakeError, TLSStream, client_context, connect
+
+Serve = Callable[[socket.socket], Awaitable[None]]
+
+
+async def dial(
+    serve: Serve, *, deadline: float = math.inf, server_name: str | None = "gateway.test"
+) -> TLSStream:
+    """Connect to a server that handles its one connection by *serve*."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        port: int = listener.getsockname()[1]
+
+        async def accept() -> None:
+            await trio.lowlevel.wait_readable(listener)
+            sock, _ = listener.accept()
+            with sock:
+                await serve(sock)
+
+        failure: Exception | None = None
+        with trio.fail_after(20):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(accept)
+                try:
+                    return await connect("127.0.0.1", port, client_context(), server_name, deadline)
+                except (ConnectError, HandshakeError) as error:
+                    failure = error
+                finally:
+                    nursery.cancel_scope.cancel()
+        assert failure is not None
+        raise failure
+
+
+async def test_a_dialled_stream_is_ready_and_unjudged() -> None:
+    seen: list[bytes | None] = []
+
+    async def serve(sock: socket.socket) -> None:
+        stream = TLSStream(sock, server(), server_side=True)
+        with trio.CancelScope(shield=True):
+            await stream.do_handshake()
+        seen.append(stream._open().get_servername())
+        stream.close()
+
+    stream = await dial(serve)
+    assert stream.carries_sessions
+    assert stream.peer_chain_der() == ders(chain()[0])
+    assert seen == [b"gateway.test"]
+    stream.close()
+
+
+async def test_an_address_is_never_sent_as_a_server_name() -> None:
+    """RFC 6066 allows names only; some boxes drop a hello that has an address there."""
+    seen: list[bytes | None] = []
+
+    async def serve(sock: socket.socket) -> None:
+        stream = TLSStream(sock, server(), server_side=True)
+        with trio.CancelScope(shield=True):
+            await stream.do_handshake()
+        seen.append(stream._open().get_servername())
+        stream.close()
+
+    (await dial(serve, server_name=None)).close()
+    assert seen == [None]
+
+
+async def test_nobody_listening_is_unreachable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(ConnectError) as caught:
+        await connect("127.0.0.1", port, client_context(), None, trio.current_time() + 10)
+    assert (caught.value.reason, caught.value.detail) == (Break.UNREACHABLE, "connection refused")
+
+
+async def test_an_unknown_name_is_unreachable() -> None:
+    with pytest.raises(ConnectError, match="name not resolved") as caught:
+        await connect("gateway.invalid", 6180, client_context(), None, trio.current_time() + 10)
+    assert caught.value.reason is Break.UNREACHABLE
+
+
+async def test_the_deadline_covers_tcp() -> None:
+    with pytest.raises(ConnectError) as caught:
+        await connect("127.0.0.1", 6180, client_context(), None, trio.current_time() - 1)
+    assert caught.value.reason is Break.TIMED_OUT
+
+
+async def test_the_deadline_covers_tls() -> None:
+    """A server that accepts and says nothing: an agent behind some firewalls sees just that."""
+
+    async def serve(sock: socket.socket) -> None:
+        await trio.sleep_forever()
+
+    with pytest.raises(HandshakeError) as caught:
+        await dial(serve, deadline=trio.current_time() + 0.1)
+    assert caught.value.reason is Break.TIMED_OUT
+    assert caught.value.first_bytes == b""
+
+
+@pytest.mark.parametrize(
+    "banner", [b"HTTP/1.1 302 Found\r\nLocation: http://portal/\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n"]
+)
+async def test_what_a_peer_answers_instead_of_tls_is_kept(banner: bytes) -> None:
+    """A captive portal and a wrong port are told apart by their first bytes."""
+
+    async def serve(sock: socket.socket) -> None:
+        await trio.lowlevel.wait_readable(sock)
+        sock.send(banner)
+        await trio.sleep_forever()
+
+    with pytest.raises(HandshakeError) as caught:
+        await dial(serve)
+    assert caught.value.reason is Break.PROTOCOL
+    assert caught.value.first_bytes == banner[:64]
+
+
+async def test_what_a_peer_says_before_it_is_asked_is_kept() -> None:
+    """OpenSSL would read it right after its hello, and throw it away."""
+    near, far = tcp_pair()
+    with far:
+        far.sendall(b"220 mail.example.net ESMTP\r\n")
+        stream = TLSStream(near, client_context(), server_side=False)
+        with pytest.raises(HandshakeError) as caught:
+            await stream.do_handshake()
+        assert caught.value.first_bytes == b"220 mail.example.net ESMTP\r\n"
+        stream.close()
+
+
+async def test_a_reset_in_the_handshake_is_told_from_a_close() -> None:
+    async def reset(sock: socket.socket) -> None:
+        await trio.lowlevel.wait_readable(sock)
+        TLSStream(sock, server(), server_side=True).abort()
+        await trio.sleep_forever()
+
+    async def close(sock: socket.socket) -> None:
+        await trio.lowlevel.wait_readable(sock)
+        sock.recv(65536)
+        sock.shutdown(socket.SHUT_WR)
+        await trio.sleep_forever()
+
+    with pytest.raises(HandshakeError) as caught:
+        await dial(reset)
+    assert caught.value.reason is Break.RESET
+    with pytest.raises(HandshakeError) as caught:
+        await dial(close)
+    assert caught.value.reason is Break.TRUNCATED
+
+
+async def test_a_cancelled_dial_leaves_no_socket() -> None:
+    """pytest turns an unclosed socket's ResourceWarning into a failure."""
+
+    async def serve(sock: socket.socket) -> None:
+        await trio.sleep_forever()
+
+    with trio.move_on_after(0.1) as scope:
+        await dial(serve)
+    assert scope.cancelled_caught
