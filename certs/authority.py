@@ -69,6 +69,14 @@ class Authority:
         """
         return attrs.evolve(self, state=rotation.rotate_issuers(self.state, now))
 
+    def forget_agent_issuers(self, now: datetime) -> "Authority":
+        """Without the retired agent issuers: agents that still hold a certificate of theirs have to enroll again.
+
+        Raises:
+            AuthorityError: there is none.
+        """
+        return attrs.evolve(self, state=rotation.forget_agent_issuers(self.state, now))
+
     def rotate_ca(self, now: datetime) -> "Authority":
         """A new root beside the old one: the first step of a rotation, see `certs.rotation`.
 

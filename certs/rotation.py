@@ -124,6 +124,18 @@ def finish_ca(state: AuthorityState, now: datetime) -> AuthorityState:
     return _swept(finished, now)
 
 
+def forget_agent_issuers(state: AuthorityState, now: datetime) -> AuthorityState:
+    """Retired agent issuers are trusted no more: what a thief signed with such a key is worthless from now on, and so
+    are the certificates of agents that have not renewed since.
+
+    Raises:
+        AuthorityError: there is none.
+    """
+    if not state.retired_agent_issuers:
+        raise AuthorityError("no retired agent issuer is trusted any more")
+    return _swept(attrs.evolve(state, version=state.version + 1, retired_agent_issuers=()), now)
+
+
 def unretired(state: AuthorityState) -> tuple[Root, ...]:
     """The roots that agents are told to pin: one, or two while a rotation is under way."""
     return tuple(root for root in state.roots if root.retired is None)

@@ -7,6 +7,7 @@ announcement reads the folder at its next start; what it serves until then is st
 import json
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -151,6 +152,7 @@ def ca_rotate(
     *,
     gateway: Flag = False,
     issuers: Flag = False,
+    forget: Flag = False,
     ca: Flag = False,
     finish: Flag = False,
     data: Data = DEFAULT_DATA,
@@ -163,34 +165,58 @@ def ca_rotate(
         The gateway's own key and certificate. A running edge does so by itself every 60 days.
     issuers
         The issuers of gateways and agents, every five years or when a key may have leaked. Takes the root's key.
+    forget
+        Trust the former agent issuers no more; agents that have not renewed since must enroll again.
     ca
         The root: a new one beside the old, signed by it. Takes the old root's key. Agents are told of both.
     finish
         Ends a rotation of the root: agents are told to forget the old one.
     """
-    if [gateway, issuers, ca, finish].count(True) != 1:
-        raise CommandError("name one of --gateway, --issuers, --ca and --finish", exit_code=UNUSABLE)
-    now = from_ms(now_ms())
+    wanted = [
+        step for step, chosen in zip(STEPS, (gateway, issuers, forget, ca, finish), strict=True) if chosen
+    ]
+    if len(wanted) != 1:
+        raise CommandError(
+            "name one of --gateway, --issuers, --forget, --ca and --finish", exit_code=UNUSABLE
+        )
     with open_provider(data) as provider:
-        authority = Authority.load(provider.folder.ca)
-        if gateway:
-            changed = authority.rotate_gateway(now, names=provider.config.names)
-            done = f"a new gateway certificate for {', '.join(changed.gateway_names())}"
-        elif issuers:
-            changed = authority.rotate_issuers(now)
-            done = "new issuers; agents notice nothing, their certificates are accepted until they end"
-        elif ca:
-            changed = authority.rotate_ca(now)
-            done = "a new root, signed by the old one; `fieldgate ca show` counts the agents that were told of it"
-        else:
-            told, waiting = _roll_out(provider, authority)
-            changed = authority.finish_ca(now)
-            done = f"the old root is retired; {told} of {told + len(waiting)} agents knew the new one, the others are told when they connect"
+        changed, done = wanted[0](provider, Authority.load(provider.folder.ca), from_ms(now_ms()))
         bundle = announced_trust(provider.config, changed)
         changed.save(provider.folder.ca)
         provider.store.changes.announce([TrustChanged(revision=bundle.revision)])
         provider.ring()
     sys.stdout.write(f"{done}\n")
+
+
+def _new_gateway(provider: Provider, authority: Authority, now: datetime) -> tuple[Authority, str]:
+    changed = authority.rotate_gateway(now, names=provider.config.names)
+    return changed, f"a new gateway certificate for {', '.join(changed.gateway_names())}"
+
+
+def _new_issuers(_: Provider, authority: Authority, now: datetime) -> tuple[Authority, str]:
+    done = "new issuers; agents notice nothing, their certificates are accepted until they end"
+    return authority.rotate_issuers(now), done
+
+
+def _forget(_: Provider, authority: Authority, now: datetime) -> tuple[Authority, str]:
+    done = (
+        "former agent issuers are not trusted any more; agents that have not renewed since must enroll again"
+    )
+    return authority.forget_agent_issuers(now), done
+
+
+def _new_root(_: Provider, authority: Authority, now: datetime) -> tuple[Authority, str]:
+    done = "a new root, signed by the old one; `fieldgate ca show` counts the agents that were told of it"
+    return authority.rotate_ca(now), done
+
+
+def _finish(provider: Provider, authority: Authority, now: datetime) -> tuple[Authority, str]:
+    told, waiting = _roll_out(provider, authority)
+    done = f"the old root is retired; {told} of {told + len(waiting)} agents knew the new one"
+    return authority.finish_ca(now), done + (", the others are told when they connect" if waiting else "")
+
+
+STEPS = (_new_gateway, _new_issuers, _forget, _new_root, _finish)
 
 
 @ca_app.command(name="export")

@@ -144,6 +144,23 @@ def test_new_issuers_change_no_pin() -> None:
     assert new.state.agent_issuer.pin != old.state.agent_issuer.pin
 
 
+def test_stolen_agent_issuer_can_be_forgotten_at_once() -> None:
+    """Who has renewed since stays; a certificate of the stolen key is worth nothing."""
+    old = authority()
+    stale = old.issue_agent(make_csr(generate_key(), "host"), AGENT, NOW)
+    new = old.rotate_issuers(NOW)
+    fresh = new.issue_agent(make_csr(generate_key(), "host"), AGENT, NOW)
+
+    safe = new.forget_agent_issuers(NOW)
+
+    for chain, verdict in ((stale, ChainVerdict.PIN_MISMATCH), (fresh, ChainVerdict.OK)):
+        assert judge_chain(chain, new.client_anchors(), name=None, usage=Usage.CLIENT, at=NOW).ok
+        result = judge_chain(chain, safe.client_anchors(), name=None, usage=Usage.CLIENT, at=NOW)
+        assert result.chain is verdict
+    with pytest.raises(AuthorityError, match="no retired agent issuer"):
+        safe.forget_agent_issuers(NOW)
+
+
 def test_new_gateway_certificate_keeps_names_and_pins() -> None:
     old = authority()
 
