@@ -35,7 +35,8 @@ from protocol.enums import (
     WorkloadKind,
 )
 from protocol.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
-from protocol.explanations import CODES, Explanation
+from protocol.explanation import Explanation
+from protocol.explanations import CODES
 from protocol.kinds import FieldError
 from protocol.messages import CommandProgress, Enroll, Goodbye, Heartbeat, Hello
 from protocol.rowlists import InvalidRow

@@ -1,27 +1,12 @@
-"""What every code means to a person: the table behind the documentation and `fieldgate explain`."""
+"""Every code in words: the table behind the documentation and `fieldgate explain`."""
 
 from typing import Final
 
-import attrs
-
 from protocol.codes import Code
+from protocol.explain_data import DATA
+from protocol.explain_session import SESSION
+from protocol.explain_setup import SETUP
+from protocol.explain_trust import TRUST
+from protocol.explanation import Explanation
 
-
-@attrs.frozen
-class Explanation:
-    """A code in words.
-
-    Attributes:
-        title: what happened, in a few words.
-        meaning: why, and what it implies.
-        action: what the reader does about it.
-    """
-
-    title: str
-    meaning: str
-    action: str
-
-
-CODES: Final[dict[Code, Explanation]] = {
-    code: Explanation(code.name.replace("_", " ").lower(), "", "") for code in Code
-}
+CODES: Final[dict[Code, Explanation]] = dict(sorted({**SETUP, **SESSION, **TRUST, **DATA}.items()))
