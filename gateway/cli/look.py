@@ -8,22 +8,27 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import attrs
 from rich.console import Console
 
-from certs import Authority
+from certs import Authority, OwnCertificate, OwnCertificateError, Role, is_exposed
 from gateway.cli.common import DEFAULT_DATA, Data, Json, Provider, now_ms, open_provider
 from gateway.cli.errors import CHECK_FAILED, CommandError
 from gateway.cli.output import ago, rows, size
-from gateway.config import load_config
+from gateway.config import Config, load_config
 from gateway.datafolder import DataFolder
 from gateway.journal import Cursor, JournalReader
 from protocol import CODES, Code
 
 HTTP_LIMIT_S = 2.0
 LOW_DISK_BYTES = 1_000_000_000
+# The authority's own certificates, and how early to say that they end: agents' certificates last 30 days, and a root's key
+# has to be fetched from wherever it is.
+LASTING = (Role.CURRENT_ROOT, Role.NEXT_ROOT, Role.GATEWAY_ISSUER, Role.AGENT_ISSUER)
+ISSUER_WARNING_DAYS = 90
 
 
 def explain(code: str | None = None, *, json_: Json = False) -> None:
@@ -159,12 +164,45 @@ def _checks(data: Data) -> Iterator[_Check]:
 
 
 def _check_authority(provider: Provider) -> Iterator[_Check]:
+    now = datetime.now(UTC)
     authority = Authority.load(provider.folder.ca)
-    due = authority.gateway_due(datetime.now(UTC), provider.config.names)
-    yield _Check(
-        "gateway certificate", not due, "due for renewal" if due else "valid",
-        "fieldgate ca rotate --gateway (a running edge does so by itself)",
-    )  # fmt: skip
+    if provider.config.certificate:
+        yield from _check_own(provider.config, now)
+    else:
+        due = authority.gateway_due(now, provider.config.names)
+        yield _Check(
+            "gateway certificate", not due, "due for renewal" if due else "valid",
+            "fieldgate ca rotate --gateway (a running edge does so by itself)",
+        )  # fmt: skip
+    for entry in authority.entries():
+        key = provider.folder.ca / f"{entry.label}.key"
+        if entry.key_here and is_exposed(key):
+            yield _Check(f"key of {entry.role}", False, f"others can read {key}", f"chmod 600 {key}")
+        if entry.role in LASTING:
+            left = (entry.until - now).days
+            to_do = "docs/certificates.md, Rotate: it takes the root's key"
+            yield _Check(entry.role, left > ISSUER_WARNING_DAYS, f"valid for {left} days", to_do)
+
+
+def _check_own(config: Config, now: datetime) -> Iterator[_Check]:
+    issuers = Path(config.certificate_issuers) if config.certificate_issuers else None
+    try:
+        own = OwnCertificate.load(
+            Path(config.certificate),
+            Path(config.certificate_key),
+            names=config.names,
+            at=now,
+            issuers=issuers,
+        )
+    except OwnCertificateError as error:
+        problems = error.problems
+    else:
+        problems = own.warnings
+        yield _Check(
+            "your own certificate", True, f"for {', '.join(own.names)}, valid until {own.not_after:%Y-%m-%d}"
+        )
+    for problem in problems:
+        yield _Check("your own certificate", False, problem.message, problem.action)
 
 
 def _check_process(name: str, host: str, port: int) -> _Check:

@@ -10,6 +10,7 @@ import attrs
 from cyclopts import App, Parameter
 
 from certs import Authority, Token
+from gateway.cli.ca import announced_trust
 from gateway.cli.common import DEFAULT_DATA, Data, Json, Provider, now_ms, open_provider
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.output import rows, size, when
@@ -198,8 +199,13 @@ def _new_token(provider: Provider, kind: str) -> Token:
         raise CommandError(
             f"no {kind} listener is configured, so no agent could use this token", exit_code=UNUSABLE
         )
-    anchors = Authority.load(provider.folder.ca).server_anchors()
-    return Token.create(seed=secrets.token_bytes(32), pins=sorted(anchors.pins), gateways=addresses)
+    trust = announced_trust(provider.config, Authority.load(provider.folder.ca))
+    return Token.create(
+        seed=secrets.token_bytes(32),
+        pins=trust.pins_current + trust.pins_next,
+        gateways=addresses,
+        names=trust.names,
+    )
 
 
 def _location_uid(provider: Provider, owner: Organization, location: str | None) -> str | None:

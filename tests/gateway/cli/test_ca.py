@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
-from certs import Authority, chain_from_pem, chain_to_pem
+from certs import Authority, Token, chain_from_pem, chain_to_pem
 from gateway.cli import main
 from gateway.cli.common import now_ms
 from gateway.cli.provider import make_provider
@@ -280,6 +281,10 @@ def test_announced_issuers_are_trusted_for_our_names(
     assert isinstance(trust, dict)
     assert trust["pins_next"] == [root.pin.hex()]
     assert trust["names"] == ["gateway.example"]
+    assert main(["token", "create", "--json", "--data", str(data)]) == 0
+    token = Token.parse(json.loads(capsys.readouterr().out)["token"])
+    assert token.pins == (Authority.load(data / "ca").pins_current()[0], root.pin)
+    assert token.names == ("gateway.example",)
 
 
 def test_unreadable_issuers_are_told(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -290,3 +295,42 @@ def test_unreadable_issuers_are_told(data: Path, tmp_path: Path, capsys: pytest.
     err = capsys.readouterr().err
     assert "absent.pem: No such file" in err
     assert "FG-1007" in err
+
+
+def doctors(data: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[bool, str, str]]:
+    """What the doctor finds about certificates (nothing runs here, so it fails about processes)."""
+    capsys.readouterr()
+    assert main(["doctor", "--json", "--data", str(data)]) == 4
+    checks = json.loads(capsys.readouterr().out)
+    return {check["what"]: (check["ok"], check["found"], check["to_do"]) for check in checks}
+
+
+def test_doctor_looks_at_every_lasting_certificate(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.chmod(data / "ca" / "root-1.key", 0o640)
+
+    found = doctors(data, capsys)
+
+    assert found["gateway certificate"][0]
+    assert found["agent issuer"][:2] == (True, "valid for 1824 days")
+    assert found["current root"][0]
+    assert found["key of current root"] == (
+        False, f"others can read {data}/ca/root-1.key", f"chmod 600 {data}/ca/root-1.key"
+    )  # fmt: skip
+
+
+def test_doctor_says_what_an_own_certificate_fails_on(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make("Public Root", ca=True)
+    leaf = server("gateway.example", root, names=[x509.DNSName("www.example")])
+    (tmp_path / "chain.pem").write_bytes(leaf.pem + root.pem)
+    (tmp_path / "key.pem").write_bytes(leaf.key_pem)
+    with (data / "fieldgate.toml").open("a") as settings:
+        settings.write(f"certificate = {json.dumps(str(tmp_path / 'chain.pem'))}\n")
+        settings.write(f"certificate_key = {json.dumps(str(tmp_path / 'key.pem'))}\n")
+
+    ok, message, action = doctors(data, capsys)["your own certificate"]
+
+    assert not ok
+    assert message == "the certificate is for www.example, and agents dial gateway.example"
+    assert action.startswith("request one for the name that agents dial")
