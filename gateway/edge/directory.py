@@ -1,0 +1,162 @@
+"""What this edge knows of every agent, in memory, so that nothing is asked of the store when one connects.
+
+It is filled once from the store's snapshot and then follows the change feed, one body after the other, each the whole state of
+one thing. Three SELECTs per connect would halve the connect rate (measured: 523 to 270 handshakes a second).
+
+Besides what the store said, an agent's entry holds what only this process knows: the live session, and what this edge itself
+journaled since it started (`journaled`, and `durable` once synced). The latter lets an agent that comes back skip what lies
+here already; it is a hint, gone with the process.
+"""
+
+import uuid
+from typing import TYPE_CHECKING
+
+import attrs
+
+from gateway.store import (
+    AgentEntry,
+    Body,
+    ClaimEntry,
+    CursorMoved,
+    GatewaysChanged,
+    ReleasedMark,
+    ResyncWanted,
+    Revocation,
+    TrustChanged,
+)
+from protocol import Mark
+
+if TYPE_CHECKING:
+    from gateway.edge.session import Session
+
+__all__ = ["Agent", "Directory", "place_mark"]
+
+# A healthy agent has one stream per epoch, and one epoch. The projector opens no more than 64 a day for one agent;
+# what is older than the newest 256 was released long ago, and Welcome has room for 1,024 marks.
+MAX_STREAMS = 256
+
+# Epochs of which we remember what this edge journaled: hints, and an agent cuts into one epoch at a time.
+MAX_EPOCHS = 8
+
+Marks = dict[int, Mark]
+NO_MARKS: Marks = {}
+
+
+@attrs.define(eq=False, kw_only=True)
+class Agent:
+    """One agent. The dictionaries are shared empty ones until there is something to hold."""
+
+    entry: AgentEntry
+    key: bytes
+    """The uid's 16 bytes, as journal records hold it."""
+    claim: ClaimEntry | None = None
+    released: dict[tuple[int, bool], Mark] = attrs.field(factory=dict)
+    """By stream and whether it is an echo, oldest stream first."""
+    journaled: Marks = NO_MARKS
+    durable: Marks = NO_MARKS
+    resyncs: dict[tuple[int, int], ResyncWanted] = attrs.field(factory=dict)
+    """Pending ones, by scope and epoch."""
+    session: "Session | None" = None
+
+    @property
+    def uid(self) -> str:
+        """The agent's uid."""
+        return self.entry.agent_uid
+
+    def marks(self) -> tuple[Mark, ...]:
+        """What is released, echoes first: a reverted agent can use those, and would misread the others alone."""
+        return tuple(mark for _, mark in sorted(self.released.items(), key=lambda item: not item[0][1]))
+
+    def note_journaled(self, epoch: int, first: int, following: int, previous: bytes, batch: bytes) -> Mark:
+        """A batch was appended; returns the run of batches on this edge that ends with it."""
+        run = self.journaled.get(epoch)
+        if run is not None and run.next_sequence == first and run.batch_id == previous:
+            first = run.first_sequence
+        mark = Mark(epoch=epoch, next_sequence=following, batch_id=batch, first_sequence=first)
+        self.journaled = place_mark(self.journaled, mark)
+        return mark
+
+
+def place_mark(marks: Marks, mark: Mark) -> Marks:
+    """*marks* with *mark* as the one of its epoch; forgets the epoch that was longest unused."""
+    if marks is NO_MARKS:
+        return {mark.epoch: mark}
+    if mark.epoch not in marks and len(marks) >= MAX_EPOCHS:
+        del marks[next(iter(marks))]
+    marks[mark.epoch] = mark
+    return marks
+
+
+class Directory:
+    """All agents, revoked certificates, and the pieces of the world that are not about one agent."""
+
+    def __init__(self) -> None:
+        self.agents: dict[str, Agent] = {}
+        self.revoked: set[int] = set()
+        self.cursors: dict[str, CursorMoved] = {}
+        self.trust_revision = 0
+        self.gateways: GatewaysChanged | None = None
+
+    def find(self, agent_uid: str) -> Agent | None:
+        """The agent of that uid, if the store has told us of it."""
+        return self.agents.get(agent_uid)
+
+    def apply(self, body: Body) -> Agent | None:
+        """Take one change; returns the agent that it is about, if it is about one that we know."""
+        match body:
+            case ReleasedMark():
+                return self._released(body)
+            case AgentEntry():
+                return self._entered(body)
+            case ClaimEntry():
+                return self._claimed(body)
+            case ResyncWanted():
+                return self._resync(body)
+            case Revocation():
+                self.revoked.add(body.serial)
+                return self.agents.get(body.agent_uid)
+            case CursorMoved():
+                self.cursors[body.journal_uid] = body
+            case TrustChanged():
+                self.trust_revision = body.revision
+            case GatewaysChanged():
+                self.gateways = body
+        return None
+
+    def _entered(self, body: AgentEntry) -> Agent:
+        agent = self.agents.get(body.agent_uid)
+        if agent is None:
+            agent = Agent(entry=body, key=uuid.UUID(body.agent_uid).bytes)
+            self.agents[body.agent_uid] = agent
+        agent.entry = body
+        return agent
+
+    def _claimed(self, body: ClaimEntry) -> Agent | None:
+        agent = self.agents.get(body.agent_uid)
+        if agent is not None and (agent.claim is None or body.fence >= agent.claim.fence):
+            agent.claim = body
+        return agent
+
+    def _released(self, body: ReleasedMark) -> Agent | None:
+        agent = self.agents.get(body.agent_uid)
+        if agent is None:
+            return None
+        agent.released[body.stream_id, body.echo] = Mark(
+            epoch=body.epoch,
+            next_sequence=body.next_sequence,
+            batch_id=body.batch_id,
+            first_sequence=body.first_sequence,
+        )
+        while len(agent.released) > MAX_STREAMS:
+            del agent.released[min(agent.released)]
+        return agent
+
+    def _resync(self, body: ResyncWanted) -> Agent | None:
+        agent = self.agents.get(body.agent_uid)
+        if agent is None:
+            return None
+        if body.pending:
+            agent.resyncs[body.scope, body.epoch] = body
+        else:
+            agent.resyncs.pop((body.scope, body.epoch), None)
+        return agent

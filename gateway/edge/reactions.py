@@ -1,0 +1,132 @@
+"""What a change in the store means for sessions that are open.
+
+The directory has taken the change already; here the one session that it is about hears of it, or, for trust and addresses,
+every session. Everything is said at once, and nothing waits.
+"""
+
+from gateway.edge.directory import Agent
+from gateway.edge.services import Services
+from gateway.edge.session import Session
+from gateway.store import (
+    AgentEntry,
+    Body,
+    ClaimEntry,
+    CursorMoved,
+    GatewaysChanged,
+    ReleasedMark,
+    ResyncWanted,
+    Revocation,
+    TrustChanged,
+)
+from gateway.store import Standing as Decided
+from protocol import (
+    Ack,
+    Action,
+    Code,
+    Durability,
+    GatewayList,
+    Mark,
+    Message,
+    Resync,
+    ResyncScope,
+    Standing,
+    State,
+    TrustUpdate,
+)
+
+__all__ = ["may_work", "news_for", "react", "trust_update"]
+
+MAX_GATEWAYS = 32  # what a GatewayList holds
+
+
+def react(services: Services, body: Body, agent: Agent | None) -> None:
+    """Tell whom it concerns."""
+    session = agent.session if agent is not None else None
+    match body:
+        case ReleasedMark() if session is not None:
+            session.say(Ack(durability=Durability.DISK, released=(mark_of(body),)))
+        case AgentEntry() if session is not None:
+            _decided(services, session, body)
+        case Revocation() if session is not None and session.serial == body.serial:
+            session.send_off(Code.CLIENT_CERT_REVOKED, "the certificate was revoked", Action.STOP)
+        case ClaimEntry() if session is not None:
+            services.link.contested(session, body)
+        case ResyncWanted() if session is not None:
+            if body.pending and may_work(session):
+                session.say(resync_of(body))
+        case CursorMoved():
+            services.on_projected(body)
+        case TrustChanged():
+            services.on_trust_changed()
+        case GatewaysChanged():
+            for each in services.open_sessions:
+                if may_work(each) and not each.co_located:
+                    each.say(gateway_list(body))
+
+
+def news_for(
+    services: Services, session: Session, *, trust_revision: int, gateway_list_revision: int
+) -> list[Message]:
+    """What an agent must hear right after its Welcome, by what its Hello says that it knows."""
+    news: list[Message] = []
+    if not may_work(session):
+        return news
+    if services.credentials.bundle.revision != trust_revision:
+        news.append(trust_update(services))
+    gateways = services.directory.gateways
+    if gateways is not None and gateways.revision != gateway_list_revision and not session.co_located:
+        news.append(gateway_list(gateways))
+    news.extend(resync_of(body) for body in session.agent.resyncs.values())
+    return news
+
+
+def may_work(session: Session) -> bool:
+    """Whether the agent may be asked for something: it is verified, and not being sent away."""
+    return session.standing is Standing.VERIFIED and session.connection.state is State.OPEN
+
+
+def trust_update(services: Services) -> TrustUpdate:
+    """Whom agents are to trust."""
+    bundle = services.credentials.bundle
+    return TrustUpdate(
+        revision=bundle.revision,
+        pins_current=bundle.pins_current,
+        pins_next=bundle.pins_next,
+        names=bundle.names,
+    )
+
+
+def gateway_list(body: GatewaysChanged) -> GatewayList:
+    """Where else remote agents may connect."""
+    return GatewayList(revision=body.revision, gateways=body.gateways[:MAX_GATEWAYS])
+
+
+def mark_of(body: ReleasedMark) -> Mark:
+    """The store's mark as the agent reads it."""
+    return Mark(
+        epoch=body.epoch,
+        next_sequence=body.next_sequence,
+        batch_id=body.batch_id,
+        first_sequence=body.first_sequence,
+    )
+
+
+def resync_of(body: ResyncWanted) -> Resync:
+    """The store's wish as the agent reads it."""
+    return Resync(scope=ResyncScope(body.scope), epoch=body.epoch, from_sequence=body.from_sequence)
+
+
+def _decided(services: Services, session: Session, entry: AgentEntry) -> None:
+    """An operator spoke while the agent was here."""
+    if entry.standing is Decided.REVOKED:
+        session.send_off(Code.CLIENT_CERT_REVOKED, "the agent was revoked", Action.STOP)
+    elif entry.standing is Decided.REJECTED:
+        session.send_off(Code.AGENT_REJECTED, "an operator rejected this agent", Action.STOP)
+    elif session.co_located and entry.organization_kind != "provider":
+        session.send_off(Code.WRONG_LISTENER, "this listener is for the provider's own servers", Action.STOP)
+    elif entry.standing is Decided.VERIFIED and session.standing is Standing.UNVERIFIED:
+        # Credit is what it was waiting for. That it may send is all that an agent has to know.
+        session.standing = Standing.VERIFIED
+        session.pay()
+        if may_work(session):
+            session.say(*news_for(services, session, trust_revision=0, gateway_list_revision=0))

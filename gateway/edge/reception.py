@@ -1,0 +1,322 @@
+"""From a finished handshake to a session, a certificate, or a refusal that arrives.
+
+The acceptor calls `receive` with a stream; its ticket's deadline covers everything up to the accepted Hello. Whatever the outcome, it
+is noted once: in the closes, in the log for those who showed that they are agents, and to the agent in words that say what to do.
+"""
+
+import secrets
+import uuid
+
+import attrs
+import structlog
+import trio
+
+from certs import from_ms
+from gateway.edge.clones import HOLD_MS, Situation, answers, situation
+from gateway.edge.directory import Agent
+from gateway.edge.ending import BREAKS, Ending, lost
+from gateway.edge.enrollment import enroll
+from gateway.edge.identify import Admitted, Identity, Refused, identify
+from gateway.edge.peer import Peer
+from gateway.edge.reactions import news_for
+from gateway.edge.services import Services
+from gateway.edge.session import Session
+from gateway.store import NotFound, StoreError
+from protocol import (
+    NEED_DATA,
+    PEER_CLOSED,
+    Action,
+    Code,
+    Connection,
+    Enroll,
+    Hello,
+    LocalProtocolError,
+    Message,
+    Rejected,
+    RemoteProtocolError,
+    Role,
+    Standing,
+    Welcome,
+    negotiate,
+)
+from transport import BrokenStreamError, TLSStream
+
+__all__ = ["receive"]
+
+log = structlog.get_logger()
+
+# A refused peer has its own word of at most 4 KiB under way; a session's peer may have a window of batches (the default).
+LAST_WORDS_S = 2.0
+STRANGERS_BYTES = 64 * 1024
+# A certificate is 2 kB, and worth waiting for on a bad line. Lost, it is asked for again, and is the same agent's.
+ENROLLED_S = 5.0
+
+BROKEN_RETRY_MS = 60_000
+CROWDED_RETRY_MS = 60_000
+DRAINING_RETRY_MS = 2_000
+PATH_RETRY_MS = 600_000
+
+
+async def receive(services: Services, stream: TLSStream, peer: Peer) -> None:
+    """Serve one connection to its end; the caller closes the stream."""
+    await _Visit(services=services, stream=stream, peer=peer, connection=Connection(Role.GATEWAY)).serve()
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class _Visit:
+    """One connection that has not said who it is yet."""
+
+    services: Services
+    stream: TLSStream
+    peer: Peer
+    connection: Connection
+
+    async def serve(self) -> None:
+        """Hear the first message and act on it."""
+        try:
+            refusal = self._at_the_door()
+            if refusal is not None:
+                await self._refuse(refusal)
+                return
+            first = await self._first_message()
+        except BrokenStreamError as error:
+            self._note(BREAKS.get(error.reason, Code.CONNECTION_LOST), f"before hello: {error.detail}")
+            return
+        except RemoteProtocolError as error:
+            await self._refuse(_retry(error.code, error.message, BROKEN_RETRY_MS))
+            return
+        match first:
+            case Hello():
+                await self._hello(first)
+            case Enroll():
+                await self._enroll(first)
+            case None:
+                self.services.closes.count(Code.SILENT_PEER)  # a balancer's health check that speaks TLS
+            case _:
+                self._note(Code.GOODBYE, "before hello")
+
+    def _at_the_door(self) -> Refused | None:
+        """What refuses everybody, whoever it is."""
+        if not self.stream.carries_sessions:
+            if self.stream.version != "TLSv1.3":
+                return _retry(
+                    Code.TLS_VERSION, f"{self.stream.version}, a session needs TLSv1.3", PATH_RETRY_MS
+                )
+            return _retry(Code.ALPN_MISSING, "the ALPN protocol fieldgate/1 was not offered", PATH_RETRY_MS)
+        if self.services.draining:
+            return _retry(Code.GATEWAY_DRAINING, "this gateway is stopping", DRAINING_RETRY_MS)
+        if self.peer.ticket.crowded:
+            after_ms = CROWDED_RETRY_MS + secrets.randbelow(CROWDED_RETRY_MS)
+            return _retry(Code.TOO_MANY_CONNECTIONS, "this gateway is full", after_ms)
+        return None
+
+    async def _first_message(self) -> Message | None:
+        connection = self.connection
+        while (event := connection.next_event()) is NEED_DATA:
+            connection.receive_data(await self.stream.receive_some())
+        return None if event is PEER_CLOSED else event
+
+    # -- enrollment --------------------------------------------------------------------------------------------
+
+    async def _enroll(self, message: Enroll) -> None:
+        answer = await enroll(self.services, self.stream, self.peer, message)
+        if isinstance(answer, Refused):
+            log.info("enrollment refused", code=str(answer.code), error=answer.message, peer=self.peer.address,
+                     host_name=message.host_name)  # fmt: skip
+            await self._refuse(answer)
+            return
+        self._note(Code.GOODBYE, "enrolled", agent_uid=answer.agent_uid)
+        with trio.CancelScope(shield=True):
+            await self.stream.send_last(
+                self.connection.send(answer), within_s=ENROLLED_S, drain_bytes=STRANGERS_BYTES
+            )
+
+    # -- sessions ----------------------------------------------------------------------------------------------
+
+    async def _hello(self, hello: Hello) -> None:
+        services = self.services
+        identity = services.credentials.identity(self.stream.peer_chain_der(), from_ms(services.now()))
+        agent, decision = self._judge(identity, hello)
+        if agent is not None and isinstance(decision, Admitted):
+            self.peer.ticket.authenticated()
+            held = await self._contest(agent, hello)
+            # It may have waited for seconds: what was decided meanwhile counts.
+            agent, decision = self._judge(identity, hello)
+            decision = held or decision
+        if isinstance(decision, Refused):
+            trusted = identity is not None and identity.agent_uid is not None and agent is not None
+            await self._refuse(decision, agent_uid=hello.agent_uid if trusted else "")
+        elif agent is not None and identity is not None:
+            await self._run(self._open(agent, identity.serial, decision, hello))
+
+    def _judge(self, identity: Identity | None, hello: Hello) -> tuple[Agent | None, Admitted | Refused]:
+        directory = self.services.directory
+        uid = identity.agent_uid if identity is not None else None
+        agent = directory.find(uid) if uid is not None else None
+        return agent, identify(
+            identity,
+            hello.agent_uid,
+            agent.entry if agent is not None else None,
+            revoked=identity is not None and identity.serial in directory.revoked,
+            co_located=self.peer.listener.kind == "co-located",
+            at=from_ms(self.services.now()),
+        )
+
+    async def _contest(self, agent: Agent, hello: Hello) -> Refused | None:
+        """Make way for the newcomer, or say why not. Once it returns None, no session of the agent is open here."""
+        link = self.services.link
+        while True:
+            old = agent.session
+            found = situation(agent.claim, hello.nonces, is_open=old is not None, edge_uid=link.edge_uid)
+            if old is not None and found is Situation.TAKE_OVER:
+                old.hang_up(Code.SUPERSEDED, "the agent has connected anew")
+                return None
+            if old is not None:
+                if await answers(old.probe()) and old.ending is None:
+                    return self._hold(agent, hello, old.peer.address)
+                old.end(lost(Code.HEARTBEATS_MISSED, "gave no sign of life when the agent connected anew"))
+                if agent.session is old:
+                    return None
+            elif found is Situation.ASK_STORE and await self._lives_elsewhere(agent):
+                return self._hold(agent, hello, "another edge")
+            else:
+                return None
+
+    async def _lives_elsewhere(self, agent: Agent) -> bool:
+        try:
+            return await self.services.link.is_online(agent)
+        except NotFound:
+            return False
+        except StoreError:
+            return True  # no answer is no reason to throw out a session that may live
+
+    def _hold(self, agent: Agent, hello: Hello, elsewhere: str) -> Refused:
+        self.services.traffic.clones.inc()
+        log.warning(
+            "clone held", code=str(Code.CLONE_HELD), agent=agent.uid, organization=agent.entry.organization_uid,
+            peer=self.peer.address, host_name=hello.host_name, installation=hello.installation_uid, lives_at=elsewhere,
+        )  # fmt: skip
+        message = f"another machine is connected with this identity, from {elsewhere}"
+        return _retry(Code.CLONE_HELD, message, HOLD_MS)
+
+    def _open(self, agent: Agent, serial: int, decision: Admitted, hello: Hello) -> Session:
+        """Welcome the agent."""
+        services, now_ms, now = self.services, self.services.now(), trio.current_time()
+        verified = decision.standing is Standing.VERIFIED
+        session = Session(
+            services=services, agent=agent, connection=self.connection, stream=self.stream, peer=self.peer,
+            uid=str(uuid.uuid4()), serial=serial, nonces=hello.nonces, standing=decision.standing,
+            agent_version=hello.agent_version, host_name=hello.host_name,
+            offset_ms=hello.agent_time_ms - now_ms, started_at=now, heard_at=now, seen_ms=now_ms,
+            owed=0 if verified and services.valve.open else services.valve.window,
+        )  # fmt: skip
+        nonce = secrets.token_bytes(16)
+        services.link.claim(session, nonce)
+        agent.session = session
+        services.open_sessions[session] = None
+        services.traffic.welcomes.labels(standing=decision.standing.name.lower()).inc()
+        data = self.connection.send(
+            Welcome(
+                minor=negotiate(hello.minor),
+                capabilities=0,
+                session_uid=session.uid,
+                nonce=nonce,
+                heartbeat_s=max(1, round(services.config.heartbeat_s)),
+                credit=services.valve.window - session.owed,
+                gateway_time_ms=now_ms,
+                standing=decision.standing,
+                code=decision.code,
+                durable=tuple(agent.durable.values()),
+                released=agent.marks(),
+            )
+        )
+        news = news_for(
+            services,
+            session,
+            trust_revision=hello.trust_revision,
+            gateway_list_revision=hello.gateway_list_revision,
+        )
+        session.out.put(data + b"".join(map(self.connection.send, news)))
+        return session
+
+    async def _run(self, session: Session) -> None:
+        try:
+            ending = await session.run()
+        except Exception as error:
+            self._ended(session, lost(Code.INTERNAL_ERROR, repr(error)), noted=False)
+            raise  # to the acceptor, which notes it and keeps the others from harm
+        except BaseException:
+            self._ended(session, lost(Code.GATEWAY_STOPPED))
+            raise
+        self._ended(session, ending)
+        with trio.CancelScope(shield=True):
+            await self._part(session, ending)
+
+    def _ended(self, session: Session, ending: Ending, *, noted: bool = True) -> None:
+        """Everything that must happen when a session is over; nothing of it waits."""
+        services, agent, peer = self.services, session.agent, self.peer
+        session.end(ending)
+        if agent.session is session:
+            agent.session = None
+        services.leave(session)
+        services.link.ended(session, ending.code)
+        lasted_s = trio.current_time() - session.started_at
+        if noted:
+            self._note(ending.code, ending.detail, agent_uid=agent.uid, lasted_s=lasted_s)
+        log.info(
+            "session ended", code=str(ending.code), reason=ending.code.name.lower().replace("_", " "),
+            detail=ending.detail, agent=agent.uid, organization=agent.entry.organization_uid,
+            host_name=session.host_name, peer=f"{peer.address}:{peer.port}", listener=peer.listener.kind,
+            session=session.uid, standing=session.standing.name.lower(), duration_s=round(lasted_s, 3),
+            records=session.records, bytes=session.n_bytes, clock_offset_ms=session.offset_ms,
+            synthetic=agent.entry.synthetic,
+        )  # fmt: skip
+
+    async def _part(self, session: Session, ending: Ending) -> None:
+        """Say the last words, if there are any and somebody may hear them."""
+        if ending.code is Code.SLOW_CONSUMER:
+            self.stream.abort()
+        elif ending.last_words is not None:
+            await session.out.settle(LAST_WORDS_S)
+            try:
+                data = self.connection.send(ending.last_words)
+            except LocalProtocolError:
+                return  # it said goodbye itself in the same moment
+            await self.stream.send_last(data, within_s=LAST_WORDS_S)
+
+    # -- refusals ----------------------------------------------------------------------------------------------
+
+    async def _refuse(self, refused: Refused, agent_uid: str = "") -> None:
+        """Say no, so that it arrives."""
+        self._note(refused.code, refused.message, agent_uid=agent_uid)
+        if agent_uid:
+            log.info("session refused", code=str(refused.code), error=refused.message, agent=agent_uid,
+                     peer=self.peer.address, action=refused.action.name.lower())  # fmt: skip
+        words = Rejected(
+            code=refused.code,
+            message=refused.message[:1024],
+            gateway_time_ms=self.services.now(),
+            action=refused.action,
+            retry_after_ms=refused.retry_after_ms,
+        )
+        with trio.CancelScope(shield=True):
+            await self.stream.send_last(
+                self.connection.send(words), within_s=LAST_WORDS_S, drain_bytes=STRANGERS_BYTES
+            )
+
+    def _note(self, code: Code, detail: str, *, agent_uid: str = "", lasted_s: float | None = None) -> None:
+        if lasted_s is None:
+            lasted_s = trio.current_time() - self.peer.ticket.opened_at
+        self.services.closes.record(
+            code,
+            address=self.peer.address,
+            port=self.peer.port,
+            listener=self.peer.listener.kind,
+            agent_uid=agent_uid,
+            lasted_s=lasted_s,
+            detail=detail,
+        )
+
+
+def _retry(code: Code, message: str, after_ms: int) -> Refused:
+    return Refused(code=code, message=message, action=Action.RETRY, retry_after_ms=after_ms)

@@ -1,0 +1,311 @@
+"""The edge, put together: what is opened in which order, which tasks run, and how it ends.
+
+Order of starting: the journal first (its lock is what makes this the only edge of that name), then the store and the directory,
+then the ports; nobody can connect before the directory knows everybody.
+
+Two nurseries, one in the other. The outer one has what sessions need until their last moment: the committer, the feed, the store's
+writer. The inner one has listeners and sessions. Draining empties the inner one, then the outer one is cancelled, then the last of
+it is written. Whatever fails in the outer one (a journal that can't sync, a lease that is lost) ends everything at once:
+nothing may be acknowledged any more.
+"""
+
+import errno
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
+from functools import partial
+
+import attrs
+import structlog
+import trio
+
+from certs import AuthorityError, OwnCertificateError, from_ms
+from gateway.config import Config, ConfigError, Listener
+from gateway.edge.admission import Admission
+from gateway.edge.bind import bind
+from gateway.edge.closes import Closes
+from gateway.edge.committer import Committer
+from gateway.edge.credentials import load_credentials
+from gateway.edge.directory import Directory
+from gateway.edge.doorbell import Doorbell
+from gateway.edge.drain import drain
+from gateway.edge.feed import Feed
+from gateway.edge.flow import FrameBudget, Lag, Valve
+from gateway.edge.listener import Acceptor
+from gateway.edge.metrics import Metrics
+from gateway.edge.monitor import Monitor
+from gateway.edge.reactions import react
+from gateway.edge.reception import receive
+from gateway.edge.services import Services, Spawn
+from gateway.edge.storelink import LeaseLostError, StoreLink
+from gateway.edge.sweeper import sweep_forever
+from gateway.edge.traffic import Traffic
+from gateway.edge.upkeep import Upkeep
+from gateway.journal import JournalFailed, JournalWriter
+from gateway.store import Store, open_store
+from protocol import Code
+
+__all__ = ["Edge", "serve_edge"]
+
+log = structlog.get_logger()
+
+# Beside a saturated loop a worker thread waits for the interpreter's lock, 5 ms by default, at every step it takes.
+SWITCH_INTERVAL_S = 0.0005
+
+FINISH_S = 5.0
+FAILED = 1
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+@attrs.frozen
+class Address:
+    """Where an edge listens, once it does."""
+
+    listener: Listener
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port} {self.listener.kind}"
+
+
+class Edge:
+    """One edge in one trio loop.
+
+    Args:
+        config: its settings.
+        now: milliseconds since the epoch.
+
+    Attributes:
+        addresses: where it listens, once `run` has started.
+        monitor_port: where its monitor does.
+    """
+
+    def __init__(self, config: Config, *, now: Callable[[], int] = wall_clock_ms) -> None:
+        self.config = config
+        self.now = now
+        self.addresses: tuple[Address, ...] = ()
+        self.monitor_port = 0
+        self.services: Services | None = None
+        self._stop = trio.Event()
+
+    def stop(self) -> None:
+        """Drain, and let `run` return."""
+        self._stop.set()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until `stop`; starts once agents can connect.
+
+        Raises:
+            AuthorityError, ConfigError, JournalError, OwnCertificateError, StoreError: it can't start; says why.
+            JournalFailed: a sync failed; what was not acknowledged by then will not be.
+            LeaseLostError: another life of this edge has begun.
+        """
+        config = self.config
+        with ExitStack() as stack:
+            journal = JournalWriter(
+                config.data / "journals" / config.name, segment_bytes=config.limits.journal_segment
+            )
+            stack.callback(journal.close)
+            store = open_store(config.store_url)
+            stack.callback(store.close)
+            doorbell = Doorbell(config.data / "run", config.name)
+            stack.callback(doorbell.close)
+            sockets = [(sock, listener) for listener in config.listeners for sock in _bind(stack, listener)]
+            async with trio.open_nursery() as outer:
+                services, feed, upkeep = await self._assemble(journal, store, outer.start_soon)
+                outer.start_soon(services.committer.run)
+                outer.start_soon(doorbell.listen)
+                outer.start_soon(feed.follow, doorbell, partial(react, services))
+                outer.start_soon(services.link.report)
+                outer.start_soon(sweep_forever, services)
+                outer.start_soon(upkeep.run)
+                await self._start_monitor(outer, services, feed, upkeep)
+                self.services = services
+                self.addresses = tuple(_address_of(sock, listener) for sock, listener in sockets)
+                log.info("edge ready", name=config.name, listening=[str(each) for each in self.addresses],
+                         agents=len(services.directory.agents), journal=journal.journal_uid)  # fmt: skip
+                task_status.started()
+                await self._accept(services, sockets)
+                outer.cancel_scope.cancel()
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + FINISH_S):
+                await services.link.finish()
+            log.info("edge stopped", name=config.name)
+
+    async def _assemble(
+        self, journal: JournalWriter, store: Store, spawn: Spawn
+    ) -> tuple[Services, Feed, Upkeep]:
+        config, now = self.config, self.now
+        metrics = Metrics()
+        traffic = Traffic(metrics)
+        directory = Directory()
+        lag = Lag()
+        link = StoreLink(
+            store=store,
+            name=config.name,
+            addresses=tuple(config.addresses()),
+            heartbeat_ms=round(config.heartbeat_s * 1000),
+            now=now,
+        )
+        feed = Feed(store=store, directory=directory)
+        await link.start()
+        await feed.load()
+        services = Services(
+            config=config,
+            now=now,
+            spawn=spawn,
+            credentials=load_credentials(config, from_ms(now())),
+            directory=directory,
+            link=link,
+            committer=Committer(journal, lag, traffic, now),
+            valve=Valve(window=config.limits.session_credit),
+            budget=FrameBudget(config.limits.in_flight),
+            closes=Closes(now, metrics.closed),
+            metrics=metrics,
+            traffic=traffic,
+        )
+        upkeep = Upkeep(services=services, journal=journal, lag=lag)
+        upkeep.begin()
+        return services, feed, upkeep
+
+    async def _start_monitor(
+        self, nursery: trio.Nursery, services: Services, feed: Feed, upkeep: Upkeep
+    ) -> None:
+        metrics = services.metrics
+        metrics.gauge("fieldgate_sessions", "Open sessions.", lambda: len(services.open_sessions))
+        metrics.gauge(
+            "fieldgate_agents_known", "Agents in the directory.", lambda: len(services.directory.agents)
+        )
+        metrics.gauge(
+            "fieldgate_journal_bytes", "What the journal takes on disk.", lambda: upkeep.journal.size_bytes
+        )
+        metrics.gauge(
+            "fieldgate_projector_lag_bytes", "Journal that is not projected yet.", upkeep.behind_bytes
+        )
+        metrics.gauge(
+            "fieldgate_projector_lag_seconds", "Age of the oldest record of that.", lambda: upkeep.behind_s
+        )
+        metrics.gauge(
+            "fieldgate_credit_withheld", "1 while no credit is given.", lambda: not services.valve.open
+        )
+        metrics.gauge(
+            "fieldgate_frames_waiting",
+            "Sessions not read from, for want of memory.",
+            lambda: services.budget.waiting,
+        )
+        metrics.gauge(
+            "fieldgate_store_failing",
+            "1 while the store does not do what it is asked.",
+            lambda: feed.failing or services.link.failing,
+        )
+
+        def problems() -> dict[str, str]:
+            found = {}
+            if services.draining:
+                found["edge"] = "draining"
+            if not services.valve.open:
+                found["credit"] = f"withheld: {', '.join(sorted(services.valve.reasons))}"
+            return found
+
+        monitor = Monitor(metrics, services.closes, problems)
+        try:
+            self.monitor_port = await nursery.start(
+                monitor.serve, self.config.monitor_host, self.config.monitor_port
+            )
+        except OSError as error:
+            raise _taken(self.config.monitor_host, self.config.monitor_port, error) from error
+
+    async def _accept(self, services: Services, sockets: list[tuple[socket.socket, Listener]]) -> None:
+        """Serve connections until `stop`, then drain them."""
+        acceptor = Acceptor(
+            admission=Admission(self.config.limits),
+            closes=services.closes,
+            metrics=services.metrics,
+            context=lambda: services.credentials.context,
+            handler=partial(receive, services),
+        )
+        async with trio.open_nursery() as connections:
+            async with trio.open_nursery() as listeners:
+                for sock, listener in sockets:
+                    listeners.start_soon(acceptor.accept_forever, sock, listener, connections)
+                await self._stop.wait()
+                listeners.cancel_scope.cancel()
+            for sock, _ in sockets:
+                sock.close()
+            await drain(services)
+            connections.cancel_scope.cancel()
+
+
+def _bind(stack: ExitStack, listener: Listener) -> list[socket.socket]:
+    try:
+        sockets = bind(listener)
+    except OSError as error:
+        raise _taken(listener.host, listener.port, error) from error
+    for sock in sockets:
+        stack.callback(sock.close)
+    return sockets
+
+
+def _taken(host: str, port: int, error: OSError) -> ConfigError:
+    where = f"{host or 'every address'}, port {port}"
+    if error.errno == errno.EADDRINUSE:
+        return ConfigError(
+            f"{where}: another process listens there; stop it or change the port", Code.PORT_IN_USE
+        )
+    return ConfigError(f"{where}: can't listen: {error.strerror or error}")
+
+
+def _address_of(sock: socket.socket, listener: Listener) -> Address:
+    host, port = sock.getsockname()[:2]
+    return Address(listener, host, port)
+
+
+async def serve_edge(config: Config, *, now: Callable[[], int] = wall_clock_ms) -> int:
+    """Run an edge until SIGTERM or SIGINT drains it; returns the process's exit code.
+
+    Raises:
+        ConfigError, JournalError, StoreError: it can't start; says why.
+    """
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    edge = Edge(config, now=now)
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_stop_on_signal, edge, signals)
+                await edge.run()
+                nursery.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            return _explain(group)
+    return 0
+
+
+async def _stop_on_signal(edge: Edge, signals: AsyncIterator[int]) -> None:
+    async for number in signals:
+        log.info("stopping", signal=signal.Signals(number).name)
+        edge.stop()
+
+
+def _explain(group: BaseExceptionGroup[BaseException]) -> int:
+    """The exit code for what ended the edge; raises what somebody else explains better."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, JournalFailed):
+        log.critical(
+            "journal failed, nothing more is acknowledged", code=str(Code.FSYNC_FAILED), error=str(error)
+        )
+        return FAILED
+    if isinstance(error, LeaseLostError):
+        log.critical("lease lost", code=str(Code.CLAIM_LOST), error=str(error))
+        return FAILED
+    if isinstance(error, AuthorityError | OwnCertificateError):
+        raise ConfigError(str(error), Code.OWN_CERTIFICATE_REJECTED) from error
+    raise error
