@@ -5,14 +5,17 @@ The witness is the header of the segment that follows: its writer noted where th
 - A frame before that end can't be read: records were here and are not any more. CORRUPT.
 - Bytes past that end: nobody acknowledged them. The beginning of one frame is what kill -9 leaves, a run of zeros
   what a power cut leaves on some file systems: TORN. Anything else did not come from a crash alone: CORRUPT.
-- A segment whose header can't be used: TORN if the next writer found it that way, else CORRUPT.
+- A segment whose header can't be used: TORN if the next writer found it that way and nothing but zeros or the beginning
+  of a header is in it, else CORRUPT.
 - A number that no file has, between two that have one: MISSING.
 """
 
 import os
 from itertools import pairwise
+from pathlib import Path
 
-from gateway.journal.frames import Header, Tail
+from gateway.journal.folder import segment_path
+from gateway.journal.frames import HEADER_BYTES, Header, Tail
 from gateway.journal.positions import Cursor, Damage, DamageKind
 
 _PIECE_BYTES = 1024 * 1024
@@ -30,8 +33,12 @@ def left_behind(fd: int, cursor: Cursor, tail: Tail, following: Header) -> list[
     return [Damage(kind=kind, segment=cursor.segment, offset=cursor.offset, skipped_bytes=lost)]
 
 
-def between(number: int, following: Header, sizes: dict[int, int]) -> list[Damage]:
-    """The segments after *number* and before *following*: none of them has a usable header."""
+def between(folder: Path, number: int, following: Header, sizes: dict[int, int]) -> list[Damage]:
+    """The segments after *number* and before *following*: none of them has a usable header.
+
+    Raises:
+        FileNotFoundError: One was deleted since *sizes* was taken.
+    """
     headless = [later for later in sizes if number < later < following.segment]
     damage: list[Damage] = []
     for before, after in pairwise([number, *headless, following.segment]):
@@ -40,9 +47,18 @@ def between(number: int, following: Header, sizes: dict[int, int]) -> list[Damag
             damage.append(Damage(kind=DamageKind.MISSING, segment=before + 1, offset=0, skipped_bytes=noted))
         if after != following.segment and sizes[after]:
             found_so = following.previous_segment == after and following.previous_end == 0
-            kind = DamageKind.TORN if found_so else DamageKind.CORRUPT
+            kind = (
+                DamageKind.TORN
+                if found_so and _is_unborn(segment_path(folder, after))
+                else DamageKind.CORRUPT
+            )
             damage.append(Damage(kind=kind, segment=after, offset=0, skipped_bytes=sizes[after]))
     return damage
+
+
+def _is_unborn(path: Path) -> bool:
+    with path.open("rb", buffering=0) as file:
+        return os.fstat(file.fileno()).st_size < HEADER_BYTES or _is_zero(file.fileno(), 0)
 
 
 def _is_zero(fd: int, offset: int) -> bool:

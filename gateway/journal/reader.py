@@ -91,7 +91,7 @@ class JournalReader:
         oldest = self._following(before, sizes)
         if oldest is None:
             return Chunk(records=[], cursor=START, rewound=rewound, stalled=_headless(before, sizes))
-        damage = between(before, oldest, sizes)
+        damage = between(self._folder, before, oldest, sizes)
         return self._read_on(_at(oldest, HEADER_BYTES), sizes, max_bytes, rewound=rewound, damage=damage)
 
     def _read_on(
@@ -121,7 +121,7 @@ class JournalReader:
                     # has to hear that this journal has been further than it is.
                     return self._read_oldest(sizes, max_bytes, rewound=True)
                 damage += left_behind(fd, cursor, frames.tail, following)
-            damage += between(cursor.segment, following, sizes)
+            damage += between(self._folder, cursor.segment, following, sizes)
             cursor = _at(following, HEADER_BYTES)
 
 
