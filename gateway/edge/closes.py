@@ -66,12 +66,12 @@ class Closes:
         detail: str = "",
     ) -> None:
         """Keep and count an end."""
-        self.count(code)
         ring = self._agents if agent_uid else self._strangers
         lasted_ms = int(lasted_s * 1000)
         ring.append(
             Close(self._now(), code, address, port, listener, agent_uid, lasted_ms, detail[:MAX_DETAIL])
         )
+        self.count(code)
 
     def recent(self, limit: int = CAPACITY) -> list[Close]:
         """The last *limit* ends of both rings together, newest first."""

@@ -1,0 +1,303 @@
+"""The hall before authentication: silence is free, places go round by address, nobody is banned."""
+
+import math
+
+import pytest
+import trio
+import trio.testing
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.config import Limits
+from gateway.edge.admission import HANDSHAKE_BYTES, KNOWN_FOR_S, STALL_S, Admission, Ticket, address_key
+
+
+def hall(*, places: int = 8, connections: int = 100, pre_auth: int = 50, per_address: int = 50) -> Admission:
+    return Admission(
+        Limits(
+            connections=connections,
+            pre_auth_connections=pre_auth,
+            pre_auth_bytes=places * HANDSHAKE_BYTES,
+            per_address=per_address,
+            hello_s=15,
+        )
+    )
+
+
+def enter(admission: Admission, address: str) -> Ticket:
+    ticket = admission.open()
+    assert ticket is not None
+    assert ticket.identify(address)
+    return ticket
+
+
+async def at_the_handshake(admission: Admission, address: str) -> Ticket:
+    ticket = enter(admission, address)
+    ticket.spoke()
+    await ticket.charge()
+    return ticket
+
+
+def cut(ticket: Ticket) -> str:
+    """Why it had to give way."""
+    return ticket.cut
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("not an address", "not an address"),
+    ],
+)
+def test_one_site_is_one_source(address: str, key: str) -> None:
+    """An IPv6 site moves about in its /64; IPv4 in IPv6 is IPv4."""
+    assert address_key(address) == key
+
+
+async def test_the_limit_of_connections_is_a_limit() -> None:
+    admission = hall(connections=3)
+    tickets = [enter(admission, "192.0.2.1") for _ in range(3)]
+    assert admission.open() is None
+    tickets[0].close()
+    assert admission.open() is not None
+
+
+async def test_newcomers_are_told_that_it_is_crowded_before_it_is_full() -> None:
+    """So that they are refused in words while there is room for words."""
+    admission = hall(connections=100, pre_auth=1000, per_address=1000)
+    tickets = [enter(admission, "192.0.2.1") for _ in range(96)]
+    assert tickets[0].crowded
+    for ticket in tickets[:10]:
+        ticket.close()
+    assert not tickets[-1].crowded
+
+
+async def test_a_strangers_address_has_a_limit_of_its_own() -> None:
+    """And its next one is refused; another address is not."""
+    admission = hall(per_address=2)
+    first = enter(admission, "192.0.2.1")
+    enter(admission, "192.0.2.1")
+    third = admission.open()
+    assert third is not None
+    assert not third.identify("192.0.2.1")
+    third.close()
+    enter(admission, "192.0.2.2")
+    first.close()
+    enter(admission, "192.0.2.1")
+
+
+async def test_an_address_with_a_recent_session_is_slowed_and_never_refused(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """It queues for its share of the handshakes like everybody, for a day after an agent was authenticated there."""
+    admission = hall(per_address=2, places=8)
+    (await at_the_handshake(admission, "192.0.2.1")).authenticated()
+    many = [enter(admission, "192.0.2.1") for _ in range(10)]
+    await many[0].charge()
+    with trio.move_on_after(1) as scope:
+        await many[1].charge()
+    assert scope.cancelled_caught
+    for ticket in many:
+        ticket.close()
+    await trio.sleep(KNOWN_FOR_S)
+    for _ in range(2):
+        enter(admission, "192.0.2.1")
+    late = admission.open()
+    assert late is not None
+    assert not late.identify("192.0.2.1")
+
+
+async def test_authentication_frees_the_place_and_lifts_the_deadline(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    admission = hall()
+    ticket = await at_the_handshake(admission, "192.0.2.1")
+    assert (admission.in_hall, admission.handshaking) == (1, 1)
+    with ticket.scope:
+        await trio.sleep(14)
+        ticket.authenticated()
+        await trio.sleep(1000)
+    assert not ticket.scope.cancelled_caught
+    assert (admission.in_hall, admission.handshaking, admission.connections) == (0, 0, 1)
+    ticket.close()
+    ticket.close()
+    assert admission.connections == 0
+
+
+async def test_one_deadline_covers_everything_before_authentication(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    admission = hall()
+    ticket = enter(admission, "192.0.2.1")
+    with ticket.scope:
+        await trio.sleep(10)
+        ticket.spoke()
+        await ticket.charge()
+        await trio.sleep_forever()
+    assert ticket.scope.cancelled_caught
+    assert trio.current_time() == pytest.approx(15)
+
+
+async def test_a_full_hall_sends_the_longest_silent_away(autojump_clock: trio.testing.MockClock) -> None:
+    """Not the one that speaks, though it came first."""
+    admission = hall(pre_auth=3)
+    speaking = enter(admission, "192.0.2.1")
+    speaking.spoke()
+    silent = enter(admission, "192.0.2.1")
+    later = enter(admission, "192.0.2.2")
+
+    async def leave_when_cut(ticket: Ticket) -> None:
+        with ticket.scope:
+            await trio.sleep_forever()
+        ticket.close()
+
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(leave_when_cut, silent)
+            await admission.wait_for_room()
+    assert silent.cut
+    assert not speaking.cut
+    assert not later.cut
+    assert admission.in_hall == 2
+
+
+async def test_a_hall_full_of_handshakes_leaves_newcomers_in_the_backlog(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Where their deadline does not run."""
+    admission = hall(pre_auth=2)
+    for _ in range(2):
+        enter(admission, "192.0.2.1").spoke()
+    with trio.move_on_after(100) as scope:
+        await admission.wait_for_room()
+    assert scope.cancelled_caught
+
+
+async def test_places_go_round_by_address(autojump_clock: trio.testing.MockClock) -> None:
+    """A thousand connections from one address wait behind themselves: the next place is another address's."""
+    admission = hall(places=1, per_address=50)
+    holder = await at_the_handshake(admission, "192.0.2.9")
+    order: list[str] = []
+
+    async def wait(address: str) -> None:
+        ticket = await at_the_handshake(admission, address)
+        order.append(address)
+        await trio.sleep(0.1)
+        ticket.close()
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(wait, "192.0.2.1")
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(wait, "192.0.2.2")
+        await trio.testing.wait_all_tasks_blocked()
+        assert admission.queued == 6
+        holder.close()
+    assert order.index("192.0.2.2") == 1
+    assert (admission.queued, admission.handshaking, admission.connections) == (0, 0, 0)
+
+
+async def test_no_address_holds_more_than_an_eighth_of_the_places(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    admission = hall(places=16)
+    held = [await at_the_handshake(admission, "192.0.2.1") for _ in range(2)]
+    with trio.move_on_after(1) as scope:
+        await at_the_handshake(admission, "192.0.2.1")
+    assert scope.cancelled_caught
+    await at_the_handshake(admission, "192.0.2.2")
+    assert held
+
+
+async def test_a_handshake_that_stands_still_gives_way(autojump_clock: trio.testing.MockClock) -> None:
+    """Only when somebody waits, only after a while, and not one from an address that is known."""
+    admission = hall(places=2)
+    (await at_the_handshake(admission, "192.0.2.1")).authenticated()
+    known = await at_the_handshake(admission, "192.0.2.1")
+    stalled = await at_the_handshake(admission, "192.0.2.2")
+    waiting = enter(admission, "192.0.2.3")
+    with trio.move_on_after(STALL_S - 1):
+        await waiting.charge()
+    assert cut(stalled) == ""
+    await trio.sleep(1)
+    with trio.move_on_after(1):
+        await enter(admission, "192.0.2.4").charge()
+    assert cut(stalled) == "stood still in the handshake while others waited"
+    assert cut(known) == ""
+
+
+async def test_whoever_is_cancelled_while_waiting_leaves_no_trace(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    admission = hall(places=1)
+    holder = await at_the_handshake(admission, "192.0.2.1")
+    ticket = enter(admission, "192.0.2.2")
+    with trio.move_on_after(1):
+        await ticket.charge()
+    ticket.close()
+    assert admission.queued == 0
+    holder.close()
+    assert (admission.handshaking, admission.connections, admission.in_hall) == (0, 0, 0)
+
+
+Step = tuple[str, int]
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["open", "charge", "authenticate", "close", "wait"]), st.integers(0, 5)),
+    max_size=80,
+)
+
+
+@settings(max_examples=100)
+@given(STEPS)
+async def test_the_books_always_balance(steps: list[Step]) -> None:
+    """Whatever happens in whatever order: nothing is negative, no limit is passed, no free place is withheld from the queue,
+    and when all have left, nothing remains."""
+    admission = hall(places=4, connections=12, pre_auth=10, per_address=8)
+    tickets: list[Ticket] = []
+    async with trio.open_nursery() as nursery:
+        for verb, which in steps:
+            ticket = tickets[which % len(tickets)] if tickets else None
+            if verb == "open":
+                opened = admission.open()
+                if opened is not None:
+                    if opened.identify(f"192.0.2.{which}"):
+                        tickets.append(opened)
+                    else:
+                        opened.close()
+            elif ticket is not None and verb == "charge" and ticket.stage == "silent":
+                ticket.spoke()
+                nursery.start_soon(charge_until_closed, ticket)
+            elif ticket is not None and verb == "authenticate" and ticket in admission._holding:
+                ticket.authenticated()
+            elif ticket is not None and verb == "close":
+                ticket.scope.cancel()
+                await trio.testing.wait_all_tasks_blocked()
+                ticket.close()
+                tickets.remove(ticket)
+            else:
+                await trio.testing.wait_all_tasks_blocked()
+            await trio.testing.wait_all_tasks_blocked()
+            assert 0 <= admission.in_hall <= admission.connections <= 12
+            assert admission.handshaking <= 4
+            assert admission.handshaking + admission.queued <= admission.in_hall
+            assert admission.queued == 0 or admission.handshaking > 0
+        for ticket in tickets:
+            ticket.scope.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+        for ticket in tickets:
+            ticket.close()
+    assert (admission.connections, admission.in_hall, admission.handshaking, admission.queued) == (0, 0, 0, 0)
+    assert not admission._by_address
+    assert not admission._holding_by_address
+    assert not admission._silent
+
+
+async def charge_until_closed(ticket: Ticket) -> None:
+    with ticket.scope:
+        ticket.scope.deadline = math.inf
+        await ticket.charge()
