@@ -108,7 +108,10 @@ def place(
             batch continues a stream or begins at 1.
     """
     if known is not None:
-        same_records = (known.first_sequence, known.next_sequence) == (batch.first_sequence, batch.next_sequence)
+        same_records = (known.first_sequence, known.next_sequence) == (
+            batch.first_sequence,
+            batch.next_sequence,
+        )
         # An original with other numbers than its tombstone had contradicts its own agent: there is no place for it.
         fills = known.tombstone and not batch.tombstone and same_records
         verdict = Verdict.FILL if fills else Verdict.DUPLICATE

@@ -1,0 +1,44 @@
+"""Alarms to the log, so that a broken agent cannot fill it: each kind once a minute for each agent, with a count."""
+
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from gateway.projector.items import Alarm
+
+log = structlog.get_logger()
+
+EVERY_S = 60.0
+
+# Agents with something to be said about; beyond that the log is noise and everything is forgotten.
+MAX_REMEMBERED = 10_000
+
+
+class Alarms:
+    """What was said lately."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._said: dict[tuple[str, str], float] = {}
+        self._unsaid: dict[tuple[str, str], int] = {}
+
+    def raise_all(self, alarms: Iterable[Alarm]) -> None:
+        """Log those that were not logged within the last minute; count the others."""
+        for alarm in alarms:
+            key = (alarm.event, alarm.agent_uid)
+            at = self._monotonic()
+            if at - self._said.get(key, float("-inf")) < EVERY_S:
+                self._unsaid[key] = self._unsaid.get(key, 0) + 1
+                continue
+            if len(self._said) >= MAX_REMEMBERED:
+                self._said.clear()
+                self._unsaid.clear()
+            self._said[key] = at
+            unsaid = self._unsaid.pop(key, 0)
+            log.warning(
+                alarm.event,
+                code=str(alarm.code),
+                agent_uid=alarm.agent_uid,
+                unsaid_before=unsaid,
+                **alarm.fields,
+            )

@@ -1,0 +1,97 @@
+"""What goes into a transaction of the projector, and what comes out of it besides rows."""
+
+from collections import Counter
+from typing import Any
+
+import attrs
+
+from gateway.journal import Record
+from gateway.store import ParkedBatch, ReleasedMark
+from protocol import Code
+
+
+@attrs.frozen(kw_only=True)
+class Item:
+    """One batch to be placed, as it came from a journal or lay parked.
+
+    Attributes:
+        agent_key: The agent uid's 16 bytes.
+        parked: Where it lay, if it did.
+    """
+
+    agent_key: bytes
+    received_ms: int
+    flags: int
+    tag: int
+    payload: bytes
+    parked: ParkedBatch | None = None
+
+    @classmethod
+    def of_record(cls, body: bytes) -> "Item":
+        """The item that a journal's record holds.
+
+        Raises:
+            ValueError: The body is too short to be a record.
+        """
+        record = Record.decode(body)
+        return cls(
+            agent_key=record.agent_uid,
+            received_ms=record.received_ms,
+            flags=record.flags,
+            tag=record.tag,
+            payload=record.payload,
+        )
+
+    @classmethod
+    def of_parked(cls, agent_key: bytes, batch: ParkedBatch) -> "Item":
+        """The item that was parked."""
+        return cls(
+            agent_key=agent_key,
+            received_ms=batch.received_ms,
+            flags=batch.flags,
+            tag=batch.tag,
+            payload=batch.payload,
+            parked=batch,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Alarm:
+    """Something that an operator should hear of, once the transaction has committed."""
+
+    event: str
+    code: Code
+    agent_uid: str
+    fields: dict[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.define
+class Outcome:
+    """What a transaction leads to when it has committed.
+
+    Attributes:
+        counts: Batches by verdict's name, records by what became of them; see metrics.py.
+        marks: What the agents are to be told, by stream and whether it is an echo.
+    """
+
+    counts: Counter[str] = attrs.field(factory=Counter)
+    marks: dict[tuple[int, bool], ReleasedMark] = attrs.field(factory=dict)
+    alarms: list[Alarm] = attrs.field(factory=list)
+
+    def tell(self, mark: ReleasedMark) -> None:
+        """Note a mark. Of two echoes in one stream the higher one says it all."""
+        key = (mark.stream_id, mark.echo)
+        earlier = self.marks.get(key)
+        if earlier is None or not mark.echo or earlier.next_sequence < mark.next_sequence:
+            self.marks[key] = mark
+
+    def alarm(self, event: str, code: Code, agent_uid: str, **fields: Any) -> None:
+        """Note an alarm."""
+        self.alarms.append(Alarm(event=event, code=code, agent_uid=agent_uid, fields=fields))
+
+    def absorb(self, other: "Outcome") -> None:
+        """Add what came later."""
+        self.counts.update(other.counts)
+        self.alarms += other.alarms
+        for mark in other.marks.values():
+            self.tell(mark)

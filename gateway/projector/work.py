@@ -1,0 +1,254 @@
+"""The work of one transaction: every batch to its place, and what follows from it.
+
+`apply` takes one item through the table of placement.py. Rows of job events are collected and inserted together by
+`finish`, because a statement per transaction costs a third of a statement per batch. What is to be said when the
+transaction has committed (marks, counts, alarms) is collected in `outcome`; parked batches that have found their
+predecessor are handed out by `take_ready`, to be applied next.
+"""
+
+import hashlib
+from typing import Any
+from uuid import UUID
+
+from gateway.projector.holes import Holes
+from gateway.projector.items import Item, Outcome
+from gateway.projector.placement import STREAMS_A_DAY, Batch, Placement, Verdict, fits_bounds, place
+from gateway.projector.rows import Place, project, quarantine
+from gateway.projector.trees import AgentAtWork, Tree
+from gateway.store import Projection, ReleasedMark
+from protocol import Code, RemoteProtocolError, Sequenced, batch_id, decode
+
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+class Work:
+    """A working copy of what one transaction has read of the store, and its verbs."""
+
+    def __init__(self, p: Projection, *, now_ms: int) -> None:
+        self.outcome = Outcome()
+        self.holes = Holes(p, self.outcome, now_ms=now_ms)
+        self.now_ms = now_ms
+        self._p = p
+        self._agents: dict[bytes, AgentAtWork | None] = {}
+        self._trees: dict[tuple[int, int], Tree] = {}
+        self._events: list[tuple[Any, ...]] = []
+        self._ready: list[Item] = []
+
+    def apply(self, item: Item, *, poison: str = "") -> None:
+        """Place one batch and project it.
+
+        Args:
+            poison: Why the batch cannot be projected: it is placed, and kept whole in quarantine.
+        """
+        try:
+            message = decode(item.tag, item.payload)
+        except RemoteProtocolError as error:
+            self.set_apart(item, f"cannot be decoded by this version: {error.message}")
+            return
+        if not isinstance(message, Sequenced) or not fits_bounds(message.first_sequence, message.count):
+            self.set_apart(item, "no batch that has a place")
+            return
+        agent = self.agent(item.agent_key)
+        if agent is None:
+            self.set_apart(item, "the store does not know this agent")
+            return
+        tree = self.tree(agent, message.epoch)
+        batch = Batch(
+            batch_id=batch_id(message),
+            previous=message.previous,
+            first_sequence=message.first_sequence,
+            next_sequence=message.next_sequence,
+            tombstone=bool(message.replaces),
+        )
+        placement = place(
+            batch, streams=tree.streams, known=tree.known(batch.batch_id), before=tree.before(batch)
+        )
+        held = placement.opens and self._opened_enough(agent, item)
+        self.outcome.counts["held" if held else placement.verdict.value] += 1
+        if held:
+            self.outcome.alarm(
+                "agent opens too many streams", Code.STREAMS_HELD, agent.agent_uid, epoch=tree.epoch
+            )
+        elif placement.verdict is Verdict.GAP:
+            self.holes.park(tree, batch, item)
+            return
+        elif placement.verdict is Verdict.DUPLICATE:
+            self._echo(tree, batch, placement)
+        elif placement.verdict is Verdict.FILL:
+            self._fill(tree, batch, placement, item, message, poison)
+        else:
+            self._take(tree, batch, placement, item, message, poison)
+        if item.parked is not None:
+            self._p.parked.remove(item.parked)
+            agent.parked -= 1
+
+    def set_apart(self, item: Item, reason: str) -> None:
+        """Keep a batch that has no place. No mark moves, so its agent keeps it as well."""
+        agent_uid = str(UUID(bytes=item.agent_key))
+        self._p.quarantine.add(
+            agent_uid,
+            epoch=0,
+            batch_id=hashlib.sha256(item.payload).digest()[:16],
+            tag=item.tag,
+            sequence=0,
+            reason=reason,
+            payload=item.payload,
+            received_ms=item.received_ms,
+        )
+        if item.parked is not None:
+            self._p.parked.remove(item.parked)
+        self.outcome.counts["set apart"] += 1
+        self.outcome.alarm("batch set apart", Code.RECORD_QUARANTINED, agent_uid, reason=reason)
+
+    def take_ready(self) -> list[Item]:
+        """The parked batches whose predecessor has come since the last call, in the order in which to apply them."""
+        ready, self._ready = self._ready, []
+        return ready
+
+    def finish(self) -> None:
+        """Write what was collected."""
+        if self._events:
+            self._p.events.insert(self._events)
+            self._events = []
+        for tree in self._trees.values():
+            tree.save()
+
+    def agent(self, key: bytes) -> AgentAtWork | None:
+        """The agent of that uid, if the store knows it."""
+        if key not in self._agents:
+            stored = self._p.agent(str(UUID(bytes=key)))
+            self._agents[key] = (
+                None
+                if stored is None
+                else AgentAtWork(stored=stored, key=key, parked=self._p.parked.waiting(stored.agent_id))
+            )
+        return self._agents[key]
+
+    def tree(self, agent: AgentAtWork, epoch: int) -> Tree:
+        """What is known of one of its epochs."""
+        key = (agent.agent_id, epoch)
+        if key not in self._trees:
+            self._trees[key] = Tree(self._p, agent, epoch)
+        return self._trees[key]
+
+    def tree_of(self, agent_uid: str, epoch: int) -> Tree:
+        """The same by the uid of an agent that the store knows."""
+        agent = self.agent(UUID(agent_uid).bytes)
+        assert agent is not None  # noqa: S101 - a gap's row refers to its agent's
+        return self.tree(agent, epoch)
+
+    def release(self, tree: Tree, missing: bytes) -> None:
+        """What is parked behind that batch can be placed now."""
+        if tree.agent.parked:
+            waiting = self._p.parked.after(tree.agent.agent_id, tree.epoch, missing)
+            self._ready += [Item.of_parked(tree.agent.key, batch) for batch in waiting]
+
+    def _take(
+        self, tree: Tree, batch: Batch, placement: Placement, item: Item, message: Sequenced, poison: str
+    ) -> None:
+        """NEXT, OPEN, FORK, MISFIT: the batch is new and has a place."""
+        agent = tree.agent
+        if placement.stream_id is None:
+            stream_id = tree.open(
+                base=batch.first_sequence,
+                held_from=placement.held_from,
+                next_sequence=batch.next_sequence,
+                tip=batch.batch_id,
+                predecessor=batch.previous,
+                opened_ms=item.received_ms,
+            ).stream_id
+        else:
+            stream_id = placement.stream_id
+            tree.move(stream_id, batch.next_sequence, batch.batch_id)
+        self._p.batches.add(
+            agent.agent_id,
+            tree.epoch,
+            batch.batch_id,
+            stream_id=stream_id,
+            first_sequence=batch.first_sequence,
+            next_sequence=batch.next_sequence,
+            tag=item.tag,
+            tombstone=batch.tombstone,
+            received_ms=item.received_ms,
+        )
+        if placement.verdict is Verdict.MISFIT:
+            poison = "its numbers contradict the batch that it follows"
+        elif placement.verdict is Verdict.FORK:
+            self.outcome.alarm(
+                "fork followed",
+                Code.FORK_FOLLOWED,
+                agent.agent_uid,
+                epoch=tree.epoch,
+                sequence=batch.first_sequence,
+            )
+        self.holes.settle(tree, batch)
+        if batch.tombstone:
+            self.holes.keep_place(tree, batch)
+        else:
+            self._project(tree, batch, stream_id, item, message, poison)
+        self._tell(tree, stream_id, batch, placement.held_from, echo=False)
+        self.release(tree, batch.batch_id)
+
+    def _fill(
+        self, tree: Tree, batch: Batch, placement: Placement, item: Item, message: Sequenced, poison: str
+    ) -> None:
+        """The original of a tombstone has come after all."""
+        assert placement.stream_id is not None  # noqa: S101 - FILL is about a batch that has a stream
+        self._p.batches.fill(tree.agent.agent_id, tree.epoch, batch.batch_id)
+        self._project(tree, batch, placement.stream_id, item, message, poison)
+        self.holes.settle(tree, batch)
+        self._echo(tree, batch, placement)
+
+    def _project(
+        self, tree: Tree, batch: Batch, stream_id: int, item: Item, message: Sequenced, poison: str
+    ) -> None:
+        target = Place(
+            p=self._p,
+            agent=tree.agent.stored,
+            stream_id=stream_id,
+            batch_id=batch.batch_id,
+            received_ms=item.received_ms,
+            events=self._events,
+        )
+        if poison:
+            quarantine(target, message, sequence=0, reason=poison)
+            bad = message.count
+        else:
+            bad = project(target, message)
+        self.outcome.counts["records"] += message.count - bad
+        if bad:
+            self.outcome.counts["quarantined"] += bad
+            self.outcome.alarm(
+                "records quarantined",
+                Code.RECORD_QUARANTINED,
+                tree.agent.agent_uid,
+                epoch=tree.epoch,
+                sequence=batch.first_sequence,
+                records=bad,
+                reason=poison or "invalid rows",
+            )
+
+    def _echo(self, tree: Tree, batch: Batch, placement: Placement) -> None:
+        assert placement.stream_id is not None  # noqa: S101 - what is in has a stream
+        at_tip = tree.stream(placement.stream_id).tip == batch.batch_id
+        self._tell(tree, placement.stream_id, batch, placement.held_from, echo=not at_tip)
+
+    def _tell(self, tree: Tree, stream_id: int, batch: Batch, held_from: int, *, echo: bool) -> None:
+        self.outcome.tell(
+            ReleasedMark(
+                agent_uid=tree.agent.agent_uid,
+                stream_id=stream_id,
+                epoch=tree.epoch,
+                first_sequence=held_from,
+                next_sequence=batch.next_sequence,
+                batch_id=batch.batch_id,
+                echo=echo,
+            )
+        )
+
+    def _opened_enough(self, agent: AgentAtWork, item: Item) -> bool:
+        """Whether the agent has opened its streams of the day that ends with this batch.
+
+        Judged by receive times, so that journals which are read again a month later lead to the same answers.
+        """
+        return self._p.streams.opened_since(agent.agent_id, item.received_ms - DAY_MS) >= STREAMS_A_DAY
