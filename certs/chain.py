@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import attrs
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certs.keys import pin_of_key
@@ -22,6 +23,11 @@ AGENT_URN = "urn:fieldgate:agent:"
 
 # RSA-4096 certificates of public CAs are about 2 KiB; ours are 0.6 KiB.
 MAX_CERTIFICATE_BYTES = 16 * 1024
+
+# A verification with RSA-4096 takes 0.1 ms; with 16,384 bits, or with an exponent as long as the modulus, several ms, which
+# a stranger could make us do dozens of times for one handshake. No public CA goes beyond 4,096 bits and 65,537.
+MAX_RSA_BITS = 8192
+MAX_RSA_EXPONENT = 2**32
 
 
 _X509_ERRORS = (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
@@ -78,14 +84,18 @@ def parse_certificate(der: bytes) -> x509.Certificate:
     """Parse one certificate: structure, key and validity; see `readable` for the rest.
 
     Raises:
-        CertificateError: unreadable, or over `MAX_CERTIFICATE_BYTES`.
+        CertificateError: unreadable, over `MAX_CERTIFICATE_BYTES`, or with a key that it would cost too much to use.
     """
     if len(der) > MAX_CERTIFICATE_BYTES:
         raise CertificateError(f"certificate of {len(der)} bytes, limit is {MAX_CERTIFICATE_BYTES}")
     with readable():
         certificate = x509.load_der_x509_certificate(der)
         certificate.not_valid_before_utc, certificate.not_valid_after_utc  # noqa: B018  # read for their errors
-        certificate.public_key()
+        key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey) and (
+        key.key_size > MAX_RSA_BITS or key.public_numbers().e > MAX_RSA_EXPONENT
+    ):
+        raise CertificateError(f"an RSA key of {key.key_size} bits that would take too long to verify with")
     return certificate
 
 

@@ -49,6 +49,9 @@ _EKU = {Usage.SERVER: ExtendedKeyUsageOID.SERVER_AUTH, Usage.CLIENT: ExtendedKey
 # The deepest path that the verifier builds; a walk needs no more.
 _MAX_DEPTH = 10
 
+# Certificates of one name that are tried: a root, and itself cross-signed twice. It bounds what an explanation may cost.
+_MAX_CANDIDATES = 3
+
 
 def explain(
     leaf: x509.Certificate,
@@ -93,11 +96,13 @@ def _walk(
         current = path[-1]
         if current.subject == current.issuer or (current is not leaf and pin_of(current) in pins):
             return path, None
-        candidates = [c for c in others if c.subject == current.issuer and c not in path]
+        candidates = [c for c in others if c.subject == current.issuer and c not in path][:_MAX_CANDIDATES]
         if not candidates:
             detail = f"the certificate of {current.issuer.rfc4514_string()}, which issued {_text(current)}, was not sent"
             return path, (ChainVerdict.INCOMPLETE, detail)
         signers = [c for c in candidates if _signed_by(current, c)]
+        if not signers and not _uses_sha2(current):  # such a signature cannot even be verified
+            return path, (ChainVerdict.WEAK_KEY, f"the signature on {_text(current)} does not use SHA-2")
         if not signers:
             detail = f"{_text(current)} is not signed with the key of {_text(candidates[0])}"
             return path, (ChainVerdict.BAD_SIGNATURE, detail)
@@ -135,7 +140,7 @@ def weaknesses(path: Sequence[x509.Certificate]) -> Iterator[tuple[ChainVerdict,
         if weakness is not None:
             yield ChainVerdict.WEAK_KEY, f"the key of {_text(certificate)} is {weakness}"
     for certificate in path[:-1]:  # a pinned CA's own signature is never relied on
-        if not isinstance(_hash_of(certificate), SHA256 | SHA384 | SHA512):
+        if not _uses_sha2(certificate):
             yield ChainVerdict.WEAK_KEY, f"the signature on {_text(certificate)} does not use SHA-2"
 
 
@@ -173,11 +178,11 @@ def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extens
         return None
 
 
-def _hash_of(certificate: x509.Certificate) -> object:
+def _uses_sha2(certificate: x509.Certificate) -> bool:
     try:
-        return certificate.signature_hash_algorithm
+        return isinstance(certificate.signature_hash_algorithm, SHA256 | SHA384 | SHA512)
     except UnsupportedAlgorithm:
-        return None
+        return False
 
 
 def _signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:

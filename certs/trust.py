@@ -24,7 +24,7 @@ import attrs
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from certs.chain import CertificateError, names_of, parse_chain, pin_of, readable
+from certs.chain import CertificateError, names_of, parse_certificate, parse_chain, pin_of, readable
 from certs.diagnosis import ChainVerdict, Usage, explain, weaknesses
 from certs.names import MatchableNames, as_address
 from certs.profiles import RENEWAL_GRACE
@@ -54,8 +54,9 @@ class TimeVerdict(enum.Enum):
 class Anchors:
     """What is trusted: `pins` of CAs, and, if set, the only `names` that a leaf under them may answer for.
 
-    `certificates` (DER) are CA certificates known beforehand. They complete a chain that leaves them out; trust comes
-    from the pins alone.
+    `certificates` (DER), where there are any, are the only CA certificates that a path is built from, whatever the peer
+    sends along: a gateway knows all of its agents' issuers, and need not spend a moment on a stranger's. Trust comes
+    from the pins all the same.
     """
 
     pins: frozenset[bytes]
@@ -125,18 +126,15 @@ def judge_chain(
         return _unreadable(
             ChainVerdict.UNREADABLE, f"chain of {len(chain_der)} certificates, limit is {MAX_CHAIN}"
         )
-    known = _known(anchors.certificates)
     try:
-        leaf, *sent = parse_chain([der for n, der in enumerate(chain_der) if n == 0 or der not in known])
-    except CertificateError as exc:
-        return _unreadable(ChainVerdict.UNREADABLE, str(exc))
-    with_pins = [(c, pin_of(c)) for c in sent] + list(known.values())
-    others = [c for c, _ in with_pins]
-    trusted = [c for c, pin in with_pins if pin in anchors.pins]
-    path, refusal = _find_path(leaf, others, trusted, usage, at)
-    try:
+        leaf = parse_certificate(chain_der[0])
+        known = _known(anchors.certificates)
+        with_pins = known or tuple((c, pin_of(c)) for c in parse_chain(chain_der[1:]))
+        trusted = [c for c, pin in with_pins if pin in anchors.pins]
+        path, refusal = _find_path(leaf, [c for c, _ in with_pins], trusted, usage, at)
         with readable():
             if path is None:
+                others = [c for c, _ in known] + parse_chain(chain_der[1:])
                 chain, chain_detail = explain(leaf, others, anchors.pins, usage, refusal)
             else:
                 chain, chain_detail = next(weaknesses(path), (ChainVerdict.OK, ""))
@@ -157,9 +155,9 @@ def judge_chain(
 
 
 @functools.lru_cache(maxsize=8)
-def _known(certificates: tuple[bytes, ...]) -> dict[bytes, tuple[x509.Certificate, bytes]]:
-    """Certificates and pins by DER. They hardly ever change, and an edge judges by the same ones at every connect."""
-    return {der: (c, pin_of(c)) for der, c in zip(certificates, parse_chain(certificates), strict=True)}
+def _known(certificates: tuple[bytes, ...]) -> tuple[tuple[x509.Certificate, bytes], ...]:
+    """Parsed, with pins. They hardly ever change, and an edge judges by the same ones at every connect."""
+    return tuple((c, pin_of(c)) for c in parse_chain(certificates))
 
 
 def _find_path(

@@ -3,6 +3,10 @@
 import contextlib
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +27,7 @@ from certs import (
     spki_sha256,
 )
 from certs.chain import MAX_CERTIFICATE_BYTES
-from tests.certs.pki import AGENT, NOW, authority, make, server
+from tests.certs.pki import AGENT, DAY, NOW, authority, make, name, server
 
 # `cryptography` warns about some oddities that it accepts; here every oddity is meant.
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
@@ -119,3 +123,22 @@ def test_deep_chains_of_our_own_certificates_cost_little() -> None:
     assert judge_chain(many[:10], Anchors(pins=PINS), name=None, usage=Usage.CLIENT, at=NOW).ok
     result = judge_chain([*many, b"", b""], Anchors(pins=PINS), name=None, usage=Usage.CLIENT, at=NOW)
     assert result.chain is ChainVerdict.UNREADABLE
+
+
+def test_keys_that_cost_too_much_are_not_used() -> None:
+    """A stranger chooses the key that we would verify with."""
+    huge = rsa.RSAPublicNumbers(e=65537, n=2**16383 + 1).public_key()
+    slow = rsa.RSAPublicNumbers(e=2**2047 + 1, n=2**2047 + 3).public_key()
+    for key in (huge, slow):
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name("slow"))
+            .issuer_name(name("slow"))
+            .public_key(key)
+            .serial_number(1)
+            .not_valid_before(NOW)
+            .not_valid_after(NOW + DAY)
+            .sign(generate_key(), hashes.SHA256())
+        )
+        with pytest.raises(CertificateError, match="too long to verify with"):
+            spki_sha256(certificate.public_bytes(Encoding.DER))

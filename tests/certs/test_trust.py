@@ -22,6 +22,7 @@ from certs import (
     generate_key,
     judge_chain,
     make_csr,
+    spki_sha256,
 )
 from tests.certs.pki import (
     AGENT,
@@ -73,6 +74,21 @@ def test_known_certificates_complete_a_chain() -> None:
 
     assert judge(LEAF, anchors=anchors).ok
     assert judge(LEAF, ISSUER, anchors=anchors).ok
+    assert judge(LEAF, make("noise", ca=True), anchors=anchors).ok
+
+
+def test_where_issuers_are_known_no_other_is_used() -> None:
+    """A wrapper of our own making around the pinned key, without its limits, counts for nothing."""
+    limited = make("Issuer", ROOT, ca=True, usage=[CLIENT])
+    wrapper = make("Issuer", key=limited.key, ca=True, end=NOW + 9999 * DAY)
+    leaf = server("leaf", limited)
+    pins = frozenset({limited.pin})
+
+    assert judge(leaf, wrapper, anchors=Anchors(pins=pins)).ok
+    assert (
+        judge(leaf, wrapper, anchors=Anchors(pins=pins, certificates=(limited.der,))).chain
+        is ChainVerdict.WRONG_USAGE
+    )
 
 
 def test_known_certificates_are_not_trusted_for_being_known() -> None:
@@ -147,6 +163,48 @@ def test_unknown_critical_extension_is_refused_with_the_verifiers_words() -> Non
 
     assert result.chain is ChainVerdict.REFUSED
     assert "critical" in result.detail
+
+
+# Made with `openssl x509 -req -sha1`, for `cryptography` makes none: a leaf signed with SHA-1, under a good root.
+SHA1_CHAIN = b"""\
+-----BEGIN CERTIFICATE-----
+MIIBozCCAUqgAwIBAgIBAjAJBgcqhkjOPQQBMBMxETAPBgNVBAMMCE9sZCBSb290
+MCAXDTI2MTEyNDA0NTcxMFoYDzIxMjYxMDMxMDQ1NzEwWjAOMQwwCgYDVQQDDANv
+bGQwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATTPeYO1TJO01J7IF6++wXj3LwU
+Gxkm17gu+qUxu1dHoIqCE2l7fYezrF0bzlI7ROTppguKk8/IO5KPPrc1vRFGo4GS
+MIGPMAwGA1UdEwEB/wQCMAAwDgYDVR0PAQH/BAQDAgeAMBMGA1UdJQQMMAoGCCsG
+AQUFBwMBMBoGA1UdEQQTMBGCD2dhdGV3YXkuZXhhbXBsZTAfBgNVHSMEGDAWgBSp
+AKnfuM1EhBXxCGZVwuMnc5USljAdBgNVHQ4EFgQUwTsACOihV9D1RAWRZtg8Jqk5
+XhowCQYHKoZIzj0EAQNIADBFAiAJmdE9kME3VZl+c6qx1YpPzXEMOnwpwPnVB+20
+hfndRgIhAKL+ljixSZsJYxsTyFaQGxrf2c3xFmKVE/9tyEK7GZGP
+-----END CERTIFICATE-----
+-----BEGIN CERTIFICATE-----
+MIIBjTCCATOgAwIBAgIUNTWrsoxpfT9Af45g3ciszpt53SMwCgYIKoZIzj0EAwIw
+EzERMA8GA1UEAwwIT2xkIFJvb3QwIBcNMjYxMTI0MDQ1NzEwWhgPMjEyNjEwMzEw
+NDU3MTBaMBMxETAPBgNVBAMMCE9sZCBSb290MFkwEwYHKoZIzj0CAQYIKoZIzj0D
+AQcDQgAESovvqHPqi9a3kw928g4MBTO0Y6Dn/ewkBUBX/PRt7eOpg4W3o7Llzu7a
+e/PlbMut0Cbpjh8SslWwTBSHOSunUaNjMGEwHQYDVR0OBBYEFKkAqd+4zUSEFfEI
+ZlXC4ydzlRKWMB8GA1UdIwQYMBaAFKkAqd+4zUSEFfEIZlXC4ydzlRKWMA8GA1Ud
+EwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgIEMAoGCCqGSM49BAMCA0gAMEUCIQC5
+xfikHKADmCRKAuMHMOmDButYMkq5Rcs+lOlx+d7RJgIgEyW98HBYSPv/OvroHvqi
+8Yy9FS8W0Lh0V43JCLQeUtA=
+-----END CERTIFICATE-----
+"""
+
+
+def test_sha1_signature_is_refused() -> None:
+    leaf, root = chain_from_pem(SHA1_CHAIN)
+
+    result = judge_chain(
+        [leaf, root],
+        Anchors(pins=frozenset({spki_sha256(root)})),
+        name=None,
+        usage=Usage.SERVER,
+        at=NOW + 365 * DAY,
+    )
+
+    assert result.chain is ChainVerdict.WEAK_KEY
+    assert "the signature on CN=old does not use SHA-2" in result.detail
 
 
 def test_sha384_signature_is_good_enough() -> None:
