@@ -210,7 +210,7 @@ quarantine = table(
     *columns(Int, "tag sequence received_ms"),  # sequence: of the one record, or 0 for the whole batch
     *columns(Text, "reason"),
     *columns(Blob, "payload"),
-    sa.Index(None, "agent_uid"),
+    sa.UniqueConstraint("agent_uid", "epoch", "batch_id", "sequence"),
 )
 
 resyncs = table(

@@ -1,15 +1,19 @@
 """A fresh, migrated store for every test, on each database that the store knows.
 
 A test that takes `store` runs on SQLite and on PostgreSQL: one contract, two backends, nothing skipped. Making the
-tables takes longer than most tests; so they are made once per test process and copied.
+tables takes longer than most tests: on SQLite they are made once and the file is copied, on PostgreSQL once per module
+and emptied before every test.
 """
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
+import psycopg
+import psycopg.sql
 import pytest
 
 from gateway.store import (
@@ -23,10 +27,9 @@ from gateway.store import (
     StoredToken,
     open_store,
 )
+from gateway.store.schema import OLDEST_READER, SCHEMA_VERSION, metadata
 from protocol import EventKind, JobStatus
 from tests.helpers.postgres import PostgresServer
-
-BACKENDS = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
@@ -37,33 +40,60 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def postgres_template(postgres_server: PostgresServer) -> str:
+@pytest.fixture(scope="module")
+def postgres_database(postgres_server: PostgresServer) -> str:
     """A database with empty tables."""
     name = postgres_server.new_database()
     open_store(postgres_server.url(name), create=True).close()
     return name
 
 
-@pytest.fixture(params=BACKENDS)
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a fresh store with empty tables."""
-    if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "store.sqlite")
-        yield f"sqlite:///{tmp_path}/store.sqlite"
-        return
-    server: PostgresServer = request.getfixturevalue("postgres_server")
-    name = server.new_database(request.getfixturevalue("postgres_template"))
-    yield server.url(name)
-    server.drop_database(name)
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The URL of a fresh store in a file."""
+    shutil.copy(sqlite_template, tmp_path / "store.sqlite")
+    return f"sqlite:///{tmp_path}/store.sqlite"
 
 
 @pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
-    """A fresh store."""
-    opened = open_store(store_url)
-    yield opened
-    opened.close()
+def postgres_url(postgres_server: PostgresServer, postgres_database: str) -> str:
+    """The URL of a store on a server that is as good as fresh: making a database waits for a checkpoint."""
+    with psycopg.connect(
+        postgres_server.dsn(postgres_database), options="-c lock_timeout=10000"
+    ) as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(psycopg.sql.SQL("DELETE FROM {}").format(psycopg.sql.Identifier(table.name)))
+        connection.execute("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'")
+        connection.execute("INSERT INTO schema_info VALUES (1, %s, %s)", (SCHEMA_VERSION, OLDEST_READER))
+        connection.execute("INSERT INTO change_counter VALUES (1, 0)")
+    return postgres_server.url(postgres_database)
+
+
+@pytest.fixture
+def sqlite_store(sqlite_url: str) -> Iterator[Store]:
+    """A fresh store in a file."""
+    with contextlib.closing(open_store(sqlite_url)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def postgres_store(postgres_url: str) -> Iterator[Store]:
+    """A fresh store on a server."""
+    with contextlib.closing(open_store(postgres_url)) as opened:
+        yield opened
+
+
+@pytest.fixture(params=("sqlite", "postgres"))
+def store(request: pytest.FixtureRequest) -> Store:
+    """A fresh store, on each database in turn."""
+    opened: Store = request.getfixturevalue(f"{request.param}_store")
+    return opened
+
+
+@pytest.fixture
+def store_url(store: Store) -> str:
+    """Where `store` is, to open it a second time."""
+    return store.url
 
 
 @attrs.frozen(kw_only=True)

@@ -1,6 +1,25 @@
 """Fixtures of the store's tests."""
 
 from tests.helpers.postgres import postgres_server
-from tests.helpers.stores import postgres_template, sqlite_template, store, store_url
+from tests.helpers.stores import (
+    postgres_database,
+    postgres_store,
+    postgres_url,
+    sqlite_store,
+    sqlite_template,
+    sqlite_url,
+    store,
+    store_url,
+)
 
-__all__ = ["postgres_server", "postgres_template", "sqlite_template", "store", "store_url"]
+__all__ = [
+    "postgres_database",
+    "postgres_server",
+    "postgres_store",
+    "postgres_url",
+    "sqlite_store",
+    "sqlite_template",
+    "sqlite_url",
+    "store",
+    "store_url",
+]

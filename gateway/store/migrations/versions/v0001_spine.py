@@ -190,7 +190,7 @@ quarantine = table(
     *columns(Int, "tag sequence received_ms"),
     *columns(Text, "reason"),
     *columns(Blob, "payload"),
-    sa.Index(None, "agent_uid"),
+    sa.UniqueConstraint("agent_uid", "epoch", "batch_id", "sequence"),
 )
 
 resyncs = table(

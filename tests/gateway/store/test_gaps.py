@@ -1,0 +1,125 @@
+"""Parked batches and the gaps that they wait behind."""
+
+import pytest
+
+from gateway.store import AgentEntry, Conflict, GapState, NotFound, Parking, Projection, Store, parking
+from tests.helpers.stores import enroll, make_world
+
+
+@pytest.fixture
+def agent(store: Store) -> AgentEntry:
+    make_world(store)
+    return enroll(store)
+
+
+def park(p: Projection, agent: AgentEntry, n: int, *, epoch: int = 7, payload: bytes = b"batch") -> Parking:
+    return p.parked.add(
+        agent.agent_id, epoch, bytes([n]) * 16, first_sequence=n, count=1, previous=bytes([n - 1]) * 16, tag=5, flags=1,
+        received_ms=9, payload=payload,
+    )  # fmt: skip
+
+
+def open_gap(
+    p: Projection, agent: AgentEntry, missing: bytes = b"m" * 16, *, state: GapState = GapState.OPEN
+) -> bool:
+    return p.gaps.open(
+        agent.agent_id, 7, missing, from_sequence=3, to_sequence=8, state=state, ask_ms=10_000, now_ms=100
+    )
+
+
+def test_a_parked_batch_waits_for_its_predecessor(store: Store, agent: AgentEntry) -> None:
+    """It is found by the batch it follows, with its bytes, and is gone when it has its place."""
+    with store.projection() as p:
+        assert park(p, agent, 5) is Parking.PARKED
+        assert park(p, agent, 5) is Parking.KNOWN
+    with store.projection() as p:
+        assert p.parked.waiting(agent.agent_id) == 1
+        assert p.parked.after(agent.agent_id, 7, bytes([5]) * 16) == []
+        assert p.parked.after(agent.agent_id, 8, bytes([4]) * 16) == []
+        (found,) = p.parked.after(agent.agent_id, 7, bytes([4]) * 16)
+        assert (found.batch_id, found.first_sequence, found.count) == (bytes([5]) * 16, 5, 1)
+        assert (found.tag, found.flags, found.received_ms, found.payload) == (5, 1, 9, b"batch")
+        p.parked.remove(found)
+        p.parked.remove(found)
+        assert p.parked.waiting(agent.agent_id) == 0
+        assert park(p, agent, 5) is Parking.PARKED
+
+
+def test_parking_is_bounded(store: Store, agent: AgentEntry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By count and bytes for one agent, by bytes for all; room that is made can be used again."""
+    monkeypatch.setattr(parking, "MAX_BATCHES", 3)
+    monkeypatch.setattr(parking, "MAX_BYTES", 100)
+    monkeypatch.setattr(parking, "MAX_TOTAL_BYTES", 150)
+    other = enroll(store, key=2)
+    with store.projection() as p:
+        assert park(p, agent, 1, payload=b"x" * 60) is Parking.PARKED
+        assert park(p, agent, 2, payload=b"x" * 41) is Parking.FULL
+        assert park(p, agent, 2) is Parking.PARKED
+        assert park(p, agent, 3) is Parking.PARKED
+        assert park(p, agent, 4) is Parking.FULL
+        assert park(p, other, 1, payload=b"x" * 81) is Parking.FULL
+        assert park(p, other, 1, payload=b"x" * 80) is Parking.PARKED
+        p.parked.remove(p.parked.after(agent.agent_id, 7, bytes(16))[0])
+        assert park(p, agent, 4) is Parking.PARKED
+
+
+def test_a_gap_is_opened_once(store: Store, agent: AgentEntry) -> None:
+    """Everything that waits behind one missing batch is one gap."""
+    with store.projection() as p:
+        assert open_gap(p, agent)
+        assert not open_gap(p, agent)
+        assert p.gaps.open_in(agent.agent_id, 7) == 1
+        assert p.gaps.open_in(agent.agent_id, 8) == 0
+        found = p.gaps.find(agent.agent_id, 7, b"m" * 16)
+        assert found is not None
+        assert (found.from_sequence, found.to_sequence, found.state) == (3, 8, GapState.OPEN)
+        assert found.agent_uid == agent.agent_uid
+        assert p.gaps.find(agent.agent_id, 7, b"n" * 16) is None
+
+
+def test_a_gap_is_asked_for_when_it_is_due(store: Store, agent: AgentEntry) -> None:
+    """And again at the time that the projector sets."""
+    with store.projection() as p:
+        open_gap(p, agent)
+        open_gap(p, agent, b"s" * 16, state=GapState.SET_ASIDE)
+        assert p.gaps.due(9_999) == []
+        (due,) = p.gaps.due(10_000)
+        p.gaps.asked(due, next_ask_ms=30_000)
+        assert p.gaps.due(29_999) == []
+        (due,) = p.gaps.due(30_000)
+        assert due.asks == 1
+
+
+def test_an_operator_declares_a_gap_lost(store: Store, agent: AgentEntry) -> None:
+    """The command only speaks; the projector acts, and the agent shows what is missing of it."""
+    with store.projection() as p:
+        open_gap(p, agent)
+        park(p, agent, 9)
+    (view,) = store.gaps.list([GapState.OPEN])
+    assert (view.host_name, view.parked_batches) == (agent.host_name, 1)
+    store.gaps.declare_lost(view.gap.gap_id)
+    store.gaps.declare_lost(view.gap.gap_id)
+    assert store.agents.get(agent.agent_uid, now_ms=1).lost_gaps == 0
+    with store.projection() as p:
+        (declared,) = p.gaps.declared()
+        p.gaps.settle(declared, GapState.LOST, now_ms=500)
+        assert p.gaps.declared() == []
+    assert store.agents.get(agent.agent_uid, now_ms=1).lost_gaps == 1
+    (view,) = store.gaps.list()
+    assert (view.gap.state, view.gap.settled_ms) == (GapState.LOST, 500)
+    with pytest.raises(Conflict, match="lost, not open"):
+        store.gaps.declare_lost(view.gap.gap_id)
+
+
+def test_a_gap_that_was_filled_is_not_mistaken_for_the_next(store: Store, agent: AgentEntry) -> None:
+    """Its number is never given again, so a command that comes late hits nothing."""
+    with store.projection() as p:
+        open_gap(p, agent)
+        first = p.gaps.find(agent.agent_id, 7, b"m" * 16)
+        assert first is not None
+        p.gaps.delete(first)
+        open_gap(p, agent, b"n" * 16)
+    with pytest.raises(NotFound, match="may have come"):
+        store.gaps.declare_lost(first.gap_id)
+    (view,) = store.gaps.list()
+    assert view.gap.state is GapState.OPEN
