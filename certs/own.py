@@ -24,10 +24,10 @@ from certs.trust import Anchors
 
 
 class OwnCertificateError(Exception):
-    """The certificate cannot be served. `problems` says why and what to do; the message joins them."""
+    """The certificate cannot be served. `problems` says why; the message joins them, with what to do about each."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(problem.message for problem in problems))
+        super().__init__("; ".join(f"{problem.message}: {problem.action}" for problem in problems))
         self.problems = tuple(problems)
 
 
