@@ -20,6 +20,9 @@ from protocol.schema import Row
 
 NO_BATCH = bytes(16)
 
+# What a tombstone may stand for. Real rows are bounded by the frame, long before.
+MAX_RECORDS = 2**20
+
 
 @attrs.frozen(kw_only=True)
 class Sequenced:
@@ -30,7 +33,7 @@ class Sequenced:
 
     epoch: Annotated[Epoch, "random, chosen by the agent's outbox"]
     first_sequence: Annotated[Position, "number of the first record"]
-    count: Annotated[int, Integer(1, INT64_MAX), "how many numbers the batch takes"]
+    count: Annotated[int, Integer(1, MAX_RECORDS), "how many numbers the batch takes"]
     previous: Annotated[BatchId, "batch id of the batch cut before; 16 zero bytes when there is none"]
     replaces: Annotated[
         bytes, Blob(16, 16, or_empty=True), "batch id that this tombstone stands for; else empty"
@@ -42,6 +45,14 @@ class Sequenced:
     def next_sequence(self) -> int:
         """Where the next batch begins."""
         return self.first_sequence + self.count
+
+    def fault(self) -> str:
+        """What is wrong between the fields; empty if nothing is."""
+        if self.next_sequence > INT64_MAX:
+            return "sequence numbers beyond 2^63-1"
+        if self.replaces:
+            return "only an EventBatch can be a tombstone"
+        return "" if self.count == 1 else f"count {self.count} for one record"
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +82,14 @@ class EventBatch(Sequenced):
     rows: Annotated[tuple[Row, ...], RowsOf(JobEvent), "the events, oldest first"] = attrs.field(
         converter=frozen
     )
+
+    def fault(self) -> str:
+        """What is wrong between the fields; empty if nothing is."""
+        if self.next_sequence > INT64_MAX:
+            return "sequence numbers beyond 2^63-1"
+        if self.replaces:
+            return "a tombstone carries nothing" if self.rows else ""
+        return "" if self.count == len(self.rows) else f"count {self.count} for {len(self.rows)} records"
 
 
 @attrs.frozen(kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import attrs
 
-from protocol.kinds import CellKind, FieldError
+from protocol.kinds import CellKind, FieldError, all_are
 from protocol.rows import WireRow
 from protocol.schema import Row, layout_of
 
@@ -44,7 +44,13 @@ class RowsOf:
         self.defaults = tuple(
             None if field.required else field.kind.dump(field.default) for field in layout.fields
         )
-        self._fits = tuple(kind.fits for kind in self.kinds)
+        # Columns of one kind are asked together: a question costs as much as twenty cells.
+        columns: dict[CellKind, list[int]] = {}
+        for index, kind in enumerate(self.kinds):
+            columns.setdefault(kind, []).append(index)
+        self._questions = tuple(
+            (kind.fits, indexes[0], tuple(indexes[1:])) for kind, indexes in columns.items()
+        )
 
     def load(self, value: object) -> tuple[Row, ...]:
         """Only the shape of the list; the rows are `judge`'s business."""
@@ -70,14 +76,28 @@ class RowsOf:
         """
         if not rows:
             return rows, ()
-        if set(map(type, rows)) != {tuple} or set(map(len, rows)) != {self.width}:
+        columns = self._transposed(rows)
+        if columns is None:
             rows = tuple(map(self._shaped, rows))
-            if set(map(len, rows)) != {self.width}:
+            columns = self._transposed(rows)
+            if columns is None:
                 return rows, self._blame(rows, section)
-        for fits, column in zip(self._fits, zip(*rows, strict=True), strict=True):
-            if not fits(column):
+        for fits, first, others in self._questions:
+            cells = columns[first]
+            for index in others:
+                cells += columns[index]
+            if not fits(cells):
                 return rows, self._blame(rows, section)
         return rows, ()
+
+    def _transposed(self, rows: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...] | None:
+        """The columns, if all rows are arrays of full width."""
+        if not all_are(tuple, rows) or len(rows[0]) != self.width:
+            return None
+        try:
+            return tuple(zip(*rows, strict=True))
+        except ValueError:
+            return None
 
     def _shaped(self, row: object) -> Row:
         if type(row) is not tuple:

@@ -67,7 +67,7 @@ class JobEvent(WireRow):
     session_uid: Annotated[Uid, "the run of the job"]
     workload_uid: Annotated[Uid, "the workload, or empty when the event is about the whole run"]
     status: Annotated[JobStatus, Choice(JobStatus), "the state it leads to"]
-    attempt: Annotated[int, Integer(0, 2**31 - 1), "1 for the first try; 0 when that makes no sense"] = 0
+    attempt: Annotated[Count, "1 for the first try; 0 when that makes no sense"] = 0
     duration_ms: Annotated[Count, "how long it took so far, in milliseconds"] = 0
     processed_bytes: Annotated[Count, "read from the source"] = 0
     transferred_bytes: Annotated[Count, "sent to the repository"] = 0
