@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.journal import START, Damage, DamageKind, JournalReader, JournalWriter
 from tests.gateway.journal.contract import bodies
 from tests.gateway.journal.reading import Drained, drain
+from tests.helpers.lossy_files import LossyFiles
 
 SEGMENTS = 4
 PER_SEGMENT = 5
@@ -46,7 +47,7 @@ def drained_after_another_life(files: list[bytes]) -> Drained:
     with tempfile.TemporaryDirectory() as name:
         for number, data in enumerate(files, start=1):
             Path(name, f"{number:010d}.fgj").write_bytes(data)
-        JournalWriter(Path(name)).close()
+        JournalWriter(Path(name), files=LossyFiles()).close()
         return drain(Path(name))
 
 
@@ -189,7 +190,7 @@ def test_a_folder_of_garbage_is_an_empty_journal(content: dict[str, bytes]) -> N
         assert reader.end() == START
         assert reader.journal_uid is None
         if "9999999999.fgj" not in content:
-            writer = JournalWriter(folder)
+            writer = JournalWriter(folder, files=LossyFiles())
             writer.append([b"after"])
             writer.close()
             assert drain(folder).records == [b"after"]
