@@ -60,7 +60,8 @@ class Integer:
             raise FieldError(f"{value} is outside {self.low}..{self.high}")
         return value
 
-    dump = load
+    def dump(self, value: object) -> int:
+        return self.load(value.value if isinstance(value, IntEnum) else value)
 
     def fits(self, column: Sequence[object]) -> bool:
         if not all_are(int, column):
