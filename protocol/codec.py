@@ -27,7 +27,7 @@ from protocol.codes import Code
 from protocol.errors import LocalProtocolError, RemoteProtocolError
 from protocol.kinds import INT64_MAX, FieldError
 from protocol.messages import CommandProgress, Enroll, Goodbye, Heartbeat, Hello
-from protocol.rowlists import InvalidRow, RowsOf
+from protocol.rowlists import MAX_ROWS, InvalidRow, RowsOf
 from protocol.schema import layout_of
 
 Message = (
@@ -54,10 +54,6 @@ Message = (
 MESSAGES: Final[dict[int, type[Message]]] = {
     cls.tag: cls for cls in sorted(Message.__args__, key=lambda cls: cls.tag)
 }
-
-# A list of 4,096 rows of real events (190 bytes each) nearly fills a frame. More would let 1,024 nested headers, as deep
-# as msgpack goes, reserve more than the 48 MiB that the worst complete frame takes (tests/protocol/test_hostile.py).
-MAX_ARRAY: Final = 4096
 
 
 def decode(tag: int, payload: bytes) -> Message:
@@ -152,7 +148,7 @@ def _unpack_with(payload: bytes, unicode_errors: str) -> object:
         unicode_errors=unicode_errors,
         object_hook=_refuse_map,
         ext_hook=_refuse_extension,
-        max_array_len=MAX_ARRAY,
+        max_array_len=MAX_ROWS,
         max_map_len=0,
         max_ext_len=0,
         max_str_len=len(payload),
@@ -175,7 +171,7 @@ def _brief(error: Exception) -> str:
 def _peek(payload: bytes) -> tuple[int, int]:
     """Epoch and first sequence of a batch that can't be read as a whole; zeros when they can't either."""
     # An array header (1 to 5 bytes) and two integers (1 to 9 bytes each).
-    unpacker = msgpack.Unpacker(max_buffer_size=32, max_array_len=MAX_ARRAY, max_str_len=0, max_bin_len=0)
+    unpacker = msgpack.Unpacker(max_buffer_size=32, max_array_len=MAX_ROWS, max_str_len=0, max_bin_len=0)
     unpacker.feed(payload[:23])
     try:
         unpacker.read_array_header()

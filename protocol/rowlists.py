@@ -5,13 +5,17 @@ of which row is at fault. A row that fails is reported, not refused: it is well-
 its sequence number is spent. `Objects` is for the few short lists (marks) whose rows become objects, and is strict.
 """
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import attrs
 
 from protocol.kinds import CellKind, FieldError, all_are
 from protocol.rows import WireRow
 from protocol.schema import Row, layout_of
+
+# 4,096 rows of real events (190 bytes each) nearly fill a frame. More would let nested headers, 1,024 deep as msgpack goes,
+# reserve more than the 48 MiB that the worst complete frame takes (tests/protocol/test_hostile.py).
+MAX_ROWS: Final = 4096
 
 
 @attrs.frozen
@@ -56,6 +60,8 @@ class RowsOf:
         """Only the shape of the list; the rows are `judge`'s business."""
         if type(value) is not tuple:
             raise FieldError(f"expected an array of rows, got {type(value).__name__}")
+        if len(value) > MAX_ROWS:
+            raise FieldError(f"{len(value)} rows, limit is {MAX_ROWS}")
         return value
 
     def dump(self, value: object) -> tuple[Row, ...]:
@@ -124,7 +130,7 @@ class RowsOf:
     def describe(self) -> str:
         """The words of docs/protocol.md."""
         name = self.row_class.__name__
-        return f"array of [{name}](#{name.lower()}) rows"
+        return f"array, up to {MAX_ROWS}, of [{name}](#{name.lower()}) rows"
 
 
 class Objects:
