@@ -1,8 +1,9 @@
 """Settings: one frozen value, made once, handed down.
 
-Sources, the later wins: the defaults below, ``DATA/fieldgate.toml`` (section ``[fieldgate]``), the environment
-(``FIELDGATE_NAME``, ``FIELDGATE_LIMITS_CONNECTIONS`` …). Nothing here is read at import, nothing is global. A key that
-nobody knows is refused with the nearest name that somebody does: a typo that is silently ignored costs an evening.
+Sources, the later wins: the defaults below, ``DATA/fieldgate.toml`` (section ``[fieldgate]``), for an edge that is run
+by name ``DATA/edges/NAME.toml``, the environment (``FIELDGATE_NAME``, ``FIELDGATE_LIMITS_CONNECTIONS`` …). Nothing here
+is read at import, nothing is global. A key that nobody knows is refused with the nearest name that somebody does: a
+typo that is silently ignored costs an evening.
 """
 
 import difflib
@@ -168,15 +169,23 @@ class Config:
 
 
 def load_config(data: Path, *, name: str | None = None) -> Config:
-    """Read the settings of the data folder *data*; *name* (from the command line) wins over everything.
+    """Read the settings of the data folder *data*.
+
+    Args:
+        data: the folder.
+        name: the edge's, from the command line. It wins over everything, and `edges/NAME.toml` over `fieldgate.toml`:
+            that is where several edges on one machine have their own ports.
 
     Raises:
         ConfigError: an unknown key (with the nearest known one), or a value that can't be used.
     """
     file = data / "fieldgate.toml"
+    files = [file] if name is None else [file, data / "edges" / f"{name}.toml"]
     _refuse_unknown_environment(os.environ)
     loaders: list[ts.loaders.Loader] = [
-        ts.FileLoader(formats={"*.toml": ts.TomlFormat("fieldgate")}, files=[file] if file.exists() else []),
+        ts.FileLoader(
+            formats={"*.toml": ts.TomlFormat("fieldgate")}, files=[path for path in files if path.exists()]
+        ),
         ts.EnvLoader(prefix=ENV_PREFIX),
     ]
     try:
@@ -184,7 +193,7 @@ def load_config(data: Path, *, name: str | None = None) -> Config:
     except ts.exceptions.InvalidOptionsError as error:
         raise ConfigError(_name_the_typo(str(error)), Code.CONFIG_UNKNOWN_KEY) from None
     except ts.exceptions.TsError as error:
-        raise ConfigError(f"{file}: {error}") from None
+        raise ConfigError(f"{' and '.join(map(str, files))}: {error}") from None
     return attrs.evolve(config, data=data, name=config.name if name is None else name)
 
 

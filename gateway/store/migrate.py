@@ -9,8 +9,6 @@ during an upgrade: N migrates, and N-1 finds a newer store that admits it. A sto
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from sqlalchemy.engine import Connection
 
 from gateway.store.engine import Database
@@ -55,6 +53,10 @@ def migrate(db: Database) -> None:
             refuse_newer(*found)
             if found[0] >= SCHEMA_VERSION:
                 return
+        # Half a second that only the first start pays, and the first one after an upgrade.
+        from alembic import command
+        from alembic.config import Config
+
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         config.set_main_option("path_separator", "os")

@@ -34,6 +34,33 @@ def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert (config.name, config.limits.connections) == ("north", 7)
 
 
+def test_an_edge_run_by_name_has_settings_of_its_own(tmp_path: Path) -> None:
+    """edges/b.toml replaces the listeners and one limit for the edge b, and for nobody else."""
+    write(tmp_path, "[fieldgate]\nheartbeat_s = 7\n[fieldgate.limits]\nconnections = 5\nunverified = 6\n")
+    (tmp_path / "edges").mkdir()
+    (tmp_path / "edges" / "b.toml").write_text(
+        "[fieldgate.limits]\nconnections = 8\n[[fieldgate.listeners]]\nport = 6181\n", encoding="utf-8"
+    )
+
+    a, b, unnamed = load_config(tmp_path, name="a"), load_config(tmp_path, name="b"), load_config(tmp_path)
+
+    assert ([each.port for each in b.listeners], b.name, b.heartbeat_s) == ([6181], "b", 7)
+    assert (b.limits.connections, b.limits.unverified) == (8, 6)
+    assert [each.port for each in a.listeners] == [each.port for each in unnamed.listeners] == [6180, 9999]
+    assert (a.limits.connections, unnamed.limits.connections) == (5, 5)
+
+
+def test_a_typo_in_an_edges_own_settings_is_named_with_its_file(tmp_path: Path) -> None:
+    """No file gets silence."""
+    (tmp_path / "edges").mkdir()
+    (tmp_path / "edges" / "b.toml").write_text("[fieldgate]\nmonitor_prt = 1\n", encoding="utf-8")
+
+    with pytest.raises(
+        ConfigError, match=r"edges/b\.toml.*unknown key monitor_prt; did you mean monitor_port"
+    ):
+        load_config(tmp_path, name="b")
+
+
 @pytest.mark.parametrize(
     ("text", "typo", "meant"),
     [
