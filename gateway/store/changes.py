@@ -21,7 +21,9 @@ from sqlalchemy.engine import Connection
 
 from gateway.store.bodies import Body, key_of, kind_of, pack, unpack
 from gateway.store.engine import Database
-from gateway.store.schema import change_counter, changes
+from gateway.store.hot import Hot
+from gateway.store.presence import Row, changes_after, put_changes
+from gateway.store.schema import change_counter
 
 
 @attrs.frozen(kw_only=True)
@@ -40,9 +42,9 @@ class Changes:
 
     def after(self, change_id: int, *, limit: int = 10_000) -> list[Change]:
         """The changes that committed after *change_id*, oldest first; fewer than *limit* means that is all."""
-        query = sa.select(changes).where(changes.c.id > change_id).order_by(changes.c.id).limit(limit)
         with self._db.read() as connection:
-            return [change_of(row) for row in connection.execute(query)]
+            found = changes_after(Hot(connection), change_id, limit)
+        return [Change(id=n, body=unpack(kind, json.loads(payload))) for n, kind, payload in found]
 
     def last_id(self) -> int:
         """The id of the newest change, 0 in an empty store."""
@@ -79,16 +81,9 @@ def publish(connection: Connection, db: Database, bodies: Iterable[Body]) -> int
         .returning(change_counter.c.last_id)
     )
     last = connection.execute(counted).scalar_one()
-    rows = [
+    rows: list[Row] = [
         {"id": change_id, "kind": kind, "key": key, "payload": json.dumps(pack(body), separators=(",", ":"))}
         for change_id, ((kind, key), body) in enumerate(latest.items(), start=last - len(latest) + 1)
     ]
-    upsert = db.insert(changes)
-    new = upsert.excluded
-    connection.execute(
-        upsert.on_conflict_do_update(
-            index_elements=["kind", "key"], set_={"id": new.id, "payload": new.payload}
-        ),
-        rows,
-    )
+    put_changes(Hot(connection), rows)
     return int(last)

@@ -40,21 +40,21 @@ class Hot:
 
     def __init__(self, connection: Connection) -> None:
         self._cursor: Any = connection.connection.cursor()
-        self._postgresql = connection.dialect.name == "postgresql"
+        self.postgresql = connection.dialect.name == "postgresql"
 
     def run(self, sql: str, cells: Cells = ()) -> int:
         """Execute one statement; returns how many rows it touched."""
-        self._cursor.execute(in_psycopg(sql) if self._postgresql else sql, cells)
+        self._cursor.execute(in_psycopg(sql) if self.postgresql else sql, cells)
         return int(self._cursor.rowcount)
 
     def many(self, sql: str, rows: Sequence[Cells]) -> None:
         """Execute one statement for every row."""
         if rows:
-            self._cursor.executemany(in_psycopg(sql) if self._postgresql else sql, rows)
+            self._cursor.executemany(in_psycopg(sql) if self.postgresql else sql, rows)
 
     def all(self, sql: str, cells: Cells = ()) -> list[tuple[Any, ...]]:
         """What a query finds."""
-        self._cursor.execute(in_psycopg(sql) if self._postgresql else sql, cells)
+        self._cursor.execute(in_psycopg(sql) if self.postgresql else sql, cells)
         return list(self._cursor.fetchall())
 
     def one(self, sql: str, cells: Cells = ()) -> tuple[Any, ...] | None:
@@ -64,7 +64,7 @@ class Hot:
 
     def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Cells]) -> None:
         """Insert rows that are known to be new, the fastest way the driver has."""
-        if self._postgresql and len(rows) >= MIN_COPY_ROWS:
+        if self.postgresql and len(rows) >= MIN_COPY_ROWS:
             with self._cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)

@@ -5,8 +5,8 @@ that was killed and started again does not make its former sessions look alive.
 
 *Claim.* At most one session speaks for an agent, whichever edge it is on. The claim is a row with a fence; taking it
 is a compare-and-set: "I know fence 7, make it 8, mine". Of two edges that know 7 one wins; the other is told who did.
-An edge learns of foreign claims by the change feed, so what it expects is usually right. The compare is one statement
-per agent, a hundred agents to a transaction, in the order of their uids (which keeps two edges from deadlocking).
+An edge learns of foreign claims by the change feed, so what it expects is usually right. A whole batch is one statement
+(presence.py), in the order of the agents' uids, which keeps two edges from deadlocking.
 
 *Presence.* Heartbeats are not worth a transaction each: edges flush them together, ten thousand agents in one go. A
 row is written only by the session that holds the claim, so a late flush of a lost session changes nothing.
@@ -23,6 +23,8 @@ from sqlalchemy.engine import Connection
 from gateway.store.bodies import ClaimEntry
 from gateway.store.changes import publish
 from gateway.store.engine import Database
+from gateway.store.hot import Hot
+from gateway.store.presence import note_host_facts, set_presence, take_claims
 from gateway.store.schema import agents, claims, edges
 from gateway.store.standing import Standing
 
@@ -120,35 +122,41 @@ class Sessions:
             ]
 
     def claim(self, wanted: Sequence[Claim]) -> list[ClaimOutcome]:
-        """Try to take every claim of the batch; outcomes come in the order of *wanted*."""
-        outcomes: dict[int, ClaimOutcome] = {}
+        """Try to take every claim of the batch; outcomes come in the order of *wanted*.
+
+        Of several for one agent, the first is tried.
+        """
+        first: dict[str, Claim] = {}
+        for claim in wanted:
+            first.setdefault(claim.agent_uid, claim)
         with self._db.write() as connection:
-            for n in sorted(range(len(wanted)), key=lambda n: wanted[n].agent_uid):
-                outcomes[n] = take(connection, self._db, wanted[n])
-            publish(
-                connection, self._db, [o.holder for o in outcomes.values() if o.won and o.holder is not None]
+            hot = Hot(connection)
+            taken = take_claims(hot, [claim_row(claim) for claim in first.values()])
+            note_host_facts(hot, [host_row(claim) for uid, claim in first.items() if uid in taken])
+            won = {uid: entry_of_claim(claim) for uid, claim in first.items() if uid in taken}
+            holders = won | holders_of(
+                connection,
+                [
+                    claim.agent_uid
+                    for claim in wanted
+                    if claim is not first[claim.agent_uid] or claim.agent_uid not in taken
+                ],
             )
-        return [outcomes[n] for n in range(len(wanted))]
+            publish(connection, self._db, won.values())
+        return [
+            ClaimOutcome(
+                won=claim.agent_uid in won and claim is first[claim.agent_uid],
+                holder=holders.get(claim.agent_uid),
+            )
+            for claim in wanted
+        ]
 
     def flush_presence(self, seen: Iterable[Presence]) -> None:
         """Write what is known of many sessions at once; sessions that lost their claim are passed over."""
-        rows = [
-            {f"p_{name}": value for name, value in attrs.asdict(presence).items()}
-            for presence in sorted(seen, key=lambda p: p.agent_uid)
-        ]
-        if not rows:
-            return
-        names = ("last_heartbeat_ms", "health", "clock_offset_ms", "ended_ms", "ended_code")
-        update = (
-            sa.update(claims)
-            .where(
-                claims.c.agent_uid == sa.bindparam("p_agent_uid"),
-                claims.c.session_uid == sa.bindparam("p_session_uid"),
-            )
-            .values({name: sa.bindparam(f"p_{name}") for name in names})
-        )
-        with self._db.write() as connection:
-            connection.execute(update, rows)
+        rows = [attrs.asdict(presence) for presence in sorted(seen, key=lambda p: p.agent_uid)]
+        if rows:
+            with self._db.write() as connection:
+                set_presence(Hot(connection), rows)
 
 
 def edge_of(row: sa.RowMapping) -> Edge:
@@ -161,46 +169,43 @@ def claim_entry(row: sa.RowMapping) -> ClaimEntry:
     return ClaimEntry(**{a.name: row[a.name] for a in attrs.fields(ClaimEntry)})
 
 
-def take(connection: Connection, db: Database, wanted: Claim) -> ClaimOutcome:
-    """The compare-and-set of one claim.
+def entry_of_claim(claim: Claim) -> ClaimEntry:
+    """A claim that was taken, as what every edge must know of it."""
+    return ClaimEntry(
+        agent_uid=claim.agent_uid,
+        edge_uid=claim.edge_uid,
+        session_uid=claim.session_uid,
+        nonce=claim.nonce,
+        previous_nonce=claim.previous_nonce,
+        fence=claim.expected_fence + 1,
+    )
 
-    A claim that is not there is taken with the fence that the edge expects to follow: a store that was restored from
-    an older copy must not hand out fences that were used before.
-    """
-    row = {
-        **attrs.asdict(wanted), "fence": wanted.expected_fence + 1, "last_heartbeat_ms": wanted.claimed_ms,
-        "health": 0, "ended_ms": None, "ended_code": None,
+
+def claim_row(claim: Claim) -> dict[str, str | int | None]:
+    """A claim as `take_claims` wants it."""
+    return {
+        "agent_uid": claim.agent_uid, "edge_uid": claim.edge_uid, "session_uid": claim.session_uid,
+        "address": claim.address, "nonce": claim.nonce.hex(), "previous_nonce": claim.previous_nonce.hex(),
+        "fence": claim.expected_fence + 1, "heartbeat_ms": claim.heartbeat_ms, "claimed_ms": claim.claimed_ms,
+        "clock_offset_ms": claim.clock_offset_ms,
     }  # fmt: skip
-    del row["expected_fence"]
-    seen = {"host_name": row.pop("host_name"), "agent_version": row.pop("agent_version")}
-    welcome = sa.and_(
-        agents.c.uid == wanted.agent_uid, agents.c.standing.in_([Standing.VERIFIED, Standing.UNVERIFIED])
-    )
-    known = (
-        connection.execute(sa.select(agents.c.host_name, agents.c.agent_version).where(welcome))
-        .mappings()
-        .first()
-    )
-    if known is None:
-        return ClaimOutcome(won=False, holder=None)
-    upsert = db.insert(claims).values(row)
-    new = upsert.excluded
-    won = (
-        connection.execute(
-            upsert.on_conflict_do_update(
-                index_elements=["agent_uid"],
-                set_={name: new[name] for name in row if name != "agent_uid"},
-                where=claims.c.fence == wanted.expected_fence,
-            ).returning(claims)
+
+
+def host_row(claim: Claim) -> dict[str, str | int | None]:
+    """What a claim says of its agent's machine."""
+    return {"agent_uid": claim.agent_uid, "host_name": claim.host_name, "agent_version": claim.agent_version}
+
+
+def holders_of(connection: Connection, agent_uids: Sequence[str]) -> dict[str, ClaimEntry]:
+    """Who holds the claims of those agents, as far as they may have one."""
+    if not agent_uids:
+        return {}
+    query = (
+        sa.select(claims)
+        .join(agents, agents.c.uid == claims.c.agent_uid)
+        .where(
+            claims.c.agent_uid.in_(agent_uids),
+            agents.c.standing.in_([Standing.VERIFIED, Standing.UNVERIFIED]),
         )
-        .mappings()
-        .first()
     )
-    if won is not None:
-        if dict(known) != seen:
-            connection.execute(sa.update(agents).where(agents.c.uid == wanted.agent_uid).values(seen))
-        return ClaimOutcome(won=True, holder=claim_entry(won))
-    held = (
-        connection.execute(sa.select(claims).where(claims.c.agent_uid == wanted.agent_uid)).mappings().one()
-    )
-    return ClaimOutcome(won=False, holder=claim_entry(held))
+    return {row["agent_uid"]: claim_entry(row) for row in connection.execute(query).mappings()}
