@@ -22,6 +22,7 @@ EVENT_COLUMNS = (
 
 KIND = EVENT_COLUMNS.index("kind")
 SESSION_UID = EVENT_COLUMNS.index("session_uid")
+JOB_KINDS = frozenset({EventKind.JOB_STARTED, EventKind.JOB_FINISHED})
 
 FINISH_COLUMNS = (
     "end_ms",
@@ -51,19 +52,19 @@ def finished_sql() -> str:
     """The later finish wins; between two of one millisecond, the one whose cells are greater, whichever came first."""
     old = ", ".join(f"job_sessions.{name}" for name in FINISH_COLUMNS)
     new = ", ".join(f"excluded.{name}" for name in FINISH_COLUMNS)
-    newer = f"job_sessions.end_ms IS NULL OR ({new}) > ({old})"
-    sets = [
-        f"{name} = CASE WHEN {newer} THEN excluded.{name} ELSE job_sessions.{name} END"
-        for name in FINISH_COLUMNS
-    ]
+    sets = ", ".join(f"{name} = excluded.{name}" for name in FINISH_COLUMNS)
     return insert_into(
         "job_sessions",
         SESSION_COLUMNS,
-        f"ON CONFLICT (agent_id, session_uid) DO UPDATE SET {', '.join(sets)}, {ATTEMPTS}",
+        f"ON CONFLICT (agent_id, session_uid) DO UPDATE SET {sets}, {ATTEMPTS} "
+        f"WHERE job_sessions.end_ms IS NULL OR ({new}) > ({old})",
     )
 
 
 FINISHED = finished_sql()
+
+# An earlier finish that comes late changes nothing above; its attempt still counts.
+ATTEMPTED = "UPDATE job_sessions SET attempts = ? WHERE agent_id = ? AND session_uid = ? AND attempts < ?"
 
 
 @attrs.frozen
@@ -79,18 +80,20 @@ class ProjectedEvents:
             rows: EVENT_COLUMNS each; (stream, sequence) pairs that are new, which the stream's mark vouches for.
         """
         self._hot.insert("job_events", EVENT_COLUMNS, rows)
+        of_jobs = [row for row in rows if row[KIND] in JOB_KINDS and row[SESSION_UID]]
         started = [
             (r[2], r[SESSION_UID], r[6], r[4], r[10], None, JobStatus.RUNNING.value, 0, 0, 0, 0, "")
-            for r in rows
-            if r[KIND] == EventKind.JOB_STARTED and r[SESSION_UID]
+            for r in of_jobs
+            if r[KIND] == EventKind.JOB_STARTED
         ]
         finished = [
             (r[2], r[SESSION_UID], r[6], None, r[10], r[4], r[9], r[11], r[12], r[13], r[14], r[15])
-            for r in rows
-            if r[KIND] == EventKind.JOB_FINISHED and r[SESSION_UID]
+            for r in of_jobs
+            if r[KIND] == EventKind.JOB_FINISHED
         ]
         self._hot.many(STARTED, started)
         self._hot.many(FINISHED, finished)
+        self._hot.many(ATTEMPTED, [(row[4], row[0], row[1], row[4]) for row in finished if row[4] > 1])
 
 
 @attrs.frozen

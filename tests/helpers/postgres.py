@@ -91,6 +91,13 @@ def binaries_for(user: int | None, base: Path) -> Path:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A server of this test process."""
+    with running_postgres(*FAST) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running_postgres(*options: str) -> Iterator[PostgresServer]:
+    """A server with the command line *options*, stopped and removed at the end."""
     # A short folder: a socket's path has 107 bytes, and pytest's own folders are deep.
     with tempfile.TemporaryDirectory(prefix="fg-") as name, contextlib.ExitStack() as stack:
         base = Path(name)
@@ -105,7 +112,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         )  # fmt: skip
         log = stack.enter_context((base / "log").open("wb"))
         server = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-k", base, "-c", "listen_addresses=", *FAST],
+            [programs / "postgres", "-D", data, "-k", base, "-c", "listen_addresses=", *options],
             stdout=log, stderr=log, user=user, group=user, env={}, cwd=base, preexec_fn=die_with_parent,
         )  # fmt: skip
         stack.callback(server.wait, START_LIMIT_S)
