@@ -124,7 +124,7 @@ def doctor(*, data: Data = DEFAULT_DATA, json_: Json = False) -> int:
 
     Exits with 4 when a check fails.
     """
-    checks = list(_checks(data))
+    checks = [check if not check.ok else attrs.evolve(check, to_do="") for check in _checks(data)]
     rows(
         [attrs.asdict(check) for check in checks],
         {"ok": "", "what": "CHECK", "found": "FOUND", "to_do": "WHAT TO DO"},

@@ -1,0 +1,80 @@
+"""`python -m bench`: measure everything again and rewrite bench/RESULTS.md.
+
+Every figure stands beside its limit or a peer, measured in the same run; ratios hold better than absolutes.
+"""
+
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from bench import codec, edge, journal, projector, store, tls
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+SUITES = {
+    "tls": tls,
+    "edge": edge,
+    "codec": codec,
+    "journal": journal,
+    "store": store,
+    "projector": projector,
+}
+PACKAGES = ("cryptography", "pyopenssl", "trio", "msgpack", "sqlalchemy", "pysqlite3")
+
+HEAD = """\
+# Results
+
+Written by `make bench`; do not edit. Each row stands beside its limit or a peer, measured in the same run. The machine is shared
+and noisy: ratios hold better than absolutes.
+
+"""
+
+
+def machine() -> str:
+    """What this was measured on."""
+    model = next(
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    memory = int(Path("/proc/meminfo").read_text().split()[1]) // 1_048_576
+    cores = Path("/proc/cpuinfo").read_text().count("processor\t")
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}: {cores} cores ({model}), {memory} GiB, {platform.platform()}, "
+        f"Python {platform.python_version()}, {packages}.\n"
+    )
+
+
+def table(rows: list[dict[str, str | float]]) -> str:
+    """One suite as a table: what, unit, then every figure by its name."""
+    lines = ["| what | figures |", "|---|---|"]
+    for row in rows:
+        figures = [f"{key} **{value:,}**" if isinstance(value, int | float) else f"{key} {value}"
+                   for key, value in row.items() if key not in ("what", "unit")]  # fmt: skip
+        lines.append(f"| {row['what']} ({row['unit']}) | {', '.join(figures)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(wanted: list[str]) -> int:
+    """Run the suites named, or all; only a whole run rewrites RESULTS.md."""
+    parts = [HEAD, machine(), "\n"]
+    for name, suite in SUITES.items():
+        if wanted and name not in wanted:
+            continue
+        sys.stderr.write(f"bench: {name}\n")
+        doc = (suite.__doc__ or "").strip()
+        parts += [f"## {name}\n\n{doc}\n\n", table(suite.run()), "\n"]
+        sys.stdout.write(parts[-2])
+        sys.stdout.flush()
+    if not wanted:
+        RESULTS.write_text("".join(parts).rstrip() + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

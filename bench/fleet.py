@@ -1,0 +1,106 @@
+"""The load that the edge's figures rest on: cheap agents, so that the generator is not what is measured.
+
+A batch is a template of events of 12 fields; only its head (sequence number, `previous`) is written anew, and hashed,
+because the chain is what the projector checks. The head is encoded with fixed-width integers, which msgpack allows.
+"""
+
+import hashlib
+import struct
+from collections.abc import Callable
+from uuid import UUID
+
+import attrs
+import msgpack
+import trio
+
+from protocol import Ack, EventBatch, EventKind, JobStatus, Welcome
+from tests.helpers.agent import Line, TestAgent
+
+LIMIT_S = 60.0
+
+
+def event_rows(count: int) -> list[list[object]]:
+    """Believable events: uids repeat within a job, a message is a line."""
+    kinds = {0: EventKind.JOB_STARTED, 10: EventKind.JOB_FINISHED}
+    return [
+        [
+            1_700_000_000_000 + 250 * n, int(kinds.get(n % 20, EventKind.WORKLOAD_FINISHED)), str(UUID(int=n % 8)),
+            str(UUID(int=1000 + n // 20)), str(UUID(int=n)), int(JobStatus.SUCCESS), 1, 61_000, 17 << 30, 2 << 30, 0,
+            f"vm{n:04}: processed 17.0 GiB, transferred 2.0 GiB",
+        ]
+        for n in range(count)
+    ]  # fmt: skip
+
+
+@attrs.define
+class Cutter:
+    """Cuts batches of one agent: the same rows again and again, a true chain."""
+
+    epoch: int
+    rows: bytes
+    count: int
+    next_sequence: int = 1
+    previous: bytes = bytes(16)
+
+    @classmethod
+    def of(cls, epoch: int, count: int) -> "Cutter":
+        """A cutter of batches of *count* events."""
+        return cls(epoch=epoch, rows=msgpack.packb(event_rows(count)), count=count)
+
+    def cut(self) -> bytes:
+        """The payload of the next batch."""
+        head = struct.pack(
+            ">BBQBQBIBB", 0x96, 0xCF, self.epoch, 0xCF, self.next_sequence, 0xCE, self.count, 0xC4, 16
+        )
+        payload = head + self.previous + b"\xc4\x00" + self.rows
+        self.previous = hashlib.sha256(payload).digest()[:16]
+        self.next_sequence += self.count
+        return payload
+
+
+@attrs.define
+class Loader:
+    """One connected agent that sends batches and hears their acknowledgements."""
+
+    line: Line
+    cutter: Cutter
+
+    @classmethod
+    async def connect(cls, agent: TestAgent, port: int, count: int) -> "Loader":
+        """Open a session."""
+        line, welcome = await agent.greet(port)
+        if not isinstance(welcome, Welcome):
+            raise ConnectionError(f"no Welcome: {welcome}")
+        await line.heartbeat()
+        return cls(line, Cutter.of(agent.epoch, count))
+
+    async def send(self) -> int:
+        """Send one batch as soon as there is credit; the sequence that its acknowledgement will name."""
+        payload = self.cutter.cut()
+        while self.line.connection.credit < len(payload):
+            await self.hear(lambda _: None)
+        await self.line.say_payload(EventBatch.tag, payload)
+        return self.cutter.next_sequence
+
+    async def hear(self, durable: Callable[[int], None]) -> None:
+        """Read one message; *durable* is told how far an acknowledgement reaches."""
+        with trio.fail_after(LIMIT_S):
+            message = await self.line.hear()
+        if message is None:
+            raise ConnectionError("the edge closed the session")
+        self.line.heard.clear()
+        if isinstance(message, Ack):
+            for mark in message.durable:
+                durable(mark.next_sequence)
+
+    async def round_trip(self) -> None:
+        """Send one batch and wait until it is durable."""
+        wanted = await self.send()
+        reached = 0
+
+        def note(mark: int) -> None:
+            nonlocal reached
+            reached = max(reached, mark)
+
+        while reached < wanted:
+            await self.hear(note)
