@@ -6,16 +6,18 @@ from typing import Any
 import attrs
 
 from gateway.journal import Record
+from gateway.projector.placement import fits_bounds
 from gateway.store import ParkedBatch, ReleasedMark
-from protocol import Code
+from protocol import Code, RemoteProtocolError, Sequenced, decode
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Item:
     """One batch to be placed, as it came from a journal or lay parked.
 
     Attributes:
         agent_key: The agent uid's 16 bytes.
+        message: What the payload says; None if that cannot be read, and then *problem* says why.
         parked: Where it lay, if it did.
     """
 
@@ -24,6 +26,8 @@ class Item:
     flags: int
     tag: int
     payload: bytes
+    message: Sequenced | None
+    problem: str
     parked: ParkedBatch | None = None
 
     @classmethod
@@ -34,25 +38,41 @@ class Item:
             ValueError: The body is too short to be a record.
         """
         record = Record.decode(body)
+        message, problem = _read(record.tag, record.payload)
         return cls(
             agent_key=record.agent_uid,
             received_ms=record.received_ms,
             flags=record.flags,
             tag=record.tag,
             payload=record.payload,
+            message=message,
+            problem=problem,
         )
 
     @classmethod
     def of_parked(cls, agent_key: bytes, batch: ParkedBatch) -> "Item":
         """The item that was parked."""
+        message, problem = _read(batch.tag, batch.payload)
         return cls(
             agent_key=agent_key,
             received_ms=batch.received_ms,
             flags=batch.flags,
             tag=batch.tag,
             payload=batch.payload,
+            message=message,
+            problem=problem,
             parked=batch,
         )
+
+
+def _read(tag: int, payload: bytes) -> tuple[Sequenced | None, str]:
+    try:
+        message = decode(tag, payload)
+    except RemoteProtocolError as error:
+        return None, f"cannot be decoded by this version: {error.message}"
+    if not isinstance(message, Sequenced) or not fits_bounds(message.first_sequence, message.count):
+        return None, "no batch that has a place"
+    return message, ""
 
 
 @attrs.frozen(kw_only=True)

@@ -28,9 +28,11 @@ log = structlog.get_logger()
 # Others wait this long for the write lock, and a person does not notice.
 TRANSACTION_S = 0.05
 
-MIN_READ_BYTES = 16 * 1024
+# A commit costs two syncs and the pages that it touched, one or more for every agent. Smaller transactions than this
+# would spend most of their time there, and a machine that is too slow would become slower.
+MIN_READ_BYTES = 128 * 1024
 MAX_READ_BYTES = 1024 * 1024
-FIRST_READ_BYTES = 128 * 1024
+FIRST_READ_BYTES = 256 * 1024
 
 # Marks that move a thousand times a second are told ten times a second.
 TELL_S = 0.1
@@ -144,25 +146,26 @@ class Projector:
         self._bell()
 
     def _project(self, reads: list[Read], *, with_chores: bool, telling: bool) -> None:
-        began = self._clock.monotonic()
         try:
-            outcome = self._transact(reads, with_chores=with_chores, telling=telling, careful=False)
+            outcome, took_s = self._transact(reads, with_chores=with_chores, telling=telling, careful=False)
         except (StoreError, OSError):
             raise
         except Exception:
             # A batch can't be projected. Which one it is, the careful way finds out; it must not stall the others.
             log.exception("transaction undone, taken again one by one")
-            outcome = self._transact(reads, with_chores=with_chores, telling=telling, careful=True)
-        took_s = self._clock.monotonic() - began
+            outcome, took_s = self._transact(reads, with_chores=with_chores, telling=telling, careful=True)
         if any(read.items for read in reads):
             self._adapt(took_s)
         self._metrics.transaction(took_s, outcome.counts)
         self._alarms.raise_all(outcome.alarms)
 
-    def _transact(self, reads: list[Read], *, with_chores: bool, telling: bool, careful: bool) -> Outcome:
-        """One transaction; what it led to."""
+    def _transact(
+        self, reads: list[Read], *, with_chores: bool, telling: bool, careful: bool
+    ) -> tuple[Outcome, float]:
+        """One transaction: what it led to, and how long it kept others from writing, in seconds."""
         now_ms = self._clock.now_ms()
         with self._store.projection() as p:
+            began = self._clock.monotonic()
             stored = {read.source.uid: cursor_of(p.journals.cursor(read.source.uid)) for read in reads}
             # Another projector may have been here: what it has moved is read again from where the store says.
             taken = [read for read in reads if stored[read.source.uid] == read.source.cursor]
@@ -176,10 +179,11 @@ class Projector:
             for read in taken:
                 p.journals.save(moved_to(read, now_ms))
             self._unrung = self._unrung or bool(p.published)
+        took_s = self._clock.monotonic() - began
         self._untold = {} if telling else untold.marks
         for read in reads:
             read.source.cursor = read.cursor if read in taken else stored[read.source.uid]
-        return outcome
+        return outcome, took_s
 
     def _adapt(self, took_s: float) -> None:
         """Read less when transactions take too long, more when there is room."""

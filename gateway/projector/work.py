@@ -12,11 +12,11 @@ from uuid import UUID
 
 from gateway.projector.holes import Holes
 from gateway.projector.items import Item, Outcome
-from gateway.projector.placement import STREAMS_A_DAY, Batch, Placement, Verdict, fits_bounds, place
+from gateway.projector.placement import STREAMS_A_DAY, Batch, Placement, Verdict, place
 from gateway.projector.rows import Place, project, quarantine
 from gateway.projector.trees import AgentAtWork, Tree
 from gateway.store import Projection, ReleasedMark
-from protocol import Code, RemoteProtocolError, Sequenced, batch_id, decode
+from protocol import Code, Sequenced, batch_id
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -40,13 +40,9 @@ class Work:
         Args:
             poison: Why the batch cannot be projected: it is placed, and kept whole in quarantine.
         """
-        try:
-            message = decode(item.tag, item.payload)
-        except RemoteProtocolError as error:
-            self.set_apart(item, f"cannot be decoded by this version: {error.message}")
-            return
-        if not isinstance(message, Sequenced) or not fits_bounds(message.first_sequence, message.count):
-            self.set_apart(item, "no batch that has a place")
+        message = item.message
+        if message is None:
+            self.set_apart(item, item.problem)
             return
         agent = self.agent(item.agent_key)
         if agent is None:
