@@ -75,7 +75,7 @@ class SQLiteTooOld(StoreError):
 
 
 class StoreUnreachable(StoreError):
-    """The database server does not answer, or the file cannot be opened."""
+    """The database server does not answer, or the file cannot be opened, read or written."""
 
     code = Code.STORE_UNREACHABLE
 
@@ -117,7 +117,7 @@ SQLITE_TEXTS = {
     "database is locked": StoreLocked,
     "database table is locked": StoreLocked,
     "database or disk is full": StoreFull,
-    "disk i/o error": StoreFull,
+    "disk i/o error": StoreUnreachable,
     "unable to open database file": StoreUnreachable,
     "attempt to write a readonly database": StoreUnreachable,
     "file is not a database": StoreDamaged,

@@ -93,9 +93,12 @@ class Events:
             stream_ids = list(connection.execute(query).scalars())
         for stream_id in stream_ids:
             after = 0
-            while page := self._page(stream_id, after):
+            more = True
+            while more:
+                page = self._page(stream_id, after)
                 yield from page
-                after = page[-1].sequence
+                more = len(page) == PAGE_ROWS
+                after = page[-1].sequence if page else after
 
     def _page(self, stream_id: int, after: int) -> list[StoredEvent]:
         query = (

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from gateway.store.engine import Database
 from gateway.store.errors import Conflict, NotFound
 from gateway.store.schema import agents, cloud_tenants, locations, organizations, sites
+from gateway.store.standing import Standing
 
 PROVIDER = "provider"
 COMPANY = "company"
@@ -142,21 +143,23 @@ class Organizations:
             return [Location(**row) for row in connection.execute(query).mappings()]
 
     def list_sites(self) -> list[Site]:
-        """Every site, by name."""
+        """The sites of verified agents, by name."""
         query = (
             sa.select(sites.c.uid, sites.c.name, agents.c.uid.label("agent_uid"), sites.c.created_ms)
             .join(agents, agents.c.id == sites.c.agent_id)
+            .where(agents.c.standing == Standing.VERIFIED)
             .order_by(sites.c.name, sites.c.uid)
         )
         with self._db.read() as connection:
             return [Site(**row) for row in connection.execute(query).mappings()]
 
     def list_cloud_tenants(self, site_uid: str | None = None) -> list[CloudTenant]:
-        """The cloud tenants of one site, or of all."""
+        """The cloud tenants of one site, or of all that `list_sites` shows."""
         wanted = [column for column in cloud_tenants.c if column.name not in ("agent_id", "revision")]
         query = (
             sa.select(sites.c.uid.label("site_uid"), *wanted)
             .join(sites, sites.c.agent_id == cloud_tenants.c.agent_id)
+            .join(agents, sa.and_(agents.c.id == sites.c.agent_id, agents.c.standing == Standing.VERIFIED))
             .order_by(sites.c.name, cloud_tenants.c.name, cloud_tenants.c.uid)
         )
         if site_uid is not None:

@@ -81,11 +81,19 @@ def note_host_facts(hot: Hot, rows: Sequence[Row]) -> None:
 
 def set_presence(hot: Hot, rows: Sequence[Row]) -> None:
     """Write what is known of sessions, where they still hold their agent's claim."""
+    given = json.dumps(rows)
+    if hot.postgresql:
+        # An UPDATE locks in the order of its plan; locks taken in the order of `take_claims` can't deadlock with it.
+        hot.all(
+            f"SELECT 1 FROM claims JOIN {rows_of(hot, PRESENCE)} AS given USING (agent_uid)"  # noqa: S608 - names of ours
+            " ORDER BY agent_uid FOR UPDATE OF claims",
+            (given,),
+        )
     names = [name for name in PRESENCE if name not in ("agent_uid", "session_uid")]
     hot.run(
         f"UPDATE claims SET {', '.join(f'{name} = given.{name}' for name in names)} FROM {rows_of(hot, PRESENCE)} AS given"  # noqa: S608 - names of ours
         " WHERE claims.agent_uid = given.agent_uid AND claims.session_uid = given.session_uid",
-        (json.dumps(rows),),
+        (given,),
     )
 
 

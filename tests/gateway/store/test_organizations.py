@@ -47,8 +47,9 @@ def test_a_location_needs_its_organization(store: Store) -> None:
 
 
 def test_a_site_comes_to_be_with_its_agent(store: Store) -> None:
-    """A site is what its agent runs on; a client's agent makes none."""
-    make_world(store)
+    """A site is what its agent runs on; a client's agent makes none, and one that waits for acceptance shows none yet."""
+    make_world(store, expires_ms=50)
+    enroll(store, "site", 3, now_ms=60)
     site_agent = enroll(store, "site", 1)
     enroll(store, "client", 2)
     (site,) = store.organizations.list_sites()

@@ -176,3 +176,36 @@ def test_ten_thousand_agents_are_flushed_in_one_go(store: Store) -> None:
     store.sessions.flush_presence(many)
     assert time.monotonic() - started < 10
     assert store.agents.get(agent.agent_uid, now_ms=30_000).last_heartbeat_ms == 25_000
+
+
+def test_presence_and_claims_of_the_same_agents_do_not_deadlock(store: Store) -> None:
+    """An edge flushes what it knows of sessions while another takes them all over."""
+    make_world(store)
+    agents = [enroll(store, key=key) for key in range(40)]
+    edge, other = register(store), register(store, "edge2")
+    store.sessions.claim([wanted(agent, edge) for agent in agents])
+    both = Barrier(2)
+
+    def flush(fence: int) -> None:
+        seen = [
+            Presence(
+                agent_uid=agent.agent_uid,
+                session_uid="s1",
+                last_heartbeat_ms=20_000,
+                health=1,
+                clock_offset_ms=0,
+            )
+            for agent in agents
+        ]
+        both.wait(10)
+        for _ in range(5):
+            store.sessions.flush_presence(seen[:: 1 if fence % 2 else -1])
+
+    def take_over(fence: int) -> None:
+        both.wait(10)
+        store.sessions.claim([wanted(agent, other, fence=fence) for agent in agents])
+
+    with ThreadPoolExecutor(2) as pool:
+        for fence in range(1, 16):
+            for running in (pool.submit(flush, fence), pool.submit(take_over, fence)):
+                running.result(30)
