@@ -179,7 +179,7 @@ async def small_exchanges(to: Rig) -> float:
     used = to.cpu_s() - before
     for loader in loaders:
         loader.line.stream.close()
-    return used / (AGENTS * EXCHANGES) * 1e6
+    return float(used / (AGENTS * EXCHANGES) * 1e6)
 
 
 async def idle_memory(to: Rig) -> float:

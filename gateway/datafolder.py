@@ -69,6 +69,8 @@ class DataFolder:
         """
         if self.version_file.exists():
             raise DataFolderError(f"{self.path} is a data folder already", Code.DATA_FOLDER_IN_USE)
+        if "?" in str(self.path):  # the store's URL would read it as the beginning of its options
+            raise DataFolderError(f"{self.path}: a data folder's path must not contain a ?", Code.CONFIG_INVALID_VALUE)
         strangers = [p.name for p in self.path.iterdir()] if self.path.is_dir() else []
         if strangers and not self.settings_file.exists():
             raise DataFolderError(
