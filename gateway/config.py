@@ -84,7 +84,6 @@ class Limits:
     in_flight: int = 256 * 1024 * 1024  # the same, all agents together
     lag_bytes: int = 256 * 1024 * 1024  # the projector's lag beyond which no more credit is given
     lag_s: float = 30.0
-    unverified: int = 100  # agents waiting for an operator's acceptance
     drain_s: float = 30.0  # the window over which a stopping edge spreads its agents' reconnects
     journal_segment: int = 64 * 1024 * 1024
     journal_keep_s: float = 24 * 3600.0  # after projection
