@@ -114,7 +114,7 @@ class Handshake:
     def _judge(self) -> None:
         """Refuse what no layer above should have to think of."""
         conn = self._open()
-        if conn.get_peer_certificate() is not None and not self._record.verify_codes:
+        if not self._record.verify_codes and conn.get_peer_certificate() is not None:
             raise self.handshake_failed(
                 Break.UNVERIFIED, "the peer's certificate was not verified in this handshake"
             )

@@ -21,7 +21,7 @@ import trio
 
 from gateway.config import Listener
 from gateway.edge.admission import Admission, Ticket
-from gateway.edge.beforetls import first_byte, look, proxy_source, say_and_close
+from gateway.edge.beforetls import classify_first, first_bytes, proxy_source, say_and_close
 from gateway.edge.closes import Closes
 from gateway.edge.firstbytes import CODES, HTTP_ANSWER, FirstBytes
 from gateway.edge.metrics import Metrics
@@ -168,7 +168,7 @@ class Acceptor:
         ticket = arrival.ticket
         if arrival.announced:
             ticket.stage = "before a proxy header"
-            if not await first_byte(arrival.sock):
+            if not await first_bytes(arrival.sock):
                 self.closes.count(Code.SILENT_PEER)
                 return False
             arrival.source = await proxy_source(arrival.sock) or arrival.source
@@ -177,13 +177,14 @@ class Acceptor:
             self._end_of(arrival, Code.TOO_MANY_CONNECTIONS, detail)
             return False
         ticket.stage = "silent"
-        if not await first_byte(arrival.sock):
+        seen = await first_bytes(arrival.sock)
+        if not seen:
             # A balancer's health check, or a port scan. It is counted and leaves no line: there are too many.
             self.closes.count(Code.SILENT_PEER)
             return False
         ticket.spoke()
         ticket.stage = "before a whole client hello"
-        kind = await look(arrival.sock)
+        kind = await classify_first(arrival.sock, seen)
         if kind is FirstBytes.TLS:
             return True
         self._end_of(arrival, *CODES[kind])

@@ -180,6 +180,33 @@ async def test_cancelled_receiving_loses_nothing() -> None:
     assert received == message
 
 
+async def test_a_reader_is_woken_and_nothing_else_changes() -> None:
+    """Its stream goes on in both directions, and a send that waits at the same time is not cut short."""
+    a, b = await tls_pair()
+    received = bytearray()
+
+    async def read() -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await a.receive_some()
+
+    async def receive(count: int) -> None:
+        while len(received) < count:
+            received.extend(await b.receive_some())
+
+    async with a, b:
+        with trio.fail_after(30):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(read)
+                nursery.start_soon(a.send_all, TOO_MUCH)
+                await trio.testing.wait_all_tasks_blocked()
+                a.wake_reader()
+                await trio.testing.wait_all_tasks_blocked()
+                nursery.start_soon(receive, len(TOO_MUCH))
+        assert received == TOO_MUCH
+        await b.send_all(b"still here")
+        assert await a.receive_some() == b"still here"
+
+
 async def test_a_tcp_end_without_goodbye_is_not_the_end_of_the_data() -> None:
     a, b = await tls_pair()
     async with b:
