@@ -29,14 +29,15 @@ from certs import (
     TrustBundle,
     TrustResult,
     Usage,
+    agent_uid_of,
     certificate_sha256,
     judge_chain,
     own_issuer_pins,
-    read_certificate,
+    serial_of,
 )
 from gateway.config import Config
 from gateway.edge.identify import Identity
-from protocol import Code
+from protocol import Code, TrustUpdate
 from transport import Context, server_context
 
 __all__ = ["Credentials", "load_credentials", "reload_credentials"]
@@ -53,13 +54,14 @@ class Credentials:
 
     Attributes:
         context: for the connections accepted from now on.
-        bundle: what agents are told.
+        bundle: what agents are told to trust, and `trust_update` the message that does.
     """
 
     authority: Authority
     own: OwnCertificate | None
     context: Context
     bundle: TrustBundle
+    trust_update: TrustUpdate
     anchors: Anchors
     _judged: OrderedDict[bytes, Identity] = attrs.field(factory=OrderedDict, init=False)
 
@@ -74,10 +76,10 @@ class Credentials:
             return known
         trust = judge_chain(chain_der, self.anchors, name=None, usage=Usage.CLIENT, at=at)
         try:
-            facts = read_certificate(chain_der[0])
+            agent_uid, serial = agent_uid_of(chain_der[0]), int(serial_of(chain_der[0]), 16)
         except CertificateError:
             return Identity(agent_uid=None, serial=0, trust=trust)
-        identity = Identity(agent_uid=facts.agent_uid, serial=int(facts.serial, 16), trust=trust)
+        identity = Identity(agent_uid=agent_uid, serial=serial, trust=trust)
         if trust.chain is ChainVerdict.OK and trust.time is TimeVerdict.OK:
             self._judged[digest] = identity
             if len(self._judged) > REMEMBERED:
@@ -136,11 +138,18 @@ def _credentials(config: Config, authority: Authority, own: OwnCertificate | Non
     chains = own.chains() if own is not None else authority.gateway_chains()
     announced = Path(config.certificate_issuers) if config.certificate_issuers else None
     pins = own.issuer_pins if own is not None else own_issuer_pins(chain=None, issuers=announced)
+    bundle = authority.trust_bundle(pins, config.names)
     return Credentials(
         authority=authority,
         own=own,
         context=server_context(chains),
-        bundle=authority.trust_bundle(pins, config.names),
+        bundle=bundle,
+        trust_update=TrustUpdate(
+            revision=bundle.revision,
+            pins_current=bundle.pins_current,
+            pins_next=bundle.pins_next,
+            names=bundle.names,
+        ),
         anchors=authority.client_anchors(),
     )
 

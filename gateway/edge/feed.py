@@ -51,13 +51,10 @@ class Feed:
         """
         snapshot = await trio.to_thread.run_sync(self.store.directory, limiter=self._limiter)
         apply = self.directory.apply
-        for body in (
-            *snapshot.agents,
-            *snapshot.claims,
-            *snapshot.marks,
-            *snapshot.resyncs,
-            *snapshot.cursors,
-        ):
+        known: Iterator[Body] = chain(
+            snapshot.agents, snapshot.claims, snapshot.marks, snapshot.resyncs, snapshot.cursors
+        )
+        for body in known:
             apply(body)
         for single in (snapshot.trust, snapshot.gateways):
             if single is not None:

@@ -6,6 +6,8 @@ kernel has no room a task is started, which sends what is left and what is said 
 for none of this but the object.
 
 A peer that does not read is cut off: when what waits for it outgrows its bound, or when a piece of it has not gone out in time.
+
+When the session is over, `finish` wakes its reader, as soon as nothing waits to be sent any more.
 """
 
 from collections import deque
@@ -43,7 +45,16 @@ class Outgoing:
         send_s: how long one piece may wait for the kernel to have room.
     """
 
-    __slots__ = ("_flushed", "_owner", "_scope", "_send_s", "_spawn", "_stream", "_waiting", "_waiting_bytes")
+    __slots__ = (
+        "_finishing",
+        "_owner",
+        "_scope",
+        "_send_s",
+        "_spawn",
+        "_stream",
+        "_waiting",
+        "_waiting_bytes",
+    )
 
     def __init__(self, stream: TLSStream, owner: Owner, spawn: Spawn, send_s: float) -> None:
         self._stream = stream
@@ -53,7 +64,7 @@ class Outgoing:
         self._waiting: deque[memoryview] | None = None
         self._waiting_bytes = 0
         self._scope: trio.CancelScope | None = None
-        self._flushed: trio.Event | None = None
+        self._finishing = False
 
     @property
     def idle(self) -> bool:
@@ -76,8 +87,7 @@ class Outgoing:
             self._waiting = deque()
             self._enqueue(memoryview(data)[sent:])
             self._scope = trio.CancelScope()
-            self._flushed = trio.Event()
-            self._spawn(self._flush, self._waiting, self._scope, self._flushed)
+            self._spawn(self._flush, self._waiting, self._scope)
 
     def _enqueue(self, rest: memoryview) -> None:
         assert self._waiting is not None  # noqa: S101 - both callers have just made sure
@@ -86,7 +96,7 @@ class Outgoing:
         if self._waiting_bytes > MAX_WAITING:
             self._owner.on_slow()
 
-    async def _flush(self, waiting: deque[memoryview], scope: trio.CancelScope, flushed: trio.Event) -> None:
+    async def _flush(self, waiting: deque[memoryview], scope: trio.CancelScope) -> None:
         scope.deadline = trio.current_time() + self._send_s
         try:
             with scope:
@@ -95,20 +105,23 @@ class Outgoing:
                     await self._stream.send_all(piece)
                     waiting.popleft()
                     self._waiting_bytes -= len(piece)
-                    scope.deadline = trio.current_time() + self._send_s
+                    if not self._finishing:
+                        scope.deadline = trio.current_time() + self._send_s
         except BrokenStreamError as error:
             self._owner.on_broken(error)
         except trio.ClosedResourceError:
             pass  # we hung up meanwhile
         finally:
-            self._waiting = self._scope = self._flushed = None
-            flushed.set()
+            self._waiting = self._scope = None
+            if self._finishing:
+                self._stream.wake_reader()
         if scope.cancelled_caught:
             self._owner.on_slow()
 
-    async def settle(self, within_s: float) -> None:
-        """Wait until nothing waits; who is not through by then is cut short, and its stream is poisoned."""
-        scope, flushed = self._scope, self._flushed
-        if scope is not None and flushed is not None:
-            scope.deadline = min(scope.deadline, trio.current_time() + within_s)
-            await flushed.wait()
+    def finish(self, within_s: float) -> None:
+        """Wake the reader, once what was said before is sent; who does not take it in time is cut short."""
+        if self._scope is None:
+            self._stream.wake_reader()
+        else:
+            self._scope.deadline = min(self._scope.deadline, trio.current_time() + within_s)
+            self._finishing = True

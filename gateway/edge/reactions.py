@@ -31,10 +31,9 @@ from protocol import (
     ResyncScope,
     Standing,
     State,
-    TrustUpdate,
 )
 
-__all__ = ["may_work", "news_for", "react", "trust_update"]
+__all__ = ["may_work", "news_for", "react"]
 
 MAX_GATEWAYS = 32  # what a GatewayList holds
 
@@ -71,8 +70,9 @@ def news_for(
     news: list[Message] = []
     if not may_work(session):
         return news
-    if services.credentials.bundle.revision != trust_revision:
-        news.append(trust_update(services))
+    trust = services.credentials.trust_update
+    if trust.revision != trust_revision:
+        news.append(trust)
     gateways = services.directory.gateways
     if gateways is not None and gateways.revision != gateway_list_revision and not session.co_located:
         news.append(gateway_list(gateways))
@@ -83,17 +83,6 @@ def news_for(
 def may_work(session: Session) -> bool:
     """Whether the agent may be asked for something: it is verified, and not being sent away."""
     return session.standing is Standing.VERIFIED and session.connection.state is State.OPEN
-
-
-def trust_update(services: Services) -> TrustUpdate:
-    """Whom agents are to trust."""
-    bundle = services.credentials.bundle
-    return TrustUpdate(
-        revision=bundle.revision,
-        pins_current=bundle.pins_current,
-        pins_next=bundle.pins_next,
-        names=bundle.names,
-    )
 
 
 def gateway_list(body: GatewaysChanged) -> GatewayList:

@@ -59,7 +59,23 @@ PATH_RETRY_MS = 600_000
 
 async def receive(services: Services, stream: TLSStream, peer: Peer) -> None:
     """Serve one connection to its end; the caller closes the stream."""
-    await _Visit(services=services, stream=stream, peer=peer, connection=Connection(Role.GATEWAY)).serve()
+    # Whatever is not needed for as long as the session lives is gone by then: frames, Hello, judgement.
+    session = await _Visit(
+        services=services, stream=stream, peer=peer, connection=Connection(Role.GATEWAY)
+    ).session()
+    if session is None:
+        return
+    try:
+        ending = await session.run()
+    except Exception as error:
+        _over(session, lost(Code.INTERNAL_ERROR, repr(error)), noted=False)
+        raise  # to the acceptor, which notes it and keeps the others from harm
+    except BaseException:
+        _over(session, lost(Code.GATEWAY_STOPPED))
+        raise
+    _over(session, ending)
+    with trio.CancelScope(shield=True):
+        await _part(session, ending)
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -71,29 +87,30 @@ class _Visit:
     peer: Peer
     connection: Connection
 
-    async def serve(self) -> None:
-        """Hear the first message and act on it."""
+    async def session(self) -> Session | None:
+        """Hear the first message and act on it; the session that came of it, if one did."""
         try:
-            refusal = self._at_the_door()
-            if refusal is not None:
-                await self._refuse(refusal)
-                return
-            first = await self._first_message()
+            first = None
+            if (refusal := self._at_the_door()) is None:
+                first = await self._first_message()
         except BrokenStreamError as error:
             self._note(BREAKS.get(error.reason, Code.CONNECTION_LOST), f"before hello: {error.detail}")
-            return
+            return None
         except RemoteProtocolError as error:
-            await self._refuse(_retry(error.code, error.message, BROKEN_RETRY_MS))
-            return
+            refusal = _retry(error.code, error.message, BROKEN_RETRY_MS)
+        if refusal is not None:
+            await self._refuse(refusal)
+            return None
         match first:
             case Hello():
-                await self._hello(first)
+                return await self._hello(first)
             case Enroll():
                 await self._enroll(first)
             case None:
                 self.services.closes.count(Code.SILENT_PEER)  # a balancer's health check that speaks TLS
             case _:
                 self._note(Code.GOODBYE, "before hello")
+        return None
 
     def _at_the_door(self) -> Refused | None:
         """What refuses everybody, whoever it is."""
@@ -133,7 +150,7 @@ class _Visit:
 
     # -- sessions ----------------------------------------------------------------------------------------------
 
-    async def _hello(self, hello: Hello) -> None:
+    async def _hello(self, hello: Hello) -> Session | None:
         services = self.services
         identity = services.credentials.identity(self.stream.peer_chain_der(), from_ms(services.now()))
         agent, decision = self._judge(identity, hello)
@@ -146,8 +163,10 @@ class _Visit:
         if isinstance(decision, Refused):
             trusted = identity is not None and identity.agent_uid is not None and agent is not None
             await self._refuse(decision, agent_uid=hello.agent_uid if trusted else "")
-        elif agent is not None and identity is not None:
-            await self._run(self._open(agent, identity.serial, decision, hello))
+            return None
+        assert agent is not None  # noqa: S101 - nobody is admitted whom the directory does not know
+        assert identity is not None  # noqa: S101 - nor without a certificate
+        return self._open(agent, identity.serial, decision, hello)
 
     def _judge(self, identity: Identity | None, hello: Hello) -> tuple[Agent | None, Admitted | Refused]:
         directory = self.services.directory
@@ -214,7 +233,7 @@ class _Visit:
         services.link.claim(session, nonce)
         agent.session = session
         services.open_sessions[session] = None
-        services.traffic.welcomes.labels(standing=decision.standing.name.lower()).inc()
+        services.traffic.welcomes[decision.standing].inc()
         data = self.connection.send(
             Welcome(
                 minor=negotiate(hello.minor),
@@ -239,51 +258,6 @@ class _Visit:
         session.out.put(data + b"".join(map(self.connection.send, news)))
         return session
 
-    async def _run(self, session: Session) -> None:
-        try:
-            ending = await session.run()
-        except Exception as error:
-            self._ended(session, lost(Code.INTERNAL_ERROR, repr(error)), noted=False)
-            raise  # to the acceptor, which notes it and keeps the others from harm
-        except BaseException:
-            self._ended(session, lost(Code.GATEWAY_STOPPED))
-            raise
-        self._ended(session, ending)
-        with trio.CancelScope(shield=True):
-            await self._part(session, ending)
-
-    def _ended(self, session: Session, ending: Ending, *, noted: bool = True) -> None:
-        """Everything that must happen when a session is over; nothing of it waits."""
-        services, agent, peer = self.services, session.agent, self.peer
-        session.end(ending)
-        if agent.session is session:
-            agent.session = None
-        services.leave(session)
-        services.link.ended(session, ending.code)
-        lasted_s = trio.current_time() - session.started_at
-        if noted:
-            self._note(ending.code, ending.detail, agent_uid=agent.uid, lasted_s=lasted_s)
-        log.info(
-            "session ended", code=str(ending.code), reason=ending.code.name.lower().replace("_", " "),
-            detail=ending.detail, agent=agent.uid, organization=agent.entry.organization_uid,
-            host_name=session.host_name, peer=f"{peer.address}:{peer.port}", listener=peer.listener.kind,
-            session=session.uid, standing=session.standing.name.lower(), duration_s=round(lasted_s, 3),
-            records=session.records, bytes=session.n_bytes, clock_offset_ms=session.offset_ms,
-            synthetic=agent.entry.synthetic,
-        )  # fmt: skip
-
-    async def _part(self, session: Session, ending: Ending) -> None:
-        """Say the last words, if there are any and somebody may hear them."""
-        if ending.code is Code.SLOW_CONSUMER:
-            self.stream.abort()
-        elif ending.last_words is not None:
-            await session.out.settle(LAST_WORDS_S)
-            try:
-                data = self.connection.send(ending.last_words)
-            except LocalProtocolError:
-                return  # it said goodbye itself in the same moment
-            await self.stream.send_last(data, within_s=LAST_WORDS_S)
-
     # -- refusals ----------------------------------------------------------------------------------------------
 
     async def _refuse(self, refused: Refused, agent_uid: str = "") -> None:
@@ -304,18 +278,52 @@ class _Visit:
                 self.connection.send(words), within_s=LAST_WORDS_S, drain_bytes=STRANGERS_BYTES
             )
 
-    def _note(self, code: Code, detail: str, *, agent_uid: str = "", lasted_s: float | None = None) -> None:
-        if lasted_s is None:
-            lasted_s = trio.current_time() - self.peer.ticket.opened_at
-        self.services.closes.record(
-            code,
-            address=self.peer.address,
-            port=self.peer.port,
-            listener=self.peer.listener.kind,
-            agent_uid=agent_uid,
-            lasted_s=lasted_s,
-            detail=detail,
-        )
+    def _note(self, code: Code, detail: str, *, agent_uid: str = "") -> None:
+        _note(self.services, self.peer, code, detail, agent_uid=agent_uid, since=self.peer.ticket.opened_at)
+
+
+def _over(session: Session, ending: Ending, *, noted: bool = True) -> None:
+    """Everything that must happen when a session is over; nothing of it waits."""
+    services, agent, peer = session.services, session.agent, session.peer
+    session.end(ending)
+    if agent.session is session:
+        agent.session = None
+    services.leave(session)
+    services.link.ended(session, ending.code)
+    if noted:
+        _note(services, peer, ending.code, ending.detail, agent_uid=agent.uid, since=session.started_at)
+    log.info(
+        "session ended", code=str(ending.code), reason=ending.code.name.lower().replace("_", " "),
+        detail=ending.detail, agent=agent.uid, organization=agent.entry.organization_uid,
+        host_name=session.host_name, peer=f"{peer.address}:{peer.port}", listener=peer.listener.kind,
+        session=session.uid, standing=session.standing.name.lower(),
+        duration_s=round(trio.current_time() - session.started_at, 3), records=session.records,
+        bytes=session.n_bytes, clock_offset_ms=session.offset_ms, synthetic=agent.entry.synthetic,
+    )  # fmt: skip
+
+
+async def _part(session: Session, ending: Ending) -> None:
+    """Say the last words, if there are any and somebody may hear them."""
+    if ending.code is Code.SLOW_CONSUMER:
+        session.stream.abort()
+    elif ending.last_words is not None:
+        try:
+            data = session.connection.send(ending.last_words)
+        except LocalProtocolError:
+            return  # it said goodbye itself in the same moment
+        await session.stream.send_last(data, within_s=LAST_WORDS_S)
+
+
+def _note(services: Services, peer: Peer, code: Code, detail: str, *, agent_uid: str, since: float) -> None:
+    services.closes.record(
+        code,
+        address=peer.address,
+        port=peer.port,
+        listener=peer.listener.kind,
+        agent_uid=agent_uid,
+        lasted_s=trio.current_time() - since,
+        detail=detail,
+    )
 
 
 def _retry(code: Code, message: str, after_ms: int) -> Refused:

@@ -56,6 +56,9 @@ FULL_RETRY_MS = 30_000
 # Whoever breaks the protocol will do it again; a minute keeps a whole fleet of one broken version bearable.
 BROKEN_RETRY_MS = 60_000
 
+# What was said before the end (an Ack, most likely) has this long to go out.
+LAST_SENDS_S = 2.0
+
 # A certificate costs a signature and a row in the store; an agent needs one every 20 days.
 RENEW_EVERY_S = 60.0
 
@@ -92,7 +95,6 @@ class Session:
     started_at: float
     heard_at: float
     out: Outgoing = attrs.field(init=False)
-    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     claim: ClaimEntry | None = None
     owed: int = 0
     frame_since: float | None = None
@@ -115,41 +117,35 @@ class Session:
 
     async def run(self) -> Ending:
         """Read until the session ends, and say why it did."""
-        with self.scope:
-            try:
-                await self._read()
-            except BrokenStreamError as error:
-                self.on_broken(error)
-            except RemoteProtocolError as error:
-                self._refuse(error)
-        if self.ending is None:  # cancelled from outside: the edge is being torn down
-            self.ending = lost(Code.GATEWAY_STOPPED)
-        return self.ending
-
-    async def _read(self) -> None:
         connection, stream = self.connection, self.stream
-        while True:
-            connection.receive_data(await stream.receive_some())
-            if not self._hear_all():
-                return
-            if missing := connection.missing:
-                self.frame_since = self.frame_since or trio.current_time()
-                if missing > SMALL_FRAME:
+        try:
+            while self.ending is None:
+                connection.receive_data(await stream.receive_some())
+                self._hear_all()
+                if (missing := connection.missing) > SMALL_FRAME:
                     await self._read_large(missing)
+        except BrokenStreamError as error:
+            self.on_broken(error)
+        except RemoteProtocolError as error:
+            self._refuse(error)
+        except trio.ClosedResourceError:
+            pass  # `end` woke us
+        return self.ending or lost(Code.GATEWAY_STOPPED)
 
-    def _hear_all(self) -> bool:
-        """Act on every message that is whole; False once the session is over."""
+    def _hear_all(self) -> None:
+        """Act on every message that is whole."""
         next_event = self.connection.next_event
         while self.ending is None:
             event = next_event()
             if event is NEED_DATA:
-                return True
+                if self.frame_since is None and self.connection.missing:
+                    self.frame_since = trio.current_time()
+                return
             if event is PEER_CLOSED:
                 self.end(lost(Code.CONNECTION_LOST, "closed without a goodbye"))
-                return False
+                return
             self._heard()
             HANDLERS[type(event)](self, event)
-        return False
 
     async def _read_large(self, size: int) -> None:
         """Read the rest of a large frame, its memory taken from the common budget."""
@@ -160,7 +156,7 @@ class Session:
             self.held = False
             self.frame_since = self.heard_at = trio.current_time()
         try:
-            while self.connection.missing:
+            while self.ending is None and self.connection.missing:
                 data = await self.stream.receive_some()
                 self.connection.receive_data(data)
                 if not data:
@@ -258,7 +254,7 @@ class Session:
         """End the session for this reason, if it has none yet."""
         if self.ending is None:
             self.ending = ending
-            self.scope.cancel()
+            self.out.finish(LAST_SENDS_S)
             if self.answered is not None:
                 self.answered.set()
 

@@ -1,8 +1,8 @@
 """Writing to the store, and never in the way of a session. Together with `feed`, all that the edge has to do with it.
 
-What sessions have to tell is noted in memory, in the loop, and written in batches by one worker thread: claims every quarter of a
-second, presence every five, the lease in between. A store that is locked, full or unreachable makes this wait and nothing
-else: sessions, journal and acknowledgements go on, and what was noted is written when it answers again.
+What sessions have to tell is noted in memory, in the loop, and written in batches by one worker thread: claims every half second,
+presence every five, the lease in between. A store that is locked, full or unreachable makes this wait and nothing else:
+sessions, journal and acknowledgements go on, and what was noted is written when it answers again.
 
 Calls that somebody waits for (enrollment, a clone's question) go through `call`, two at a time.
 
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-FLUSH_S = 0.25
+FLUSH_S = 0.5
 PRESENCE_S = 5.0
 
 # Four chances to renew; and an edge that was killed takes its agents' Online with it within 20 s.

@@ -7,6 +7,7 @@ thousands of batches a second.
 from prometheus_client import Counter, Histogram
 
 from gateway.edge.metrics import Metrics
+from protocol import Standing
 
 __all__ = ["Traffic"]
 
@@ -35,9 +36,8 @@ class Traffic:
             buckets=_COMMIT_BUCKETS,
             registry=registry,
         )
-        self.welcomes = Counter(
-            "fieldgate_sessions_opened", "Sessions opened.", ["standing"], registry=registry
-        )
+        opened = Counter("fieldgate_sessions_opened", "Sessions opened.", ["standing"], registry=registry)
+        self.welcomes = {standing: opened.labels(standing=standing.name.lower()) for standing in Standing}
         self.enrollments = Counter(
             "fieldgate_enrollments",
             "Answers to Enroll, by FG code; FG-0 is a certificate.",

@@ -19,7 +19,7 @@ import trio
 from certs import OwnCertificateError, from_ms
 from gateway.edge.credentials import reload_credentials
 from gateway.edge.flow import Lag
-from gateway.edge.reactions import may_work, trust_update
+from gateway.edge.reactions import may_work
 from gateway.edge.services import Services
 from gateway.journal import Cursor, JournalError, JournalFailed, JournalFull, JournalWriter
 from gateway.store import CursorMoved
@@ -182,11 +182,11 @@ class Upkeep:
         at = from_ms(self.services.now())
         after = await trio.to_thread.run_sync(reload_credentials, before, self.services.config, at)
         self.services.credentials = after
-        if after.bundle.revision == before.bundle.revision:
+        if after.trust_update.revision == before.trust_update.revision:
             return
-        log.info("trust changed", revision=after.bundle.revision, pins_next=len(after.bundle.pins_next))
+        log.info("trust changed", revision=after.trust_update.revision, pins_next=len(after.bundle.pins_next))
         for n, session in enumerate(list(self.services.open_sessions), start=1):
             if may_work(session):
-                session.say(trust_update(self.services))
+                session.say(after.trust_update)
             if n % PAYMENTS_AT_A_TIME == 0:
                 await trio.lowlevel.checkpoint()
