@@ -64,6 +64,18 @@ class Acceptor:
     context: Callable[[], Context]
     handler: Handler
 
+    def __attrs_post_init__(self) -> None:
+        """Show how full it is."""
+        hall, gauge = self.admission, self.metrics.gauge
+        gauge("fieldgate_connections", "Open connections.", lambda: hall.connections)
+        gauge(
+            "fieldgate_connections_unauthenticated", "Those before an accepted Hello.", lambda: hall.in_hall
+        )
+        gauge(
+            "fieldgate_tls_handshakes", "Those that hold a place at the handshake.", lambda: hall.handshaking
+        )
+        gauge("fieldgate_tls_handshakes_queued", "Those that wait for one.", lambda: hall.queued)
+
     async def accept_forever(
         self, sock: socket.socket, listener: Listener, connections: trio.Nursery
     ) -> None:

@@ -1,4 +1,4 @@
-"""What an edge counts, under stable names: every one is in docs/operations.md, by test.
+"""What an edge counts, under stable names: every one is in docs/edge.md, by test.
 
 No label takes a value that a peer chooses: reasons and kinds are closed lists, addresses and agents are not labels.
 Bound children are kept by their users: `.labels()` costs 1.7 µs, an increment 0.5.
