@@ -15,8 +15,8 @@ from gateway.journal import (
     JournalReader,
     JournalWriter,
 )
-from gateway.journal.folder import read_header
-from gateway.journal.frames import HEADER_BYTES, Header
+from gateway.journal.folder import read_frames, read_header
+from gateway.journal.frames import HEADER_BYTES, Frames, Header
 from tests.gateway.journal.contract import bodies
 from tests.gateway.journal.reading import drain
 from tests.helpers.lossy_files import LossyFiles
@@ -352,6 +352,31 @@ def test_a_folder_that_is_never_the_same_twice_is_not_yet(
     monkeypatch.setattr("gateway.journal.reader.read_header", gone)
 
     assert JournalReader(folder).read(end, 1000) == Chunk(records=[], cursor=end)
+
+
+def test_a_writer_that_rolls_while_we_look_at_its_tail_does_no_damage(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which segments follow is asked before the tail is read: afterwards, it may have grown and been closed."""
+    writer = JournalWriter(folder)
+    writer.append([b"one"])
+    cursor = drain(folder).cursor
+
+    def too_early(fd: int, header: Header, *, offset: int, max_bytes: int) -> Frames:
+        frames = read_frames(fd, header, offset=offset, max_bytes=max_bytes)
+        writer.append([b"two"])
+        writer.roll()
+        writer.append([b"three"])
+        return frames
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gateway.journal.reader.read_frames", too_early)
+        assert JournalReader(folder).read(cursor, 1000) == Chunk(records=[], cursor=cursor)
+    found = drain(folder, cursor)
+    writer.close()
+
+    assert found.records == [b"two", b"three"]
+    assert found.damage == []
 
 
 def test_files_of_other_names_are_none_of_ours(folder: Path) -> None:

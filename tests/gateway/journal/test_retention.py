@@ -94,3 +94,17 @@ def test_pruning_takes_a_segment_that_somebody_deleted_for_granted(folder: Path)
     assert writer.prune(writer.end, older_than_ms=0, now_ms=LATER_MS).removed_segments == (2, 3)
     assert writer.size_bytes == 64
     writer.close()
+
+
+def test_a_floor_past_the_end_holds_everything_and_lags_by_everything(folder: Path) -> None:
+    """Its reader was further than this restored copy: it rewinds, too."""
+    writer = JournalWriter(folder)
+    writer.append([b"x"])
+    end = writer.end
+    writer.roll()
+    writer.sync()
+    past = Cursor(segment=end.segment, incarnation=end.incarnation, offset=end.offset + 1)
+
+    assert writer.lag(past) == writer.size_bytes
+    assert writer.prune(past, older_than_ms=0, now_ms=LATER_MS).held_segments == (1,)
+    writer.close()
