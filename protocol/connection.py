@@ -101,18 +101,18 @@ class Connection:
             RemoteProtocolError: the peer broke the protocol, and again at every later call. Any other exception is a
                 bug here.
         """
-        if self._error is not None:
-            raise self._error
-        try:
-            message = self._next_message()
-        except RemoteProtocolError as error:
-            self._error = error
-            self._state = State.FAILED
-            self._buffer = bytearray()
-            raise
-        if message is None:
-            return PEER_CLOSED if self._eof else NEED_DATA
-        return message
+        if self._error is None:
+            try:
+                message = self._next_message()
+            except RemoteProtocolError as error:
+                self._error = error.copy()
+                self._state = State.FAILED
+                self._buffer = bytearray()
+            else:
+                if message is None:
+                    return PEER_CLOSED if self._eof else NEED_DATA
+                return message
+        raise self._error.copy()
 
     def send(self, message: Message) -> bytes:
         """The bytes of a message, framed; the state moves as if they had been sent.

@@ -5,6 +5,8 @@ attempt to send what the rules forbid at this moment; nothing was written and th
 to this package raises the first and nothing else; any other exception is a bug here.
 """
 
+from typing import Self
+
 from protocol.codes import Code
 
 
@@ -37,3 +39,7 @@ class RemoteProtocolError(ProtocolError):
         super().__init__(code, message)
         self.epoch = epoch
         self.first_sequence = first_sequence
+
+    def copy(self) -> Self:
+        """The same error without a history: a traceback holds the decoder's frames, and with them all that was decoded."""
+        return type(self)(self.code, self.message, epoch=self.epoch, first_sequence=self.first_sequence)

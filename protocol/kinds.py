@@ -138,8 +138,8 @@ class Blob:
 
     def fits(self, column: Sequence[object]) -> bool:
         return all_are(bytes, column) and all(
-            self.low <= len(cell) <= self.high  # type: ignore[arg-type]  # the line above proved them bytes
-            for cell in column
+            self.low <= size <= self.high or (self.or_empty and not size)
+            for size in map(len, column)  # type: ignore[arg-type]  # proved bytes above
         )
 
     def describe(self) -> str:
