@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import trio
 from OpenSSL import SSL
+from OpenSSL._util import lib as _lib
 from OpenSSL.crypto import FILETYPE_ASN1, dump_certificate
 
 from transport.contexts import ALPN, Context
@@ -53,6 +54,16 @@ def _is_address(name: str) -> bool:
     return True
 
 
+def _one_record_at_a_time(conn: SSL.Connection) -> None:
+    """Let a read return after every record, one without data included.
+
+    pyOpenSSL makes OpenSSL go on to the next record inside the same call (AUTO_RETRY), for those who block. A peer that
+    sends key updates as fast as it can, 640 kB/s of them at 42 µs each, then keeps that one call, and with it everybody's
+    event loop, for as long as it likes: before it is authenticated, and no deadline could fire.
+    """
+    _lib.SSL_clear_mode(conn._ssl, _lib.SSL_MODE_AUTO_RETRY)  # noqa: SLF001  # it has no public way to say so
+
+
 class Handshake:
     """One TLS connection over *sock*, which it owns from now on.
 
@@ -80,6 +91,7 @@ class Handshake:
         self._server_side = server_side
         conn = SSL.Connection(context, sock)
         conn.set_app_data(self._record)
+        _one_record_at_a_time(conn)
         if server_side:
             conn.set_accept_state()
         else:

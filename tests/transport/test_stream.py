@@ -9,6 +9,7 @@ import pytest
 import trio
 import trio.testing
 
+from tests.transport.keyupdates import key_updates
 from tests.transport.pairs import clogged_pair, server, tcp_pair, tls_pair
 from transport import Break, BrokenStreamError, TLSStream, client_context
 
@@ -238,6 +239,38 @@ async def test_garbage_after_a_good_handshake_is_a_protocol_break_and_the_peer_i
     assert (told.value.reason, told.value.detail) == (Break.ALERT, "bad record mac")
     await a.aclose()
     await b.aclose()
+
+
+async def test_records_without_data_do_not_keep_the_event_loop() -> None:
+    """Whatever a peer sends, others get their turn after every record of it, and deadlines can fire."""
+    secrets: dict[bytes, bytes] = {}
+
+    def note(_: object, line: bytes) -> None:
+        label, _, secret = line.split()
+        secrets[label] = bytes.fromhex(secret.decode())
+
+    client = client_context()
+    client.set_keylog_callback(note)
+    a, b = await tls_pair(client)
+    assert "SHA384" in a.cipher
+    count, turns = 1000, 0  # some records at the ends fall into one turn
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    flood = key_updates(secrets[b"CLIENT_TRAFFIC_SECRET_0"], count, b"done")
+    async with b:
+        a._sock.setblocking(True)
+        a._sock.sendall(flood)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(take_turns)
+            assert await b.receive_some() == b"done"
+            nursery.cancel_scope.cancel()
+        assert turns > count * 0.9
+        a.close()
 
 
 async def test_nothing_is_sent_or_received_before_the_handshake() -> None:
