@@ -95,7 +95,8 @@ DATA: Final[dict[Code, Explanation]] = {
         "a journal is damaged",
         "A record in the middle of a journal fails its checksum. What can be read around it is projected; what cannot, "
         "agents send again unless it was released.",
-        "Check the disk and its kernel log. Keep the folder until no gap is open.",
+        "Check the disk and its kernel log. Keep the folder until no gap is open. If the damage is at the end of a journal and "
+        "the projector waits there, restart that edge: it begins a new segment.",
     ),
     Code.JOURNAL_REWOUND: Explanation(
         "a journal is read from its beginning again",
