@@ -12,7 +12,9 @@ from transport.stream import TLSStream
 __all__ = ["connect"]
 
 
-def _tcp_failure(error: OSError) -> tuple[Break, str]:
+def _tcp_failure(error: OSError | UnicodeError) -> tuple[Break, str]:
+    if isinstance(error, UnicodeError):
+        return Break.UNREACHABLE, f"name not resolved: {error}"
     if isinstance(error, socket.gaierror):
         return Break.UNREACHABLE, f"name not resolved: {error.strerror}"
     cause: BaseException | None = error
@@ -27,7 +29,7 @@ def _tcp_failure(error: OSError) -> tuple[Break, str]:
 async def _dial(host: str, port: int) -> socket.socket:
     try:
         stream = await trio.open_tcp_stream(host, port)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter for what cannot be a name
         failure = _tcp_failure(error)
     else:
         return socket.socket(fileno=stream.socket.detach())

@@ -97,7 +97,8 @@ class Handshake:
         else:
             conn.set_connect_state()
             if server_name and not _is_address(server_name):
-                conn.set_tlsext_host_name(server_name.encode("idna"))
+                name = server_name.encode("ascii") if server_name.isascii() else server_name.encode("idna")
+                conn.set_tlsext_host_name(name)
         self._conn: SSL.Connection | None = conn
 
     # -- the handshake -----------------------------------------------------------------------------------------

@@ -82,9 +82,11 @@ async def test_nobody_listening_is_unreachable() -> None:
     assert (caught.value.reason, caught.value.detail) == (Break.UNREACHABLE, "connection refused")
 
 
-async def test_an_unknown_name_is_unreachable() -> None:
+@pytest.mark.parametrize("name", ["gateway.invalid", "x..y", "a" * 70 + ".test", "exa mple", ""])
+async def test_an_unknown_name_is_unreachable(name: str) -> None:
+    """Also one that cannot be a name."""
     with pytest.raises(ConnectError, match="name not resolved") as caught:
-        await connect("gateway.invalid", 6180, client_context(), None, trio.current_time() + 10)
+        await connect(name, 6180, client_context(), None, trio.current_time() + 10)
     assert caught.value.reason is Break.UNREACHABLE
 
 
