@@ -16,6 +16,8 @@ import pytest
 import trio
 import trio.lowlevel
 import trio.testing
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.config import Limits, Listener
 from gateway.edge.admission import Admission
@@ -195,6 +197,19 @@ async def test_sessions_outlive_the_accepting() -> None:
         await stream.aclose()
 
 
+async def test_a_connection_is_one_task() -> None:
+    """No nursery, no helper task, no timer of its own: each would cost 3 kB."""
+    async with serving() as edge:
+        before = trio.lowlevel.current_statistics().tasks_living
+        agents = [await edge.connect() for _ in range(10)]
+        for agent in agents:
+            await agent.send_all(b"x")
+            await agent.receive_some()
+        assert trio.lowlevel.current_statistics().tasks_living == before + 10
+        for agent in agents:
+            await agent.aclose()
+
+
 # -- those who are not TLS ---------------------------------------------------------------------------------------------
 
 
@@ -240,6 +255,24 @@ async def test_a_failed_handshake_is_told_to_the_client_and_noted_by_name() -> N
         assert (caught.value.reason, caught.value.detail) == (Break.ALERT, "handshake failure")
         close = await edge.end()
     assert (close.code, close.detail) == (Code.TLS_HANDSHAKE_FAILED, "protocol: no shared cipher")
+
+
+@settings(max_examples=60)
+@given(
+    st.binary(min_size=1, max_size=200),
+    st.sampled_from([b"", b"\x16\x03\x01", b"GET ", b"SSH-"]),
+    st.booleans(),
+)
+async def test_whatever_comes_ends_with_one_reason(garbage: bytes, prefix: bytes, balanced: bool) -> None:
+    """And leaves neither task nor ticket behind (see `serving`)."""
+    async with serving(proxy_from=("127.0.0.0/8",) if balanced else ()) as edge:
+        with edge.dial() as sock:
+            sock.sendall((proxied(TRUE_SOURCE, 5) if balanced else b"") + prefix + garbage)
+            sock.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(ConnectionResetError):
+                await drained(sock)
+        await edge.end()
+    assert edge.peers == []
 
 
 # -- those who are silent or slow --------------------------------------------------------------------------------------
