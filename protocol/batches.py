@@ -65,12 +65,22 @@ class Inventory(Sequenced):
     mode: Annotated[InventoryMode, Choice(InventoryMode), "full or delta"]
     part: Annotated[Count, "0, 1, 2, …"]
     final: Annotated[bool, Flag(), "whether this is the last part of the revision"]
-    servers: Annotated[tuple[Row, ...], RowsOf(Server)] = attrs.field(converter=frozen, default=())
-    repositories: Annotated[tuple[Row, ...], RowsOf(Repository)] = attrs.field(converter=frozen, default=())
-    workloads: Annotated[tuple[Row, ...], RowsOf(Workload)] = attrs.field(converter=frozen, default=())
-    jobs: Annotated[tuple[Row, ...], RowsOf(Job)] = attrs.field(converter=frozen, default=())
-    cloud_tenants: Annotated[tuple[Row, ...], RowsOf(CloudTenant)] = attrs.field(converter=frozen, default=())
-    removed: Annotated[tuple[Row, ...], RowsOf(Removed)] = attrs.field(converter=frozen, default=())
+    servers: Annotated[tuple[Row, ...], RowsOf(Server), "machines"] = attrs.field(
+        converter=frozen, default=()
+    )
+    repositories: Annotated[tuple[Row, ...], RowsOf(Repository), "places that hold backups"] = attrs.field(
+        converter=frozen, default=()
+    )
+    workloads: Annotated[tuple[Row, ...], RowsOf(Workload), "what is protected"] = attrs.field(
+        converter=frozen, default=()
+    )
+    jobs: Annotated[tuple[Row, ...], RowsOf(Job), "backup jobs"] = attrs.field(converter=frozen, default=())
+    cloud_tenants: Annotated[tuple[Row, ...], RowsOf(CloudTenant), "of a site; else empty"] = attrs.field(
+        converter=frozen, default=()
+    )
+    removed: Annotated[tuple[Row, ...], RowsOf(Removed), "what is gone; in a delta only"] = attrs.field(
+        converter=frozen, default=()
+    )
 
 
 @attrs.frozen(kw_only=True)
