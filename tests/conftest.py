@@ -9,6 +9,7 @@ import pytest
 hypothesis.settings.register_profile(
     "default",
     deadline=None,  # tests are never timed
+    suppress_health_check=(hypothesis.HealthCheck.too_slow,),  # nor is the making of their examples
     derandomize=False,
     print_blob=True,
 )
@@ -23,3 +24,11 @@ def absolute_limit() -> Iterator[None]:
     faulthandler.dump_traceback_later(TEST_LIMIT_S, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The log of a run shows the figures that tests recorded (`record_property("figures", …)`), also when all passed."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, value in report.user_properties:
+            if name == "figures":
+                terminalreporter.write_line(f"{report.nodeid}\n  {value}")

@@ -29,7 +29,7 @@ def faulty(row_class: type[WireRow], row: Any) -> bool:
 
 
 @pytest.mark.parametrize("row_class", ROW_CLASSES)
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_the_bad_rows_are_found_and_no_others(row_class: type[WireRow], data: st.DataObject) -> None:
     """Judging a list names exactly the rows that are wrong by themselves, and keeps every row in its place."""
@@ -61,7 +61,7 @@ def test_the_bad_rows_are_found_and_no_others(row_class: type[WireRow], data: st
     ],
     ids=str,
 )
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_a_column_fits_when_all_its_cells_do(kind: CellKind, data: st.DataObject) -> None:
     """The two ways in which a kind judges agree."""
