@@ -44,7 +44,7 @@ SETUP: Final[dict[Code, Explanation]] = {
         "the gateway's own certificate is unfit",
         "The certificate that this gateway is told to serve would be refused by its agents: a name is missing, the key "
         "does not belong to it, the chain is incomplete or out of order, it has expired, or it is not for servers.",
-        "Each fault is listed with its cure. `fieldgate ca show` says what is served now; `fieldgate ca rotate` issues a "
+        "Each fault is listed with its cure. `fieldgate ca show` says what is served now; `fieldgate ca rotate --gateway` issues a "
         "new certificate from the provider's own authority.",
     ),
     Code.STORE_UNREACHABLE: Explanation(
@@ -74,7 +74,7 @@ SETUP: Final[dict[Code, Explanation]] = {
     Code.STORE_OLDER: Explanation(
         "store of an older version",
         "The store has an older schema than this version reads.",
-        "Back it up, then bring it up to date with `fieldgate init`; processes of the version before keep running meanwhile.",
+        "Back the store up, then upgrade it as this version's notes in CHANGELOG.md say.",
     ),
     Code.STORE_LOCKED: Explanation(
         "store locked",
@@ -101,8 +101,7 @@ SETUP: Final[dict[Code, Explanation]] = {
     Code.NOT_FOUND: Explanation(
         "no such thing",
         "Nothing has the name or id that was given.",
-        "List what there is: `fieldgate company list`, `location list`, `token list`, `agent list`. Ids may be shortened "
-        "only as far as they stay unique.",
+        "List what there is: `fieldgate company list`, `location list`, `token list`, `agent list`.",
     ),
     Code.CONFLICT: Explanation(
         "not possible in this state",

@@ -48,7 +48,7 @@ TRUST: Final[dict[Code, Explanation]] = {
         "too many unverified agents",
         "One hundred agents already wait for acceptance. More are refused, because a leaked old token could otherwise fill "
         "the store.",
-        "Accept or reject those that wait (`fieldgate agent list --unverified`). Revoke the token if you don't know them.",
+        "Accept or reject those that wait (`fieldgate agent list --status unverified`). Revoke the token if you don't know them.",
     ),
     Code.AGENT_REJECTED: Explanation(
         "agent rejected",
@@ -86,7 +86,7 @@ TRUST: Final[dict[Code, Explanation]] = {
     ),
     Code.CLIENT_CERT_BEYOND_GRACE: Explanation(
         "agent certificate expired too long ago",
-        "The certificate expired before the grace period for renewal began to run out, so it proves nothing any more.",
+        "The certificate expired more than 180 days ago, so it no longer suffices even for a renewal.",
         "Enroll the agent again with a new token. Its outbox is kept, and is sent under the new identity.",
     ),
     Code.CLIENT_CERT_REVOKED: Explanation(
@@ -114,7 +114,7 @@ TRUST: Final[dict[Code, Explanation]] = {
     Code.GATEWAY_WRONG_NAME: Explanation(
         "the gateway's certificate has another name",
         "The certificate leads to the provider's authority, but does not name the host that the agent dialled.",
-        "Issue one with that name (`fieldgate ca rotate --name …`), or correct the agents' gateway list. The customer's "
+        "Issue one with that name (add it to `names` in fieldgate.toml, then `fieldgate ca rotate --gateway`), or correct the agents' gateway list. The customer's "
         "network is not at fault.",
     ),
     Code.GATEWAY_UNTRUSTED: Explanation(
@@ -127,7 +127,7 @@ TRUST: Final[dict[Code, Explanation]] = {
     Code.GATEWAY_CERT_EXPIRED: Explanation(
         "the gateway's certificate has expired",
         "The chain leads to the provider's authority, but is out of date by the agent's clock.",
-        "Issue a new one with `fieldgate ca rotate`. If the gateway's is valid, the agent's clock is wrong.",
+        "Issue a new one with `fieldgate ca rotate --gateway`. If the gateway's is valid, the agent's clock is wrong.",
     ),
     Code.CLIENT_CERT_NOT_REQUESTED: Explanation(
         "nobody asked for the agent's certificate",
