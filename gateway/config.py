@@ -7,9 +7,12 @@ typo that is silently ignored costs an evening.
 """
 
 import difflib
+import errno
 import ipaddress
 import os
+import re
 import socket
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,14 +21,17 @@ import typed_settings as ts
 
 from protocol import Code
 
-__all__ = ["Config", "ConfigError", "Limits", "Listener", "load_config"]
+__all__ = ["Config", "ConfigError", "Limits", "Listener", "cannot_listen", "load_config"]
 
 CO_LOCATED = "co-located"
 REMOTE = "remote"
 KINDS = (REMOTE, CO_LOCATED)
 ENV_PREFIX = "FIELDGATE_"
-# The environment that steers our programs but is no setting of the gateway.
-NOT_SETTINGS = frozenset({"FIELDGATE_DATA", "FIELDGATE_STATE"})
+SECTION = "fieldgate"
+TABLES = ("limits", "listeners")
+# The environment that steers our programs but is no setting of the gateway; the agent's may be set on the same machine.
+NOT_SETTINGS = frozenset({"FIELDGATE_DATA", "FIELDGATE_TOKEN"})
+AGENT_PREFIX = "FIELDGATE_AGENT_"
 
 
 class ConfigError(Exception):
@@ -34,6 +40,19 @@ class ConfigError(Exception):
     def __init__(self, message: str, code: Code = Code.CONFIG_INVALID_VALUE) -> None:
         super().__init__(message)
         self.code = code
+
+    def __repr__(self) -> str:
+        return str(self)  # typed-settings tells reasons by their repr
+
+
+def cannot_listen(host: str, port: int, error: OSError) -> ConfigError:
+    """What it means that *host* and *port* could not be bound."""
+    where = f"{host or 'every address'}, port {port}"
+    if error.errno == errno.EADDRINUSE:
+        return ConfigError(
+            f"{where}: another process listens there; stop it or change the port", Code.PORT_IN_USE
+        )
+    return ConfigError(f"{where}: can't listen: {error.strerror or error}")
 
 
 def _check(condition: bool, message: str) -> None:
@@ -135,6 +154,8 @@ class Config:
             bool(self.name) and self.name.replace("-", "").replace("_", "").isalnum(),
             f"name {self.name!r} must consist of letters, digits, - and _",
         )
+        # The projector's monitor takes the next port; 0 is any free one.
+        _check(0 <= self.monitor_port < 65535, f"monitor_port {self.monitor_port} is not between 0 and 65534")
         _check(self.heartbeat_s > 0, f"heartbeat_s = {self.heartbeat_s} must be positive")
         _check(
             bool(self.certificate) == bool(self.certificate_key),
@@ -180,20 +201,71 @@ def load_config(data: Path, *, name: str | None = None) -> Config:
     """
     file = data / "fieldgate.toml"
     files = [file] if name is None else [file, data / "edges" / f"{name}.toml"]
+    files = [path for path in files if path.exists()]
     _refuse_unknown_environment(os.environ)
+    for path in files:
+        _refuse_unknown_sections(path)
     loaders: list[ts.loaders.Loader] = [
-        ts.FileLoader(
-            formats={"*.toml": ts.TomlFormat("fieldgate")}, files=[path for path in files if path.exists()]
-        ),
+        ts.FileLoader(formats={"*.toml": ts.TomlFormat(SECTION)}, files=files),
         ts.EnvLoader(prefix=ENV_PREFIX),
     ]
     try:
-        config = ts.load_settings(Config, loaders)
+        config = ts.load_settings(Config, loaders, converter=_converter())
     except ts.exceptions.InvalidOptionsError as error:
         raise ConfigError(_name_the_typo(str(error)), Code.CONFIG_UNKNOWN_KEY) from None
+    except ts.exceptions.InvalidSettingsError as error:
+        raise ConfigError("; ".join(map(_reason, error.exceptions))) from None
     except ts.exceptions.TsError as error:
         raise ConfigError(f"{' and '.join(map(str, files))}: {error}") from None
     return attrs.evolve(config, data=data, name=config.name if name is None else name)
+
+
+def _converter() -> ts.converters.TSConverter:
+    """Values as they are written in TOML, or as text in the environment; lists there are separated by commas."""
+    converter = ts.converters.TSConverter(
+        strlist_sep=lambda text: [part.strip() for part in text.split(",") if part.strip()]
+    )
+    converter.scalar_converters |= {str: _text, int: _whole, float: _number}
+    return converter
+
+
+def _text(value: object, _: type) -> str:
+    _check(isinstance(value, str), f"expected text, got {value!r}")
+    return str(value)
+
+
+def _whole(value: object, _: type) -> int:
+    if type(value) is int:
+        return value
+    number = _number(value, float)
+    _check(number.is_integer(), f"expected a whole number, got {value!r}")
+    return int(number)
+
+
+def _number(value: object, _: type) -> float:
+    try:
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            return float(value)
+    except ValueError:
+        pass
+    raise ConfigError(f"expected a number, got {value!r}")
+
+
+_NOT_CONVERTED = re.compile(
+    r"Could not convert value .* for option '(?P<key>[\w.]+)' from loader (?P<loader>.*?\]|\w+): (?P<why>.*)",
+    re.DOTALL,
+)
+
+
+def _reason(error: Exception) -> str:
+    """What typed-settings says about one value, for people: where it stands, which it is, why not."""
+    text = str(error)
+    if (found := _NOT_CONVERTED.fullmatch(text)) is None:
+        return text.removeprefix("Could not convert loaded settings: ")
+    key, loader = found["key"], found["loader"]
+    if loader.startswith("EnvLoader"):
+        return f"environment: {ENV_PREFIX}{key.upper().replace('.', '_')}: {found['why']}"
+    return f"{loader.removeprefix('FileLoader[').removesuffix(']')}: {key}: {found['why']}"
 
 
 def _known_keys() -> dict[str, None]:
@@ -214,14 +286,46 @@ def _suggest(key: str) -> str:
 
 def _name_the_typo(text: str) -> str:
     where, _, keys = text.rpartition(": ")
+    where = where.removeprefix("Invalid options found in ")
     first = ".".join(part for part in keys.split(",")[0].strip().split(".") if not part.isdigit())
-    return f"{where.removeprefix('Invalid options found in ')}: unknown key {first}{_suggest(first)}"
+    table = first.partition(" ")[0]
+    if table in TABLES:
+        brackets = f"[{SECTION}.limits]" if table == "limits" else f"[[{SECTION}.listeners]]"
+        return f"{where}: {table} is a table: begin it with {brackets}"
+    return f"{where}: unknown key {first}{_suggest(first)}"
+
+
+def _refuse_unknown_sections(path: Path) -> None:
+    """A key outside our section would be no key of anybody's."""
+    try:
+        sections = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise ConfigError(f"{path}: {error}") from None
+    for key in sections:
+        if key != SECTION:
+            raise ConfigError(
+                f"{path}: unknown key {key} outside the section [{SECTION}]", Code.CONFIG_UNKNOWN_KEY
+            )
 
 
 def _refuse_unknown_environment(environ: Mapping[str, str]) -> None:
-    known = {ENV_PREFIX + key.upper().replace(".", "_"): key for key in _known_keys()}
+    known = {
+        ENV_PREFIX + key.upper().replace(".", "_"): key
+        for key in _known_keys()
+        if key not in TABLES and not key.startswith("listeners.")
+    }
     for variable in sorted(environ):
-        if variable.startswith(ENV_PREFIX) and variable not in known and variable not in NOT_SETTINGS:
-            near = difflib.get_close_matches(variable, known, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ConfigError(f"environment: unknown variable {variable}{hint}", Code.CONFIG_UNKNOWN_KEY)
+        if not variable.startswith(ENV_PREFIX) or variable in known or variable in NOT_SETTINGS:
+            continue
+        if variable.startswith(AGENT_PREFIX):
+            continue
+        if variable.startswith(f"{ENV_PREFIX}LISTENERS"):
+            raise ConfigError(
+                f"environment: {variable}: listeners are given in fieldgate.toml only",
+                Code.CONFIG_UNKNOWN_KEY,
+            )
+        near = difflib.get_close_matches(variable, known, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"environment: unknown variable {variable}{hint}", Code.CONFIG_UNKNOWN_KEY)

@@ -36,7 +36,7 @@ def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_an_edge_run_by_name_has_settings_of_its_own(tmp_path: Path) -> None:
     """edges/b.toml replaces the listeners and one limit for the edge b, and for nobody else."""
-    write(tmp_path, "[fieldgate]\nheartbeat_s = 7\n[fieldgate.limits]\nconnections = 5\nunverified = 6\n")
+    write(tmp_path, "[fieldgate]\nheartbeat_s = 7\n[fieldgate.limits]\nconnections = 5\nper_address = 6\n")
     (tmp_path / "edges").mkdir()
     (tmp_path / "edges" / "b.toml").write_text(
         "[fieldgate.limits]\nconnections = 8\n[[fieldgate.listeners]]\nport = 6181\n", encoding="utf-8"
@@ -45,7 +45,7 @@ def test_an_edge_run_by_name_has_settings_of_its_own(tmp_path: Path) -> None:
     a, b, unnamed = load_config(tmp_path, name="a"), load_config(tmp_path, name="b"), load_config(tmp_path)
 
     assert ([each.port for each in b.listeners], b.name, b.heartbeat_s) == ([6181], "b", 7)
-    assert (b.limits.connections, b.limits.unverified) == (8, 6)
+    assert (b.limits.connections, b.limits.per_address) == (8, 6)
     assert [each.port for each in a.listeners] == [each.port for each in unnamed.listeners] == [6180, 9999]
     assert (a.limits.connections, unnamed.limits.connections) == (5, 5)
 
@@ -99,6 +99,13 @@ def test_an_unknown_variable_is_refused_too(tmp_path: Path, monkeypatch: pytest.
         '[[fieldgate.listeners]]\nproxy_from = ["10.0.0.0/40"]\n',
         '[fieldgate.limits]\nconnections = "many"\n',
         "[fieldgate.limits]\nhello_s = -1\n",
+        "[fieldgate]\nmonitor_port = 65535\n",
+        "[fieldgate]\nmonitor_port = true\n",
+        "[fieldgate]\nname = 7\n",
+        "[fieldgate]\nlimits = 7\n",
+        "[fieldgate]\nlisteners = 7\n",
+        "[fieldgate]\nlisteners = [7]\n",
+        "[fieldgate.limits]\nconnections = 1.5\n",
         "[fieldgate\n",
     ],
 )
@@ -106,6 +113,82 @@ def test_what_could_not_work_is_refused(tmp_path: Path, text: str) -> None:
     """Every unusable value is a ConfigError, never another exception."""
     with pytest.raises(ConfigError):
         load_config(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '[fieldgate]\nheartbeat_s = "soon"\n',
+            r"fieldgate\.toml: heartbeat_s: expected a number, got 'soon'$",
+        ),
+        ("[fieldgate]\nnames = []\n", r"^names is empty: give at least one"),
+        ("[[fieldgate.listeners]]\nport = 70000\n", r"listeners: port 70000 is not between 0 and 65535$"),
+        ("[fieldgate.limits]\nhello_s = -1\n", r"^limits\.hello_s = -1\.0 must be positive$"),
+        (
+            '[fieldgate.limits]\nhello_s = "1h"\n',
+            r"fieldgate\.toml: limits\.hello_s: expected a number, got '1h'$",
+        ),
+        ("limits = 7\n", r"fieldgate\.toml: unknown key limits outside the section \[fieldgate\]$"),
+        (
+            '[fieldgat]\nnames = ["a"]\n',
+            r"fieldgate\.toml: unknown key fieldgat outside the section \[fieldgate\]$",
+        ),
+        ("[fieldgate]\nlimits = 7\n", r"limits is a table: begin it with \[fieldgate\.limits\]$"),
+        (
+            "[fieldgate]\nlisteners = 7\n",
+            r"listeners is a table: begin it with \[\[fieldgate\.listeners\]\]$",
+        ),
+    ],
+)
+def test_a_refused_value_is_named_with_its_reason(tmp_path: Path, text: str, said: str) -> None:
+    """A person reads which key, and what is wrong with it; no library's words."""
+    with pytest.raises(ConfigError, match=said):
+        load_config(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        (
+            "FIELDGATE_HEARTBEAT_S",
+            "soon",
+            "^environment: FIELDGATE_HEARTBEAT_S: expected a number, got 'soon'$",
+        ),
+        (
+            "FIELDGATE_LIMITS_HELLO_S",
+            "x",
+            "^environment: FIELDGATE_LIMITS_HELLO_S: expected a number, got 'x'$",
+        ),
+        ("FIELDGATE_LISTENERS", "x", "listeners are given in fieldgate.toml only$"),
+        ("FIELDGATE_LISTENERS_PORT", "1", "listeners are given in fieldgate.toml only$"),
+    ],
+)
+def test_a_refused_variable_is_named_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    """The same for the environment."""
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(ConfigError, match=said):
+        load_config(tmp_path)
+
+
+def test_lists_in_the_environment_are_separated_by_commas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An IPv6 address is one name."""
+    monkeypatch.setenv("FIELDGATE_NAMES", "gw.example, fd00::1")
+
+    assert load_config(tmp_path).names == ("gw.example", "fd00::1")
+
+
+def test_the_agents_environment_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Agent and gateway may be run from one shell."""
+    for variable in ("FIELDGATE_AGENT_STATE", "FIELDGATE_TOKEN", "FIELDGATE_DATA"):
+        monkeypatch.setenv(variable, "x")
+
+    assert load_config(tmp_path).name == "edge"
 
 
 def test_the_store_url_is_masked(tmp_path: Path) -> None:
