@@ -60,7 +60,7 @@ def agent_list(
 
 def _record(agent: Agent) -> dict[str, object]:
     record = attrs.asdict(agent)
-    record["health"] = None if agent.health is None else Health(agent.health).name.lower()
+    record["health"] = Health(agent.health).name.lower() if agent.health else None  # 0: no heartbeat yet
     record["code"] = str(Code(agent.code)) if agent.code else None
     record["ended_code"] = str(Code(agent.ended_code)) if agent.ended_code else None
     return record
