@@ -82,13 +82,16 @@ class OutboxError(Exception):
         code: for the log and the status.
     """
 
-    def __init__(self, message: str, code: Code = Code.OUTBOX_FULL) -> None:
+    def __init__(self, message: str, code: Code = Code.OUTBOX_UNUSABLE) -> None:
         super().__init__(message)
         self.code = code
 
 
 class OutboxFullError(OutboxError):
     """There is no room; nothing was stored. Collection pauses and goes on when there is."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Code.OUTBOX_FULL)
 
 
 class Resident(Protocol):
@@ -211,6 +214,19 @@ class Spool:
         if self.read("PRAGMA freelist_count").fetchone()[0] > _FREE_PAGES:
             # `execute` would stop after the first page: the pragma steps once for each, and returns nothing.
             self._connection.executescript(f"PRAGMA incremental_vacuum({_FREE_PAGES})")
+
+    def forget_all_but(self, name: str) -> None:
+        """Remove every outbox but *name*'s: an outbox belongs to one identity, and nobody else may send it.
+
+        Raises:
+            OutboxError: the file cannot be written.
+        """
+        with self.writing() as db:
+            strangers = "(SELECT id FROM owners WHERE name <> ?)"
+            for table in ("batches", "set_aside"):
+                db.execute(f"DELETE FROM {table} WHERE owner IN {strangers}", (name,))  # noqa: S608  # constants
+            db.execute("DELETE FROM owners WHERE name <> ?", (name,))
+        self._recount()
 
     def has_room(self, n_bytes: int, *, reserve: bool = False) -> bool:
         """Whether a batch with a payload of *n_bytes* fits under the limit."""

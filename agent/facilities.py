@@ -1,0 +1,73 @@
+"""What the parts of one agent share: passed from hand to hand instead of a god object."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+import trio
+
+from agent.collector import Collector
+from agent.identity import Keeper
+from agent.observer import Observer
+from agent.outbox import Outbox
+
+# Commands whose answers are remembered, so that one that is delivered twice is answered once.
+_ANSWERED: Final = 256
+
+
+class Bell:
+    """Wakes one sleeper; rung while nobody sleeps, it is heard by the next who would."""
+
+    __slots__ = ("_rung", "_sleeper")
+
+    def __init__(self) -> None:
+        self._rung = False
+        self._sleeper: trio.Event | None = None
+
+    def ring(self) -> None:
+        """There is something to do."""
+        self._rung = True
+        if self._sleeper is not None:
+            self._sleeper.set()
+
+    async def wait(self) -> None:
+        """Sleep until it rings."""
+        if self._rung:
+            await trio.lowlevel.checkpoint()
+        else:
+            self._sleeper = trio.Event()
+            try:
+                await self._sleeper.wait()
+            finally:
+                self._sleeper = None
+        self._rung = False
+
+
+@attrs.define(kw_only=True, eq=False)
+class Facilities:
+    """What every session of one agent works with."""
+
+    keeper: Keeper
+    outbox: Outbox
+    collector: Collector
+    now: Callable[[], int]
+    """Milliseconds since the epoch."""
+    observer: Observer = attrs.field(factory=Observer)
+    bell: Bell = attrs.field(factory=Bell)
+    """Rung when there is something to send."""
+    renew_now: bool = False
+    """A gateway told us to renew, whatever the dates say."""
+    leaving: bool = False
+    """The session is to end in order."""
+    _answered: OrderedDict[tuple[str, int], None] = attrs.field(factory=OrderedDict)
+
+    def is_answered(self, command_uid: str, fence: int) -> bool:
+        """Whether this command was answered, lately and in this process."""
+        return (command_uid, fence) in self._answered
+
+    def answer(self, command_uid: str, fence: int) -> None:
+        """Remember that it was answered."""
+        self._answered[command_uid, fence] = None
+        if len(self._answered) > _ANSWERED:
+            self._answered.popitem(last=False)

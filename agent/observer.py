@@ -1,0 +1,64 @@
+"""Who watches an agent: its log, its status file, a simulator's counters.
+
+One method for each thing worth knowing; here none does anything, so that a watcher names only what it wants.
+"""
+
+import attrs
+
+from agent.marks import Ruling
+from agent.outbox import Stored
+from protocol import Action, Code, Mark, Welcome
+
+
+def known(code: int) -> Code | int:
+    """A code as we know it; a newer gateway may use one that we do not."""
+    try:
+        return Code(code)
+    except ValueError:
+        return code
+
+
+def code_text(code: Code | int) -> str:
+    """`FG-2107`, also of a code that we do not know."""
+    return f"FG-{int(code)}"
+
+
+@attrs.frozen(kw_only=True)
+class Ending:
+    """How a session, or the attempt at one, ended, and what follows."""
+
+    code: Code | int
+    message: str
+    action: Action = Action.RETRY
+    retry_after_s: float = 0.0
+    slot_s: float | None = None
+    """Set when the gateway drained: when to come back."""
+    lasted_s: float = 0.0
+    """How long the session was open; 0 if it was not."""
+    renewed: bool = False
+    """We ended it ourselves, to prove a new certificate at once."""
+
+
+class Observer:
+    """Watches and does nothing."""
+
+    def refused(self, code: Code | int, message: str, address: str) -> None:
+        """A connection could not be made, or not be trusted."""
+
+    def welcomed(self, welcome: Welcome, address: str) -> None:
+        """A session is open."""
+
+    def sent(self, batch: Stored) -> None:
+        """A batch went out."""
+
+    def durable(self, mark: Mark) -> None:
+        """The gateway has it on disk."""
+
+    def released(self, mark: Mark, ruling: Ruling) -> None:
+        """The gateway has it in the store, or so it says."""
+
+    def trouble(self, code: Code | int, message: str) -> None:
+        """Something needs a person, and the agent goes on."""
+
+    def ended(self, ending: Ending, wait_s: float) -> None:
+        """A session is over; the next attempt is due in *wait_s*."""

@@ -1,0 +1,121 @@
+"""One agent as a process: everything it needs, put together from a state folder, until it is told to stop."""
+
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Final
+
+import attrs
+import trio
+
+from agent.backoff import BASE_S, Backoff
+from agent.client import Client, Farewell
+from agent.collector import TAKE, Collector
+from agent.facilities import Facilities
+from agent.facts import Source
+from agent.host import Host
+from agent.identity import Identity
+from agent.outbox import Outbox
+from agent.spool import LIMIT_BYTES, OutboxError, OutboxFullError, Spool
+from agent.state import StateFolder
+from agent.watch import Watch
+from agent.workload import Estate, Site
+from protocol import AgentType
+
+TICK_S: Final = 1.0
+
+# A synthetic estate has been running for a month when its agent enrolls, so that there is something to see at once.
+HISTORY_MS: Final = 30 * 24 * 3600 * 1000
+
+
+def now_ms() -> int:
+    """Wall time, milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+@attrs.frozen(kw_only=True)
+class ServiceOptions:
+    """What can be set on the command line."""
+
+    rate: float = 5.0
+    """A synthetic estate catches up with its history at this many events a second."""
+    outbox_bytes: int = LIMIT_BYTES
+    reconnect_s: float = BASE_S
+    """Ceiling of the first wait before connecting again."""
+
+
+def source_of(identity: Identity) -> Source:
+    """Where this agent's facts come from: a simulated one plays an estate, the same one for the same agent."""
+    if not identity.synthetic:
+        return Host(identity.installation_uid, identity.agent_type)
+    seed = int(identity.agent_uid.replace("-", ""), 16) % 2**62
+    make = Site if identity.agent_type is AgentType.SITE else Estate
+    return make(seed, identity.since_ms - HISTORY_MS)
+
+
+async def serve_agent(folder: Path, options: ServiceOptions) -> Farewell:
+    """Run the agent in *folder* until it is signalled or a gateway stops it.
+
+    Raises:
+        StateError: the folder cannot be used.
+        OutboxError: the outbox cannot be used.
+    """
+    keeper = StateFolder.load(folder)
+    watch = Watch(folder / "status.json", now_ms)
+    with Spool.open(folder / "outbox.sqlite", limit_bytes=options.outbox_bytes) as spool:
+        outbox = Outbox(spool, keeper.identity.agent_uid)
+        source = source_of(keeper.identity)
+        source.skip(outbox.taken)
+        facilities = Facilities(
+            keeper=keeper,
+            outbox=outbox,
+            collector=Collector(source=source, outbox=outbox),
+            now=now_ms,
+            observer=watch,
+        )
+        watch.attach(facilities)
+        jitter = random.Random()  # noqa: S311  # spreads reconnects, keeps no secret
+        client = Client(facilities, draw=jitter.random, backoff=Backoff(base_s=options.reconnect_s))
+        failure: OutboxError | None = None
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_stop_on_signal, client)
+                nursery.start_soon(_collect, facilities, spool, options.rate)
+                nursery.start_soon(watch.refresh)
+                farewell = await client.run()
+                nursery.cancel_scope.cancel()
+        except* OutboxError as group:
+            failure = next(error for error in group.exceptions if isinstance(error, OutboxError))
+        if failure is not None:
+            watch.stopped(str(failure))
+            raise failure
+        watch.stopped(farewell.why.value)
+    return farewell
+
+
+async def _stop_on_signal(client: Client) -> None:
+    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last one is Windows'
+    with trio.open_signal_receiver(
+        *(getattr(signal, name) for name in names if hasattr(signal, name))
+    ) as received:
+        async for _ in received:
+            client.stop()
+
+
+async def _collect(facilities: Facilities, spool: Spool, rate: float) -> None:
+    """Bring what happens into the outbox, once a second."""
+    allowance = 0.0
+    while True:
+        allowance = min(allowance + rate * TICK_S, float(TAKE))
+        facilities.collector.collect(facilities.now(), max(1, int(allowance)))
+        if taken := facilities.collector.stored():
+            allowance -= taken
+            facilities.bell.ring()
+        elif facilities.collector.inventory_due(facilities.now()) is not None:
+            facilities.bell.ring()
+        try:
+            spool.flush()
+        except OutboxFullError as error:
+            facilities.observer.trouble(error.code, str(error))
+        await trio.sleep(TICK_S)

@@ -1,0 +1,132 @@
+"""What an agent shows of itself: its log, and a status file that `fieldgate-agent status` reads.
+
+The outbox belongs to the running process alone, so the status is a file that it writes: after everything that happens to
+a session, and every half minute.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+import trio
+
+from agent.facilities import Facilities
+from agent.marks import Ruling
+from agent.observer import Ending, Observer, code_text
+from certs import to_ms, write_private
+from protocol import Code, Mark, Standing, Welcome
+
+REFRESH_S: Final = 30.0
+
+# Beyond this the log says that one of the two clocks is wrong; certificates are backdated by an hour.
+SKEW_MS: Final = 5 * 60_000
+
+
+def configure_logs(log_format: str) -> None:
+    """Events to standard error: "json", "console", or "auto" (console at a terminal)."""
+    console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+
+
+class Watch(Observer):
+    """Writes the log and the status file of one agent."""
+
+    def __init__(self, path: Path, now: Callable[[], int]) -> None:
+        self._path = path
+        self._now = now
+        self._log = structlog.get_logger()
+        self._facilities: Facilities | None = None
+        self._state: dict[str, Any] = {"state": "starting"}
+
+    def attach(self, facilities: Facilities) -> None:
+        """Whose status this is."""
+        self._facilities = facilities
+        self.write()
+
+    async def refresh(self) -> None:
+        """Keep the figures in the file fresh."""
+        while True:
+            await trio.sleep(REFRESH_S)
+            self.write()
+
+    def write(self) -> None:
+        """Replace the file. One that cannot be written is not worth stopping for."""
+        fields: dict[str, Any] = {"pid": os.getpid(), "written_ms": self._now(), **self._state}
+        if self._facilities is not None:
+            keeper, outbox = self._facilities.keeper, self._facilities.outbox
+            fields |= {
+                "agent_uid": keeper.identity.agent_uid,
+                "certificate_expires_ms": to_ms(keeper.credential.expires),
+                "outbox_records": outbox.records,
+                "outbox_bytes": outbox.waiting_bytes,
+                "collection_paused": self._facilities.collector.paused,
+            }
+        try:
+            write_private(self._path, json.dumps(fields, indent=1).encode() + b"\n")
+        except OSError as error:
+            self._log.warning("status not written", path=str(self._path), error=error.strerror)
+
+    def refused(self, code: Code | int, message: str, address: str) -> None:
+        """Log it; `ended` follows."""
+        self._log.warning("no gateway", code=code_text(code), reason=message, address=address)
+
+    def welcomed(self, welcome: Welcome, address: str) -> None:
+        """Log it and show it."""
+        offset_ms = self._now() - welcome.gateway_time_ms
+        standing = welcome.standing.name.lower().replace("_", "-")
+        self._log.info("session open", gateway=address, session=welcome.session_uid, standing=standing)
+        if welcome.standing is not Standing.VERIFIED:
+            self._log.warning("not verified", code=code_text(welcome.code), standing=standing)
+        if abs(offset_ms) > SKEW_MS:
+            self._log.warning(
+                "clock differs from the gateway's",
+                code=code_text(Code.CLOCK_SKEW),
+                offset_s=offset_ms // 1000,
+            )
+        self._state = {
+            "state": "connected", "gateway": address, "session_uid": welcome.session_uid, "standing": standing,
+            "code": code_text(welcome.code) if welcome.code else "", "since_ms": self._now(), "clock_offset_ms": offset_ms,
+        }  # fmt: skip
+        self.write()
+
+    def released(self, mark: Mark, ruling: Ruling) -> None:
+        """Only a revert is worth a line."""
+        if ruling is Ruling.REVERTED:
+            self._log.warning(
+                "this machine was reverted to an older state: a new epoch begins", code=code_text(Code.FORK_FOLLOWED),
+                epoch=mark.epoch, next_sequence=mark.next_sequence,
+            )  # fmt: skip
+
+    def trouble(self, code: Code | int, message: str) -> None:
+        """Log it."""
+        self._log.warning("trouble", code=code_text(code), reason=message)
+
+    def ended(self, ending: Ending, wait_s: float) -> None:
+        """Log it and show it."""
+        self._log.info(
+            "session ended", code=code_text(ending.code), reason=ending.message, lasted_s=round(ending.lasted_s, 1),
+            next_s=round(wait_s, 1), action=ending.action.name.lower(),
+        )  # fmt: skip
+        self._state = {
+            "state": "waiting", "code": code_text(ending.code), "reason": ending.message, "since_ms": self._now(),
+            "next_attempt_ms": self._now() + round(wait_s * 1000),
+        }  # fmt: skip
+        self.write()
+
+    def stopped(self, why: str) -> None:
+        """The process ends."""
+        self._state |= {"state": "stopped", "stopped": why, "since_ms": self._now()}
+        self.write()
