@@ -1,7 +1,10 @@
 """A real edge in the test's own trio loop: real TLS on loopback ports, a real journal, a real SQLite store."""
 
 import contextlib
+import functools
 import secrets
+import shutil
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -13,6 +16,8 @@ import trio
 from certs import Anchors, Authority, Token
 from gateway.config import CO_LOCATED, Config, Limits, Listener
 from gateway.edge import Edge
+from gateway.edge.directory import Agent
+from gateway.edge.services import Services
 from gateway.journal import JournalReader, Record
 from gateway.store import Organization, Store, open_store, ring
 
@@ -108,20 +113,35 @@ class Provider:
             cursor = chunk.cursor
 
 
-def make_provider(folder: Path) -> Provider:
-    """A new data folder in *folder*."""
-    data = folder / "data"
+@functools.cache
+def _template() -> tuple[tempfile.TemporaryDirectory[str], Authority]:
+    """A data folder to copy: keys and tables take half a second to make."""
+    folder = tempfile.TemporaryDirectory()
+    data = Path(folder.name)
     for name in ("run", "journals"):
-        (data / name).mkdir(parents=True)
+        (data / name).mkdir()
     now = datetime.now(UTC)
     authority = Authority.create("Example Provider", now).rotate_gateway(
         now, names=("127.0.0.1", "localhost")
     )
     authority = authority.save(data / "ca")
     store = open_store(f"sqlite:///{data / 'store.sqlite'}", create=True)
-    owner = store.organizations.add_provider("Example Provider", now_ms=wall_ms())
-    company = store.organizations.add_company("Northwind", now_ms=wall_ms())
-    return Provider(data=data, store=store, authority=authority, owner=owner, company=company)
+    store.organizations.add_provider("Example Provider", now_ms=wall_ms())
+    store.organizations.add_company("Northwind", now_ms=wall_ms())
+    store.close()
+    return folder, authority
+
+
+def make_provider(folder: Path) -> Provider:
+    """A new data folder in *folder*."""
+    template, authority = _template()
+    data = folder / "data"
+    shutil.copytree(template.name, data)
+    store = open_store(f"sqlite:///{data / 'store.sqlite'}")
+    (company,) = store.organizations.list_companies()
+    return Provider(
+        data=data, store=store, authority=authority, owner=store.organizations.provider(), company=company
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -133,6 +153,17 @@ class RunningEdge:
     remote_port: int
     co_located_port: int
 
+    @property
+    def services(self) -> Services:
+        assert self.edge.services is not None
+        return self.edge.services
+
+    def agent(self, uid: str) -> Agent:
+        """What the edge knows of the agent."""
+        agent = self.services.directory.find(uid)
+        assert agent is not None
+        return agent
+
     async def until(self, condition: Callable[[], object], within_s: float = 10.0) -> None:
         """Wait for what happens by itself, a few milliseconds at a time."""
         with trio.fail_after(within_s):
@@ -142,7 +173,7 @@ class RunningEdge:
 
 @contextlib.asynccontextmanager
 async def running_edge(
-    provider: Provider, name: str = "edge", *, drain: bool = True, **settings: float
+    provider: Provider, name: str = "edge", **settings: float
 ) -> AsyncIterator[RunningEdge]:
     """Start an edge, and end it."""
     config = provider.config(name, **settings)
@@ -150,10 +181,9 @@ async def running_edge(
     async with trio.open_nursery() as nursery:
         await nursery.start(edge.run)
         ports = {each.listener.kind: each.port for each in edge.addresses}
-        yield RunningEdge(
-            edge=edge, provider=provider, remote_port=ports["remote"], co_located_port=ports[CO_LOCATED]
-        )
-        if drain:
+        try:
+            yield RunningEdge(
+                edge=edge, provider=provider, remote_port=ports["remote"], co_located_port=ports[CO_LOCATED]
+            )
+        finally:
             edge.stop()
-        else:
-            nursery.cancel_scope.cancel()

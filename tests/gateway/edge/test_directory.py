@@ -1,0 +1,157 @@
+"""What an edge knows in memory: the newest state of each thing, bounded."""
+
+import uuid
+
+import attrs
+
+from gateway.edge.directory import MAX_EPOCHS, MAX_STREAMS, Agent, Directory
+from gateway.store import (
+    AgentEntry,
+    ClaimEntry,
+    CursorMoved,
+    GatewaysChanged,
+    ReleasedMark,
+    ResyncWanted,
+    Revocation,
+    Standing,
+)
+from protocol import NO_BATCH
+
+UID = str(uuid.UUID(int=5))
+ENTRY = AgentEntry(
+    agent_uid=UID,
+    agent_id=1,
+    agent_kind="client",
+    standing=Standing.VERIFIED,
+    code=0,
+    organization_uid="o",
+    organization_kind="company",
+    location_uid=None,
+    host_name="h",
+    synthetic=False,
+)
+
+
+def released(stream: int, following: int, *, echo: bool = False) -> ReleasedMark:
+    return ReleasedMark(
+        agent_uid=UID,
+        stream_id=stream,
+        epoch=stream + 100,
+        first_sequence=1,
+        next_sequence=following,
+        batch_id=bytes([stream % 256]) * 16,
+        echo=echo,
+    )
+
+
+def known() -> tuple[Directory, Agent]:
+    directory = Directory()
+    agent = directory.apply(ENTRY)
+    assert agent is not None
+    return directory, agent
+
+
+def test_an_entry_replaces_the_one_before_and_keeps_what_else_is_known() -> None:
+    directory, agent = known()
+    directory.apply(released(1, 5))
+    assert directory.apply(attrs.evolve(ENTRY, standing=Standing.REJECTED)) is agent
+    assert agent.entry.standing is Standing.REJECTED
+    assert agent.key == uuid.UUID(UID).bytes
+    assert [mark.next_sequence for mark in agent.marks()] == [5]
+
+
+def test_what_is_said_of_an_unknown_agent_is_passed_over() -> None:
+    directory = Directory()
+    assert directory.apply(released(1, 5)) is None
+    assert directory.find(UID) is None
+
+
+def test_echoes_come_before_ends() -> None:
+    """A reverted agent can use the echo, and would take the end alone for a sign that it was reverted."""
+    directory, agent = known()
+    directory.apply(released(1, 9))
+    directory.apply(released(1, 5, echo=True))
+    directory.apply(released(2, 7))
+    assert [mark.next_sequence for mark in agent.marks()] == [5, 9, 7]
+
+
+def test_the_oldest_streams_are_forgotten() -> None:
+    directory, agent = known()
+    for n in range(MAX_STREAMS + 10):
+        directory.apply(released(n, 5))
+    epochs = [mark.epoch for mark in agent.marks()]
+    assert epochs == list(range(110, MAX_STREAMS + 110))
+
+
+def test_an_older_claim_does_not_replace_a_newer() -> None:
+    """The feed may still tell of a claim that this edge has replaced already."""
+    directory, agent = known()
+
+    def claim(fence: int) -> ClaimEntry:
+        return ClaimEntry(
+            agent_uid=UID,
+            edge_uid="e",
+            session_uid=f"s{fence}",
+            nonce=b"n" * 16,
+            previous_nonce=b"",
+            fence=fence,
+        )
+
+    directory.apply(claim(3))
+    directory.apply(claim(2))
+    assert agent.claim == claim(3)
+
+
+def test_a_resync_is_pending_until_it_is_taken_back() -> None:
+    directory, agent = known()
+    wanted = ResyncWanted(agent_uid=UID, scope=3, epoch=9, from_sequence=1, pending=True)
+    directory.apply(wanted)
+    assert list(agent.resyncs.values()) == [wanted]
+    directory.apply(attrs.evolve(wanted, pending=False))
+    assert not agent.resyncs
+
+
+def test_the_rest_of_the_world() -> None:
+    directory, agent = known()
+    assert directory.apply(Revocation(serial=77, agent_uid=UID, why="", revoked_ms=0)) is agent
+    assert 77 in directory.revoked
+    moved = CursorMoved(journal_uid="j", segment=1, incarnation=bytes(16), offset=5, time_ms=0)
+    directory.apply(moved)
+    assert directory.cursors == {"j": moved}
+    gateways = GatewaysChanged(revision=3, gateways=("a:1",))
+    directory.apply(gateways)
+    assert directory.gateways == gateways
+
+
+# -- what this edge journaled ----------------------------------------------------------------------------------------
+
+
+def test_a_run_of_batches_is_one_mark() -> None:
+    _, agent = known()
+    agent.note_journaled(1, 11, 21, NO_BATCH, b"a" * 16)
+    mark = agent.note_journaled(1, 21, 31, b"a" * 16, b"b" * 16)
+    assert (mark.first_sequence, mark.next_sequence, mark.batch_id) == (11, 31, b"b" * 16)
+
+
+def test_what_does_not_follow_begins_a_new_run() -> None:
+    """Neither a hole nor another branch may be told as "everything up to here"."""
+    _, agent = known()
+    agent.note_journaled(1, 1, 11, NO_BATCH, b"a" * 16)
+    assert agent.note_journaled(1, 21, 31, b"x" * 16, b"c" * 16).first_sequence == 21
+    assert agent.note_journaled(1, 31, 41, b"y" * 16, b"d" * 16).first_sequence == 31
+    assert agent.note_journaled(1, 11, 21, b"a" * 16, b"e" * 16).first_sequence == 11
+
+
+def test_epochs_are_bounded() -> None:
+    _, agent = known()
+    for epoch in range(1, 100):
+        agent.note_journaled(epoch, 1, 2, NO_BATCH, bytes([epoch]) * 16)
+    assert list(agent.journaled) == list(range(100 - MAX_EPOCHS, 100))
+
+
+def test_agents_do_not_share_what_they_journaled() -> None:
+    directory, agent = known()
+    other = directory.apply(attrs.evolve(ENTRY, agent_uid=str(uuid.UUID(int=6))))
+    assert other is not None
+    agent.note_journaled(1, 1, 2, NO_BATCH, b"a" * 16)
+    assert not other.journaled
