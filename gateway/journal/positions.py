@@ -53,7 +53,7 @@ class Chunk:
         rewound: The cursor given belongs to another life of this journal: `records` start at the oldest again.
         damage: What was skipped to get to `cursor`. CORRUPT and MISSING deserve an alarm.
         stalled: A bad frame in the newest segment. The reader waits there until the writer opens another segment:
-            only then is what follows the bad frame given up.
+            only then is what follows the bad frame given up, and its bytes counted. The same until then.
     """
 
     records: list[bytes]

@@ -8,7 +8,6 @@ segment only after its last append to the one before, so if a later one was ther
 frame that is not whole never will be. If there was none, the same frame may just be on its way: not yet.
 """
 
-import os
 from pathlib import Path
 
 from gateway.journal.damage import between, left_behind
@@ -139,13 +138,12 @@ def _stalled(fd: int, header: Header, frames: Frames) -> Damage | None:
         return None
     if read_frames(fd, header, offset=frames.end, max_bytes=1).tail is not Tail.BAD:
         return None
-    skipped = os.fstat(fd).st_size - frames.end
-    return Damage(kind=DamageKind.CORRUPT, segment=header.segment, offset=frames.end, skipped_bytes=skipped)
+    return Damage(kind=DamageKind.CORRUPT, segment=header.segment, offset=frames.end, skipped_bytes=0)
 
 
 def _headless(number: int, sizes: dict[int, int]) -> Damage | None:
     """A newest segment whose header is whole by its size and can't be used."""
     for later, size in sizes.items():
         if later > number and size >= HEADER_BYTES:
-            return Damage(kind=DamageKind.CORRUPT, segment=later, offset=0, skipped_bytes=size)
+            return Damage(kind=DamageKind.CORRUPT, segment=later, offset=0, skipped_bytes=0)
     return None

@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+import attrs
 import pytest
 
 from gateway.journal import (
@@ -207,7 +208,8 @@ def test_a_bad_frame_in_the_newest_segment_stalls_and_says_so(folder: Path, flip
         kind=DamageKind.CORRUPT, segment=1, offset=at.offset, skipped_bytes=writer.end.offset - at.offset
     )
 
-    assert found.last == Chunk(records=[], cursor=at, stalled=lost)
+    stalled = Chunk(records=[], cursor=at, stalled=attrs.evolve(lost, skipped_bytes=0))
+    assert found.last == stalled
     writer.roll()
     writer.append([b"after"])
     writer.close()
@@ -215,6 +217,21 @@ def test_a_bad_frame_in_the_newest_segment_stalls_and_says_so(folder: Path, flip
     assert found.records == [b"after"]
     assert found.damage == [lost]
     assert found.last.stalled is None
+
+
+def test_what_stalls_stays_the_same_while_the_segment_grows(folder: Path) -> None:
+    """So that who raises the alarm can tell whether it has raised it already."""
+    writer = JournalWriter(folder)
+    writer.append([b"one"])
+    with segment(folder, 1).open("r+b") as file:
+        file.seek(HEADER_BYTES)
+        file.write(b"\x7f")
+    before = drain(folder).last
+    writer.append([b"two"])
+
+    assert before.stalled is not None
+    assert drain(folder).last == before
+    writer.close()
 
 
 def test_a_newest_segment_without_a_usable_header_stalls_and_says_so(folder: Path) -> None:
@@ -230,9 +247,10 @@ def test_a_newest_segment_without_a_usable_header_stalls_and_says_so(folder: Pat
     lost = Damage(kind=DamageKind.CORRUPT, segment=2, offset=0, skipped_bytes=size)
 
     assert found.records == [b"one"]
-    assert found.last.stalled == lost
+    stalled = attrs.evolve(lost, skipped_bytes=0)
+    assert found.last.stalled == stalled
     segment(folder, 1).unlink()
-    assert JournalReader(folder).read(None, 100) == Chunk(records=[], cursor=START, stalled=lost)
+    assert JournalReader(folder).read(None, 100) == Chunk(records=[], cursor=START, stalled=stalled)
     writer.close()
     write_one_life(folder, [b"three"])
     found = drain(folder)
