@@ -6,6 +6,7 @@ one, and every length is bounded before anything is allocated. Text that is not 
 batch: it is read again with its bad bytes escaped, and then the row that holds them is reported like any other bad row.
 """
 
+from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 import msgpack
@@ -53,6 +54,16 @@ Message = (
 
 MESSAGES: Final[dict[int, type[Message]]] = {
     cls.tag: cls for cls in sorted(Message.__args__, key=lambda cls: cls.tag)
+}
+
+
+# For each field its name, what reads its value, and what judges it if it is a list of rows.
+_PLANS: Final[dict[type, tuple[tuple[str, Callable[[object], Any], Callable[..., Any] | None], ...]]] = {
+    cls: tuple(
+        (field.name, field.kind.load, field.kind.judge if isinstance(field.kind, RowsOf) else None)
+        for field in layout_of(cls).fields
+    )
+    for cls in MESSAGES.values()
 }
 
 
@@ -111,15 +122,16 @@ def _decode(cls: type[Message], payload: bytes) -> Message:
         )
     fields: dict[str, Any] = {}
     invalid: tuple[InvalidRow, ...] = ()
-    for field, value in zip(layout.fields, values, strict=False):
+    for (name, load, judge), value in zip(_PLANS[cls], values, strict=False):
         try:
-            loaded = field.kind.load(value)
+            loaded = load(value)
         except FieldError as error:
-            raise RemoteProtocolError(Code.INVALID_VALUE, f"{cls.__name__}.{field.name}: {error}") from None
-        if isinstance(field.kind, RowsOf):
-            loaded, found = field.kind.judge(loaded, field.name)  # type: ignore[arg-type]  # its load returns rows
-            invalid += found
-        fields[field.name] = loaded
+            raise RemoteProtocolError(Code.INVALID_VALUE, f"{cls.__name__}.{name}: {error}") from None
+        if judge is not None:
+            loaded, found = judge(loaded, name)
+            if found:
+                invalid += found
+        fields[name] = loaded
     if not issubclass(cls, Sequenced):
         return cls(**fields)
     batch = cls(**fields, payload=payload, invalid=invalid)

@@ -66,10 +66,19 @@ SETUP: Final[dict[Code, Explanation]] = {
         "Give the agent's user access to the folder and free space on its disk. If an identity file is damaged and there is "
         "no copy, enroll again with a new token.",
     ),
+    Code.AUTHORITY_UNUSABLE: Explanation(
+        "the certificate authority cannot do this",
+        "The folder DATA/ca is missing, damaged or being changed, or what was asked takes a private key that is not on this "
+        "machine, or does not fit the state of a rotation. The message says which.",
+        "Do as the message says. A folder that is missing or damaged comes from a backup; a key that is kept offline is put "
+        "into DATA/ca for the time of the command. docs/certificates.md has the steps.",
+    ),
     Code.STORE_MISSING: Explanation(
         "no store there",
-        "The database exists and holds no Fieldgate tables, or the file does not exist.",
-        "Run `fieldgate init`, or correct the store setting: an empty database is never filled by accident.",
+        "The database exists and holds no Fieldgate tables, or the file does not exist. A data folder that had one does not "
+        "get an empty one in its place: it would know no agent, and turn them all away for good.",
+        "Restore the store from its last backup, or correct the store setting. To begin anew, make another data folder with "
+        "`fieldgate init`.",
     ),
     Code.STORE_OLDER: Explanation(
         "store of an older version",

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 import attrs
 
-from protocol.kinds import CellKind, FieldError, all_are
+from protocol.kinds import CellKind, FieldError
 from protocol.rows import WireRow
 from protocol.schema import Row, layout_of
 
@@ -48,13 +48,7 @@ class RowsOf:
         self.defaults = tuple(
             None if field.required else field.kind.dump(field.default) for field in layout.fields
         )
-        # Columns of one kind are asked together: a question costs as much as twenty cells.
-        columns: dict[CellKind, list[int]] = {}
-        for index, kind in enumerate(self.kinds):
-            columns.setdefault(kind, []).append(index)
-        self._questions = tuple(
-            (kind.fits, indexes[0], tuple(indexes[1:])) for kind, indexes in columns.items()
-        )
+        self._fits = tuple(kind.fits for kind in self.kinds)
 
     def load(self, value: object) -> tuple[Row, ...]:
         """Only the shape of the list; the rows are `judge`'s business."""
@@ -88,21 +82,22 @@ class RowsOf:
             columns = self._transposed(rows)
             if columns is None:
                 return rows, self._blame(rows, section)
-        for fits, first, others in self._questions:
-            cells = columns[first]
-            for index in others:
-                cells += columns[index]
-            if not fits(cells):
+        for fits, column in zip(self._fits, columns, strict=True):
+            if not fits(column):
                 return rows, self._blame(rows, section)
         return rows, ()
 
     def _transposed(self, rows: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...] | None:
-        """The columns, if all rows are arrays of full width."""
-        if not all_are(tuple, rows) or len(rows[0]) != self.width:
-            return None
+        """The columns, if all rows have the full width.
+
+        Text or bytes of that very length pass for a row here, and fail as cells: every kind of row has a column that
+        holds no letters and one that holds no numbers.
+        """
         try:
+            if len(rows[0]) != self.width:
+                return None
             return tuple(zip(*rows, strict=True))
-        except ValueError:
+        except (TypeError, ValueError):
             return None
 
     def _shaped(self, row: object) -> Row:

@@ -101,6 +101,8 @@ def hostile_rows_of(row_class: type[WireRow]) -> st.SearchStrategy[Any]:
         st.builds(spoil, good, st.integers(0, width - 1), HOSTILE),
         st.builds(lambda row, n: row[:n], good, st.integers(0, width)),
         st.builds(lambda row, more: row + more, good, st.tuples(HOSTILE)),
+        st.text(TEXT, min_size=width, max_size=width),
+        st.binary(min_size=width, max_size=width),
         HOSTILE,
     )
 
