@@ -14,6 +14,8 @@ from typing import Any
 
 import attrs
 
+from tests.helpers.warm import Forked, Warm
+
 READY_S = 30.0
 COMMAND_S = 60.0
 
@@ -31,7 +33,7 @@ def free_ports(count: int) -> list[int]:
 class Process:
     """One process that a test started; its output lies in *log*."""
 
-    popen: "subprocess.Popen[bytes]"
+    popen: "subprocess.Popen[bytes] | Forked"
     log: Path
 
     def kill(self) -> None:
@@ -67,7 +69,9 @@ class TestProvider:
         """Init a provider in *folder*; *settings* are extra TOML lines of the section [fieldgate]."""
         remote, co_located, monitor, _ = free_ports(4)
         folder.mkdir(parents=True, exist_ok=True)
-        limits = {key.removeprefix("limits_"): value for key, value in settings.items() if key.startswith("limits_")}
+        limits = {
+            key.removeprefix("limits_"): value for key, value in settings.items() if key.startswith("limits_")
+        }
         own = {key: value for key, value in settings.items() if not key.startswith("limits_")}
         lines = [
             "[fieldgate]",
@@ -101,16 +105,26 @@ class TestProvider:
         """Run a command with --json."""
         return json.loads(self.command(*arguments, "--json"))
 
-    def start(self, *arguments: str, module: str = "gateway", env: dict[str, str] | None = None) -> Process:
-        """Start a long-running command."""
+    def start(
+        self,
+        *arguments: str,
+        module: str = "gateway",
+        env: dict[str, str] | None = None,
+        warm: Warm | None = None,
+    ) -> Process:
+        """Start a long-running command; forked from *warm* if there is one."""
         log = self.data.parent / f"{self.data.name}-{len(self.processes)}-{arguments[0]}.log"
-        with log.open("wb") as output:
-            popen = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=os.environ | (env or {}),
-            )
+        popen: subprocess.Popen[bytes] | Forked
+        if warm is not None:
+            popen = warm.start(module, arguments, log)
+        else:
+            with log.open("wb") as output:
+                popen = subprocess.Popen(
+                    [sys.executable, "-m", module, *arguments],
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=os.environ | (env or {}),
+                )
         process = Process(popen, log)
         self.processes.append(process)
         return process
