@@ -64,7 +64,7 @@ class Committer:
         now: Callable[[], int],
         in_thread: Run = in_a_thread,
     ) -> None:
-        self._journal = journal
+        self.journal = journal
         self._lag = lag
         self._traffic = traffic
         self._now = now
@@ -94,7 +94,7 @@ class Committer:
             agent_uid=agent.key, received_ms=self._now(), tag=batch.tag, payload=payload, flags=flags
         )
         try:
-            self._journal.append(record.encode())
+            self.journal.append(record.encode())
         except JournalFailed as error:
             self._failure = error
             self._work.set()
@@ -139,8 +139,8 @@ class Committer:
         """
         group, self._due = self._due, {}
         started = trio.current_time()
-        self._lag.note(self._journal.end, started)
-        await self._in_thread(self._journal.sync)
+        self._lag.note(self.journal.end, started)
+        await self._in_thread(self.journal.sync)
         traffic = self._traffic
         traffic.commit_seconds.observe(trio.current_time() - started)
         records = n_bytes = batches = 0

@@ -122,8 +122,9 @@ class Session:
             while self.ending is None:
                 connection.receive_data(await stream.receive_some())
                 self._hear_all()
-                if (missing := connection.missing) > SMALL_FRAME:
+                while self.ending is None and (missing := connection.missing) > SMALL_FRAME:
                     await self._read_large(missing)
+                    self._hear_all()
         except BrokenStreamError as error:
             self.on_broken(error)
         except RemoteProtocolError as error:
