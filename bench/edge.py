@@ -196,7 +196,7 @@ async def idle_memory(to: Rig) -> float:
     grown = to.usage.memory_info().rss - base
     for line in lines:
         line.stream.close()
-    return grown / 1000 / (len(lines) - 100)
+    return float(grown / 1000 / (len(lines) - 100))
 
 
 # -- what is reported --------------------------------------------------------------------------------------------------
