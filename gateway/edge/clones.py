@@ -24,7 +24,17 @@ import trio
 
 from gateway.store import ClaimEntry
 
-__all__ = ["HOLD_MS", "NO_NONCE", "PROBE_S", "Situation", "answers", "confirmed", "returned", "situation"]
+__all__ = [
+    "ELSEWHERE_MS",
+    "HOLD_MS",
+    "NO_NONCE",
+    "PROBE_S",
+    "Situation",
+    "answers",
+    "confirmed",
+    "returned",
+    "situation",
+]
 
 NO_NONCE = bytes(16)
 
@@ -33,6 +43,10 @@ PROBE_S = 5.0
 
 # Two machines with one identity are a matter for a person; until one comes, one attempt in ten minutes is enough.
 HOLD_MS = 600_000
+
+# What the store says of another edge is as old as that edge's lease, 20 s at most. A reverted agent whose edge was killed a moment
+# after it had welcomed it is no clone, and must not wait ten minutes for that to come out.
+ELSEWHERE_MS = 30_000
 
 
 class Situation(enum.Enum):

@@ -12,7 +12,7 @@ import structlog
 import trio
 
 from certs import from_ms
-from gateway.edge.clones import HOLD_MS, Situation, answers, situation
+from gateway.edge.clones import ELSEWHERE_MS, HOLD_MS, Situation, answers, situation
 from gateway.edge.directory import Agent
 from gateway.edge.ending import BREAKS, Ending, lost
 from gateway.edge.enrollment import enroll
@@ -192,12 +192,12 @@ class _Visit:
                 return None
             if old is not None:
                 if await answers(old.probe()) and old.ending is None:
-                    return self._hold(agent, hello, old.peer.address)
+                    return self._hold(agent, hello, old.peer.address, HOLD_MS)
                 old.end(lost(Code.HEARTBEATS_MISSED, "gave no sign of life when the agent connected anew"))
                 if agent.session is old:
                     return None
             elif found is Situation.ASK_STORE and await self._lives_elsewhere(agent):
-                return self._hold(agent, hello, "another edge")
+                return self._hold(agent, hello, "another edge", ELSEWHERE_MS)
             else:
                 return None
 
@@ -209,14 +209,14 @@ class _Visit:
         except StoreError:
             return True  # no answer is no reason to throw out a session that may live
 
-    def _hold(self, agent: Agent, hello: Hello, elsewhere: str) -> Refused:
+    def _hold(self, agent: Agent, hello: Hello, elsewhere: str, after_ms: int) -> Refused:
         self.services.traffic.clones.inc()
         log.warning(
             "clone held", code=str(Code.CLONE_HELD), agent=agent.uid, organization=agent.entry.organization_uid,
             peer=self.peer.address, host_name=hello.host_name, installation=hello.installation_uid, lives_at=elsewhere,
         )  # fmt: skip
         message = f"another machine is connected with this identity, from {elsewhere}"
-        return _retry(Code.CLONE_HELD, message, HOLD_MS)
+        return _retry(Code.CLONE_HELD, message, after_ms)
 
     def _open(self, agent: Agent, serial: int, decision: Admitted, hello: Hello) -> Session:
         """Welcome the agent."""
