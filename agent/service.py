@@ -14,6 +14,7 @@ from agent.client import Client, Farewell
 from agent.collector import TAKE, Collector
 from agent.facilities import Facilities
 from agent.facts import Source
+from agent.failures import unwrapped
 from agent.host import Host
 from agent.identity import Identity
 from agent.outbox import Outbox
@@ -64,6 +65,7 @@ async def serve_agent(folder: Path, options: ServiceOptions) -> Farewell:
     keeper = StateFolder.load(folder)
     watch = Watch(folder / "status.json", now_ms)
     with Spool.open(folder / "outbox.sqlite", limit_bytes=options.outbox_bytes) as spool:
+        spool.forget_all_but(keeper.identity.agent_uid)
         outbox = Outbox(spool, keeper.identity.agent_uid)
         source = source_of(keeper.identity)
         source.skip(outbox.taken)
@@ -77,19 +79,17 @@ async def serve_agent(folder: Path, options: ServiceOptions) -> Farewell:
         watch.attach(facilities)
         jitter = random.Random()  # noqa: S311  # spreads reconnects, keeps no secret
         client = Client(facilities, draw=jitter.random, backoff=Backoff(base_s=options.reconnect_s))
-        failure: OutboxError | None = None
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_stop_on_signal, client)
-                nursery.start_soon(_collect, facilities, spool, options.rate)
-                nursery.start_soon(watch.refresh)
-                farewell = await client.run()
-                nursery.cancel_scope.cancel()
-        except* OutboxError as group:
-            failure = next(error for error in group.exceptions if isinstance(error, OutboxError))
-        if failure is not None:
-            watch.stopped(str(failure))
-            raise failure
+            with unwrapped():
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_stop_on_signal, client)
+                    nursery.start_soon(_collect, facilities, spool, options.rate)
+                    nursery.start_soon(watch.refresh)
+                    farewell = await client.run()
+                    nursery.cancel_scope.cancel()
+        except OutboxError as error:
+            watch.stopped(str(error))
+            raise
         watch.stopped(farewell.why.value)
     return farewell
 

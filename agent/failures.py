@@ -1,0 +1,16 @@
+"""trio groups what its tasks raise; callers of ours are promised the error itself."""
+
+import contextlib
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def unwrapped() -> Iterator[None]:
+    """Raise the first error of a group in place of the group; the others happened while the tasks were being stopped."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from group

@@ -1,0 +1,234 @@
+"""`fieldgate-agent simulate` and `verify`."""
+
+import contextlib
+import json
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import attrs
+import trio
+from cyclopts import Parameter
+from rich.console import Console
+
+from agent.failures import unwrapped
+from agent.simulator.fleet import Fleet, FleetError, FleetOptions, Part
+from agent.simulator.ledger import Ledger, LedgerError
+from agent.simulator.provider import Provider, ProviderError
+from agent.simulator.show import Show, summary, tell_verification
+from agent.simulator.tally import Tally
+from agent.simulator.verification import Result, compare
+from agent.spool import Spool
+from protocol import AgentType
+
+FAILED: Final = 1
+NEGATIVE: Final = 4
+
+# One simulated agent in so many is a cloud-connect site, if the provider has a listener for them.
+SITE_SHARE: Final = 25
+
+# After the last event: as long as a projector may lag before back-pressure, twice.
+SETTLE_S: Final = 60.0
+# When a person is waiting.
+HURRY_S: Final = 5.0
+
+_DESCRIPTORS: Final = 200
+"""Beyond one for each agent."""
+
+Data = Annotated[
+    Path, Parameter(name=("--data", "-d"), env_var="FIELDGATE_DATA", help="The provider's data folder.")
+]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="The summary as JSON.")]
+
+
+class SimulationError(Exception):
+    """The simulation cannot run; the message says what to do."""
+
+
+def simulate(
+    *,
+    data: Data = Path("fieldgate-data"),
+    count: int = 100,
+    duration: float | None = None,
+    rate: float = FleetOptions().rate,
+    seed: int = FleetOptions().seed,
+    company: Sequence[str] = (),
+    verify: Annotated[bool, Parameter(negative="")] = False,
+    ledger: Path | None = None,
+    reconnect_s: float = FleetOptions().reconnect_s,
+    json_: Json = False,
+) -> int:
+    """Enroll and run a fleet of simulated agents against the provider in a data folder.
+
+    Exit code 1 when agents were sent away or not everything was released in time, 4 when the verification finds
+    something.
+
+    Parameters
+    ----------
+    count
+        How many agents. Some of them are cloud-connect sites.
+    duration
+        Seconds of producing events; then the fleet delivers what is left. Default: until Ctrl-C.
+    rate
+        Events a second for each agent.
+    seed
+        The same seed gives the same estates.
+    company
+        Whose agents they are; give it several times to spread them. Default: a company made for the purpose.
+    verify
+        At the end, hold the store against what the agents were told.
+    ledger
+        Write what the agents said and were told to this file, for `fieldgate-agent verify`.
+    reconnect_s
+        Ceiling of the first, random wait before connecting again.
+    """
+    if count < 1 or rate <= 0 or (duration is not None and duration <= 0) or reconnect_s < 0:
+        raise SimulationError("--count, --rate and --duration must be positive, --reconnect-s not negative")
+    _allow_descriptors(count + _DESCRIPTORS)
+    provider = Provider(data)
+    tally = Tally(count=count)
+    options = FleetOptions(rate=rate, duration_s=duration, seed=seed, reconnect_s=reconnect_s)
+    with (
+        tempfile.TemporaryDirectory(prefix="fieldgate-fleet-") as folder,
+        Spool.open(Path(folder) / "outbox.sqlite") as spool,
+    ):
+        fleet = Fleet(spool, options, tally)
+        try:
+            parts = _parts(provider, count, company)
+            with unwrapped():
+                trio.run(_run, fleet, parts)
+        except (FleetError, ProviderError) as error:
+            raise SimulationError(str(error)) from error
+        waiting = fleet.waiting_records
+    with _ledger_errors():
+        if ledger is not None:
+            fleet.ledger.save(ledger)
+    result = _verify(provider, fleet.ledger) if verify else None
+    summary(tally, fleet.ledger, waiting, result, as_json=json_)
+    if result is not None and not result.ok:
+        return NEGATIVE
+    return FAILED if waiting or tally.stopped else 0
+
+
+def verify(*, ledger: Path, data: Data = Path("fieldgate-data"), json_: Json = False) -> int:
+    """Hold the store against a ledger that `simulate --ledger` wrote. Exit code 4 when something is found.
+
+    Parameters
+    ----------
+    ledger
+        The file.
+    """
+    with _ledger_errors():
+        loaded = Ledger.load(ledger)
+    result = _verify(Provider(data), loaded)
+    if json_:
+        sys.stdout.write(json.dumps(_plain(result)) + "\n")
+    else:
+        tell_verification(Console(), result)
+    return 0 if result.ok else NEGATIVE
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    fields = attrs.asdict(result, recurse=False)
+    fields["counts"] = {kind.value: n for kind, n in result.counts.items()}
+    return fields | {"examples": [str(finding) for finding in result.examples], "ok": result.ok}
+
+
+@contextlib.contextmanager
+def _ledger_errors() -> Iterator[None]:
+    try:
+        yield
+    except LedgerError as error:
+        raise SimulationError(str(error)) from error
+
+
+def _verify(provider: Provider, ledger: Ledger) -> Result:
+    try:
+        with provider.events() as rows:
+            return compare(ledger, rows)
+    except ProviderError as error:
+        raise SimulationError(str(error)) from error
+
+
+def _parts(provider: Provider, count: int, companies: Sequence[str]) -> list[Part]:
+    """Who enrolls with which token."""
+    sites = max(1, count // SITE_SHARE) if count > 1 else 0
+    site_token = provider.site_token(sites) if sites else None
+    parts = [] if site_token is None else [Part(token=site_token, count=sites, agent_type=AgentType.SITE)]
+    clients = count - (sites if site_token is not None else 0)
+    if not companies:
+        provider.ensure_company()
+    owners: Sequence[str | None] = companies or [None]
+    for number, owner in enumerate(owners):
+        share = clients // len(owners) + (number < clients % len(owners))
+        if share:
+            parts.append(Part(token=provider.token(share, company=owner), count=share))
+    return parts
+
+
+async def _run(fleet: Fleet, parts: Sequence[Part]) -> None:
+    show = Show(fleet)
+    hurry = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(show.run)
+        nursery.start_soon(_hear_signals, hurry)
+        show.phase = "enrolling"
+        with trio.CancelScope() as enrolling:
+            nursery.start_soon(_cancel_when, hurry, enrolling)
+            await fleet.enroll(parts)
+        if not hurry.is_set():
+            show.phase = "reporting"
+            nursery.start_soon(_conduct, fleet, show, hurry)
+            await fleet.run()
+        nursery.cancel_scope.cancel()
+
+
+async def _conduct(fleet: Fleet, show: Show, hurry: trio.Event) -> None:
+    """Let the estates produce for the time asked, then wait until everything is delivered, then stop."""
+    with trio.move_on_after(
+        fleet.options.duration_s if fleet.options.duration_s is not None else float("inf")
+    ):
+        await hurry.wait()
+    fleet.producing = False
+    show.phase = "delivering"
+    deadline = trio.current_time() + SETTLE_S
+    while fleet.waiting_records and trio.current_time() < deadline:
+        if hurry.is_set():
+            deadline = min(deadline, trio.current_time() + HURRY_S)
+        await trio.sleep(0.1)
+    show.phase = "stopping"
+    fleet.stop()
+
+
+async def _hear_signals(hurry: trio.Event) -> None:
+    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last one is Windows'
+    with trio.open_signal_receiver(
+        *(getattr(signal, name) for name in names if hasattr(signal, name))
+    ) as received:
+        async for _ in received:
+            if hurry.is_set():
+                raise KeyboardInterrupt
+            hurry.set()
+
+
+async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
+
+
+def _allow_descriptors(wanted: int) -> None:
+    """Each agent has a socket; POSIX limits open files to 1,024 unless asked."""
+    if sys.platform == "win32":
+        return
+    import resource  # absent on Windows
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        if hard != resource.RLIM_INFINITY and hard < wanted:
+            raise SimulationError(
+                f"{wanted} open files are needed and {hard} allowed: raise the limit (ulimit -n)"
+            )
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

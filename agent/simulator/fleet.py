@@ -1,0 +1,245 @@
+"""Many agents in one process: one trio loop, one outbox file, the real client for each.
+
+Enrolling and connecting are spread: so many at once, so many a second. What the estates produce is brought into the outbox
+by one pump for all of them, which commits once a tick; each agent collects once a second, in a tick of its own.
+
+An estate begins in the past, early enough that it can be played at the wanted rate until the end without running into the
+present; one that does catch up goes on in real time.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import attrs
+import trio
+
+from agent.backoff import BASE_S, Backoff
+from agent.client import Client, Stopped
+from agent.collector import TAKE, Collector
+from agent.enrollment import Applicant, EnrollmentError, enroll
+from agent.facilities import Facilities
+from agent.identity import Keeper
+from agent.outbox import Outbox
+from agent.path import PathError
+from agent.service import now_ms
+from agent.simulator.ledger import Ledger
+from agent.simulator.tally import AgentTally, Tally
+from agent.spool import OutboxFullError, Spool
+from agent.workload import Estate, Site
+from certs import Token, generate_key, key_to_pem
+from protocol import AgentType, Row
+
+ENROLL_AT_ONCE: Final = 32
+ENROLL_TRIES: Final = 12
+ENROLL_PAUSE_S: Final = 2.0
+
+# Handshakes a second that an edge sharing two cores with its own load can accept.
+STARTS_PER_S: Final = 150.0
+
+TICK_S: Final = 0.25
+TICKS: Final = 4
+"""Each agent collects in every fourth tick: once a second."""
+
+DAY_MS: Final = 24 * 3600 * 1000
+LEAST_HISTORY_DAYS: Final = 2.0
+OPEN_END_DAYS: Final = 30.0
+
+# Prime, so that fleets with neighbouring seeds share no estate.
+_SEED_STEP: Final = 1_000_003
+
+
+class FleetError(Exception):
+    """The fleet cannot be brought up; the message says why."""
+
+
+@attrs.frozen(kw_only=True)
+class Part:
+    """Agents that share a token."""
+
+    token: Token
+    count: int
+    agent_type: AgentType = AgentType.CLIENT
+
+
+@attrs.frozen(kw_only=True)
+class FleetOptions:
+    """What can be set on the command line."""
+
+    rate: float = 1.0
+    """Events a second for each agent."""
+    duration_s: float | None = None
+    seed: int = 0
+    reconnect_s: float = BASE_S
+
+
+@attrs.define(eq=False)
+class Member:
+    """One simulated agent."""
+
+    facilities: Facilities
+    client: Client
+    allowance: float = 0.0
+
+
+@attrs.define(eq=False)
+class Fleet:
+    """All of them; `enroll`, then `run`."""
+
+    spool: Spool
+    options: FleetOptions
+    tally: Tally
+    ledger: Ledger = attrs.field(factory=Ledger)
+    members: list[Member] = attrs.field(factory=list)
+    producing: bool = True
+    """Estates go on; once false, agents only deliver what they have."""
+
+    # -- enrolling ---------------------------------------------------------------------------------------------
+
+    async def enroll(self, parts: Sequence[Part]) -> None:
+        """Enroll everybody.
+
+        Raises:
+            FleetError: a gateway refused, or could not be reached in many tries.
+            OutboxError: the outbox cannot be written.
+        """
+        limiter = trio.CapacityLimiter(ENROLL_AT_ONCE)
+        failure: list[FleetError] = []
+        number = self.options.seed * _SEED_STEP
+        async with trio.open_nursery() as nursery:
+            for part in parts:
+                for _ in range(part.count):
+                    number += 1
+                    nursery.start_soon(self._enroll_one, part, number, limiter, failure, nursery.cancel_scope)
+        if failure:
+            raise failure[0]
+
+    async def _enroll_one(
+        self,
+        part: Part,
+        seed: int,
+        limiter: trio.CapacityLimiter,
+        failure: list[FleetError],
+        scope: trio.CancelScope,
+    ) -> None:
+        async with limiter:
+            make = Site if part.agent_type is AgentType.SITE else Estate
+            estate = make(seed, now_ms())
+            # Built twice: how far back it begins depends on how much happens in it.
+            estate = make(seed, now_ms() - self._history_ms(estate))
+            applicant = Applicant(
+                installation_uid=f"simulated-{seed}", host_name=estate.host_name, agent_type=part.agent_type,
+                synthetic=True, key_pem=key_to_pem(generate_key()),
+            )  # fmt: skip
+            try:
+                keeper = await _enroll_patiently(part.token, applicant)
+            except FleetError as error:
+                failure.append(error)
+                scope.cancel()
+                return
+        self._join(keeper, estate, seed)
+
+    def _history_ms(self, estate: Estate | Site) -> int:
+        duration_s = self.options.duration_s
+        if duration_s is None:
+            days = OPEN_END_DAYS
+        else:
+            days = max(
+                LEAST_HISTORY_DAYS, 1.5 * self.options.rate * duration_s / max(1.0, estate.events_per_day)
+            )
+        return int(days * DAY_MS)
+
+    def _join(self, keeper: Keeper, estate: Estate | Site, seed: int) -> None:
+        uid = keeper.identity.agent_uid
+        outbox = Outbox(self.spool, uid)
+
+        def told(outbox: Outbox, rows: Sequence[Row]) -> None:
+            # Called right after the commit: what was cut last are these rows.
+            self.ledger.said(uid, outbox.epoch, outbox.next_sequence - len(rows), rows)
+
+        facilities = Facilities(
+            keeper=keeper, outbox=outbox, collector=Collector(source=estate, outbox=outbox, told=told), now=now_ms,
+            observer=AgentTally(self.tally, self.ledger, uid),
+        )  # fmt: skip
+        jitter = random.Random(seed)  # noqa: S311  # spreads reconnects, keeps no secret
+        client = Client(facilities, draw=jitter.random, backoff=Backoff(base_s=self.options.reconnect_s))
+        self.members.append(Member(facilities, client))
+        self.tally.enrolled += 1
+
+    # -- running -----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Connect everybody and keep them going, until `stop`.
+
+        Raises:
+            OutboxError: the outbox cannot be read or written.
+        """
+        async with trio.open_nursery() as nursery:
+            async with trio.open_nursery() as clients:
+                nursery.start_soon(self._pump)
+                for member in self.members:
+                    clients.start_soon(self._run_one, member)
+                    await trio.sleep(1 / STARTS_PER_S)
+            nursery.cancel_scope.cancel()
+
+    async def _run_one(self, member: Member) -> None:
+        farewell = await member.client.run()
+        if farewell.why is not Stopped.ASKED:
+            self.tally.stopped += 1
+
+    def stop(self) -> None:
+        """End all sessions in order."""
+        for member in self.members:
+            member.client.stop()
+
+    @property
+    def waiting_records(self) -> int:
+        """What is in the outbox: not yet in the store."""
+        return sum(member.facilities.outbox.records for member in self.members)
+
+    async def _pump(self) -> None:
+        tick = 0
+        while True:
+            started = trio.current_time()
+            self._collect(self.members[tick % TICKS :: TICKS])
+            tick += 1
+            await trio.sleep_until(started + TICK_S)
+
+    def _collect(self, members: Iterable[Member]) -> None:
+        """Bring in what has happened on some estates, in one commit."""
+        due: list[Member] = []
+        for member in members if self.producing else ():
+            member.allowance = min(member.allowance + self.options.rate * TICK_S * TICKS, float(TAKE))
+            if member.allowance >= 1:
+                due.append(member)
+        try:
+            with self.spool.writing():
+                for member in due:
+                    member.facilities.collector.collect(member.facilities.now(), int(member.allowance))
+        except OutboxFullError:
+            self.tally.troubles["FG-4007"] += 1
+            return
+        for member in due:
+            taken = member.facilities.collector.stored()
+            if taken:
+                member.allowance -= taken
+                self.tally.collected += taken
+                member.facilities.bell.ring()
+
+
+async def _enroll_patiently(token: Token, applicant: Applicant) -> Keeper:
+    """Enroll; what is only busy or not there yet is tried again."""
+    wait_s = ENROLL_PAUSE_S
+    for left in reversed(range(ENROLL_TRIES)):
+        try:
+            enrollment = await enroll(token, applicant, now=now_ms)
+            return Keeper(enrollment.identity, enrollment.credential)
+        except EnrollmentError as error:
+            if error.retry_after_s is None or not left:
+                raise FleetError(str(error)) from error
+            wait_s = max(ENROLL_PAUSE_S, min(error.retry_after_s, 60.0))
+        except PathError as error:
+            if not left:
+                raise FleetError(f"{error}; is the gateway running? fieldgate serve") from error
+        await trio.sleep(wait_s * (0.5 + random.random()))  # noqa: S311  # spreads retries, keeps no secret
+    raise AssertionError("the last try returns or raises")

@@ -1,0 +1,114 @@
+"""What the simulator asks of the provider: tokens for simulation, and the store's events. By command, in a process of its own.
+
+Agent and gateway share no code but the protocol, and the simulator keeps it so: it runs the `fieldgate` of the same
+installation on a data folder, as a person would.
+"""
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from certs import Token, TokenError
+
+# Where simulated agents live if no company is named.
+DEFAULT_COMPANY: Final = "Simulated estates"
+
+COMMAND_S: Final = 60.0
+
+# What `fieldgate` exits with when something does not exist or cannot be used as asked.
+_CANNOT: Final = (2, 3)
+
+
+class ProviderError(Exception):
+    """A `fieldgate` command failed; the message is what it said."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@attrs.frozen
+class Provider:
+    """The provider in *data*."""
+
+    data: Path
+
+    def token(self, uses: int, *, company: str | None = None, site: bool = False) -> Token:
+        """A token for simulation: for a company's agents, or for sites of the provider's.
+
+        Raises:
+            ProviderError: the command failed.
+        """
+        whose = ["--site"] if site else ["--company", company or DEFAULT_COMPANY]
+        answer = self._json("token", "create", "--simulation", "--uses", str(uses), *whose)
+        try:
+            return Token.parse(answer["token"])
+        except (KeyError, TypeError, TokenError) as error:
+            raise ProviderError(f"fieldgate token create gave no token: {error}", 1) from error
+
+    def site_token(self, uses: int) -> Token | None:
+        """A token for sites; None if this provider has no listener for them.
+
+        Raises:
+            ProviderError: the command failed for another reason.
+        """
+        try:
+            return self.token(uses, site=True)
+        except ProviderError as error:
+            if error.exit_code in _CANNOT and "listener" in str(error):
+                return None
+            raise
+
+    def ensure_company(self) -> None:
+        """Make the default company, if it is not there.
+
+        Raises:
+            ProviderError: a command failed.
+        """
+        companies = self._json("company", "list")
+        if not any(company["name"] == DEFAULT_COMPANY for company in companies):
+            self._json("company", "add", DEFAULT_COMPANY)
+
+    @contextlib.contextmanager
+    def events(self) -> Iterator[Iterator[dict[str, Any]]]:
+        """Every simulated event in the store, as it comes.
+
+        Raises:
+            ProviderError: the command failed, or stopped before the end.
+        """
+        argv = self._argv("events", "export", "--synthetic")
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None  # noqa: S101  # asked for
+            assert process.stderr is not None  # noqa: S101  # asked for
+            try:
+                yield (json.loads(line) for line in process.stdout)
+            except BaseException:
+                process.kill()
+                raise
+            said = process.stderr.read()
+            if process.wait() != 0:
+                raise ProviderError(f"fieldgate events export: {said.strip()}", process.returncode)
+
+    def _json(self, *arguments: str) -> Any:
+        argv = self._argv(*arguments, "--json")
+        try:
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=COMMAND_S, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise ProviderError(
+                f"fieldgate {' '.join(arguments)}: no answer within {COMMAND_S:.0f} s", 1
+            ) from error
+        if done.returncode:
+            raise ProviderError(f"fieldgate {' '.join(arguments)}: {done.stderr.strip()}", done.returncode)
+        try:
+            return json.loads(done.stdout)
+        except ValueError as error:
+            raise ProviderError(f"fieldgate {' '.join(arguments)}: its answer is no JSON", 1) from error
+
+    def _argv(self, *arguments: str) -> Sequence[str]:
+        return [sys.executable, "-m", "gateway", *arguments, "--data", str(self.data)]
