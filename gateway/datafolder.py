@@ -4,6 +4,7 @@
 data folder (``fieldgate init`` makes one); a newer one is refused, because guessing at a layout loses data.
 """
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -65,12 +66,26 @@ class DataFolder:
         """Make the folders and the settings; `seal` makes it a data folder once everything in it is there.
 
         Raises:
-            DataFolderError: it is one already, or something else is in the way.
+            DataFolderError: it is one already, something else is in the way, or it can't be written.
         """
+        try:
+            self._create(names, store)
+        except OSError as error:
+            raise DataFolderError(
+                f"{error.filename or self.path}: {error.strerror}: name another folder, or give this user access",
+                Code.DATA_FOLDER_MISSING,
+            ) from None
+
+    def _create(self, names: tuple[str, ...], store: str | None) -> None:
         if self.version_file.exists():
-            raise DataFolderError(f"{self.path} is a data folder already", Code.DATA_FOLDER_IN_USE)
+            raise DataFolderError(
+                f"{self.path} is a data folder already: `fieldgate serve --data {self.path}` runs it",
+                Code.DATA_FOLDER_IN_USE,
+            )
         if "?" in str(self.path):  # the store's URL would read it as the beginning of its options
-            raise DataFolderError(f"{self.path}: a data folder's path must not contain a ?", Code.CONFIG_INVALID_VALUE)
+            raise DataFolderError(
+                f"{self.path}: a data folder's path must not contain a ?", Code.CONFIG_INVALID_VALUE
+            )
         strangers = [p.name for p in self.path.iterdir()] if self.path.is_dir() else []
         if strangers and not self.settings_file.exists():
             raise DataFolderError(
@@ -85,6 +100,16 @@ class DataFolder:
                 settings += STORE.format(store=json.dumps(store))
             self.settings_file.touch(mode=0o600)  # a store's URL may carry a password
             self.settings_file.write_text(settings, encoding="utf-8")
+
+    def undo(self) -> None:
+        """Take `create` back, if nothing has come into the folder since: what could not work binds no second try."""
+        made = {self.settings_file, self.journals, self.run}
+        if self.version_file.exists() or not made.issuperset(self.path.iterdir()):
+            return
+        self.settings_file.unlink(missing_ok=True)
+        for folder in (self.journals, self.run, self.path):
+            with contextlib.suppress(OSError):  # somebody put something there: it stays
+                folder.rmdir()
 
     def seal(self, provider_uid: str) -> None:
         """Write `version.json`, the last step: an interrupted init is begun again, never half used."""
@@ -106,12 +131,19 @@ class DataFolder:
                 f"{self.path} is no data folder: `fieldgate init --data {self.path}` makes one, --data names another",
                 Code.DATA_FOLDER_MISSING,
             ) from None
-        except (KeyError, TypeError, ValueError) as error:
+        except OSError as error:
             raise DataFolderError(
-                f"{self.version_file} is damaged: {error}", Code.DATA_FOLDER_MISSING
+                f"{self.version_file}: {error.strerror}: give this user access, or name another folder with --data",
+                Code.DATA_FOLDER_MISSING,
             ) from None
-        if not isinstance(layout, int) or layout > LAYOUT_VERSION:
+        except (KeyError, TypeError, ValueError):
+            layout = None
+        if type(layout) is not int:
             raise DataFolderError(
-                f"{self.path} has layout {layout}; this version of Fieldgate knows {LAYOUT_VERSION}: update it",
+                f"{self.version_file} is damaged: restore it from a backup", Code.DATA_FOLDER_MISSING
+            )
+        if layout > LAYOUT_VERSION:
+            raise DataFolderError(
+                f"{self.path} has layout {layout}, this Fieldgate knows {LAYOUT_VERSION}: update Fieldgate",
                 Code.DATA_FOLDER_NEWER,
             )

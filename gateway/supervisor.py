@@ -5,25 +5,32 @@ supervisor starts them, starts them again when they end (with a growing pause), 
 first, so that its agents are drained while the projector still runs, then the projector.
 
 Children die with a killed supervisor: each asks the kernel for SIGTERM when its parent is gone
-(``be_child_of``), so a ``kill -9`` of the supervisor leaves no half of a gateway behind. A child that says it
+(``be_child_of``), so a ``kill -9`` of the supervisor leaves no half of a gateway behind. Ending takes them some seconds,
+and the next supervisor waits for that: the lock that makes it the only one of its data folder (``only_supervisor``) is
+inherited by the children, and free when the last of them is gone. A child that says it
 can't run at all (exit code 2: configuration, a port in use, another process in the data folder) is not started again:
 the whole ends with that code, and the reason is the last thing in the log.
 """
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 
 import attrs
 import structlog
 
-__all__ = ["CANNOT_RUN", "ChildSpec", "be_child_of", "supervise"]
+from gateway.datafolder import DataFolderError
+from protocol import Code
+
+__all__ = ["CANNOT_RUN", "ChildSpec", "be_child_of", "only_supervisor", "supervise"]
 
 log = structlog.get_logger()
 
@@ -33,6 +40,7 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 60.0  # a child that lived this long starts from the first pause again
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+ORPHANS_S = 30.0  # an edge drains for 13 s at most, then the projector ends its transaction
 
 
 @attrs.frozen(kw_only=True)
@@ -42,6 +50,8 @@ class ChildSpec:
     name: str
     argv: Sequence[str]
     stop_s: float
+    inherits: Sequence[int] = ()
+    """Descriptors that stay open in it."""
 
 
 @attrs.define
@@ -53,7 +63,8 @@ class _Child:
     start_at: float = 0.0
 
     def start(self) -> None:
-        self.process = subprocess.Popen([*self.spec.argv, "--parent", str(os.getpid())])
+        argv = [*self.spec.argv, "--parent", str(os.getpid())]
+        self.process = subprocess.Popen(argv, pass_fds=self.spec.inherits)
         self.started_at = time.monotonic()
         log.info("started", child=self.spec.name, pid=self.process.pid)
 
@@ -92,6 +103,58 @@ def be_child_of(parent: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         raise SystemExit(0)
+
+
+@contextlib.contextmanager
+def only_supervisor(folder: Path) -> Iterator[int]:
+    """Be the only supervisor of a data folder, whose `run` is *folder*; gives the descriptor for children to inherit.
+
+    Raises:
+        DataFolderError: another one runs, or the children of one that was killed do not end.
+        OSError: the folder can't be written.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fd = os.open(folder / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _lock(fd, folder.parent)
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, str(os.getpid()).encode(), 0)
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _lock(fd: int, data: Path) -> None:
+    deadline = time.monotonic() + ORPHANS_S
+    waits = False
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(fd, 20, 0).decode(errors="replace")
+            if _lives(holder) or time.monotonic() > deadline:
+                raise DataFolderError(
+                    f"{data} is being served already, by process {holder}: stop it, or name another folder",
+                    Code.DATA_FOLDER_IN_USE,
+                ) from None
+        else:
+            return
+        if not waits:
+            log.warning(
+                "a killed supervisor's processes are ending, waiting for them", was=holder, limit_s=ORPHANS_S
+            )
+            waits = True
+        time.sleep(POLL_S)
+
+
+def _lives(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def supervise(specs: Sequence[ChildSpec], *, on_tick: Callable[[], None] = lambda: None) -> int:

@@ -11,9 +11,9 @@ from cyclopts import Parameter
 
 from gateway.config import Config, load_config
 from gateway.datafolder import DataFolder
-from gateway.store import Store, open_store, ring
+from gateway.store import Store, StoreTooOld, open_store, ring
 
-__all__ = ["Data", "Json", "Provider", "now_ms", "open_provider"]
+__all__ = ["Data", "Json", "Provider", "now_ms", "open_provider", "open_upgraded"]
 
 Data = Annotated[
     Path, Parameter(name=("--data", "-d"), env_var="FIELDGATE_DATA", help="The provider's data folder.")
@@ -41,6 +41,20 @@ class Provider:
         ring(self.folder.run)
 
 
+def open_upgraded(url: str) -> Store:
+    """Open the store at *url*, brought up to this version's schema.
+
+    One that is missing is not made: an empty store in its place would turn every agent away for good.
+
+    Raises:
+        StoreError: it can't be opened.
+    """
+    try:
+        return open_store(url)
+    except StoreTooOld:
+        return open_store(url, create=True)
+
+
 @contextlib.contextmanager
 def open_provider(data: Path) -> Iterator[Provider]:
     """Open the data folder *data* and its store; brings an older store up to this version's schema.
@@ -53,7 +67,7 @@ def open_provider(data: Path) -> Iterator[Provider]:
     folder = DataFolder(data)
     folder.check()
     config = load_config(data)
-    store = open_store(config.store_url, create=True)
+    store = open_upgraded(config.store_url)
     try:
         yield Provider(folder, config, store)
     finally:

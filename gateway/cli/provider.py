@@ -3,13 +3,16 @@
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
-from certs import Authority
+from cyclopts import Parameter
+
+from certs import Authority, AuthorityError
 from gateway.cli.common import DEFAULT_DATA, Data, now_ms
 from gateway.cli.errors import UNUSABLE, CommandError
-from gateway.config import Config, load_config
+from gateway.config import Config, ConfigError, load_config
 from gateway.datafolder import DataFolder
-from gateway.store import NotFound, open_store
+from gateway.store import NotFound, StoreError, open_store
 
 __all__ = ["init", "make_provider"]
 
@@ -17,7 +20,7 @@ __all__ = ["init", "make_provider"]
 def init(
     *,
     organization: str = "Provider",
-    name: list[str] | None = None,
+    name: Annotated[list[str] | None, Parameter(negative="")] = None,
     store: str | None = None,
     data: Data = DEFAULT_DATA,
 ) -> None:
@@ -32,9 +35,16 @@ def init(
     store
         SQLAlchemy URL of a PostgreSQL store (postgresql+psycopg://…); default: SQLite in the data folder.
     """
-    if name == []:
-        raise CommandError("--name needs a value", exit_code=UNUSABLE)
-    config = make_provider(data, organization, tuple(name or Config().names), store)
+    names = tuple(name or ())
+    settings = DataFolder(data).settings_file
+    if settings.exists() and (names or store):
+        found = load_config(data)
+        if names not in ((), found.names) or store not in (None, str(found.store)):
+            raise CommandError(
+                f"{settings} is there already and says otherwise: leave --name and --store out, or remove it",
+                exit_code=UNUSABLE,
+            )
+    config = make_provider(data, organization, names or Config().names, store)
     sys.stdout.write(
         f"{organization}: data folder {data}\n"
         f"agents will dial {', '.join(config.addresses())}\n\n"
@@ -50,11 +60,26 @@ def make_provider(data: Path, organization: str, names: tuple[str, ...], store: 
 
     Raises:
         DataFolderError: it is a data folder already, or is not empty.
-        ConfigError, StoreError, AuthorityError: as they say.
+        ConfigError, StoreError: as they say.
     """
     folder = DataFolder(data)
+    is_ours = not folder.settings_file.exists()
     folder.create(names, store)
-    config = load_config(data)
+    try:
+        return _fill(folder, organization)
+    except (ConfigError, StoreError):
+        if is_ours:
+            folder.undo()
+        raise
+
+
+def _fill(folder: DataFolder, organization: str) -> Config:
+    config = load_config(folder.path)
+    now = datetime.now(UTC)
+    try:
+        authority = Authority.create(organization, now).rotate_gateway(now, names=config.names)
+    except AuthorityError as error:
+        raise ConfigError(f"organization or names: {error}") from None
     opened = open_store(config.store_url, create=True)
     try:
         try:
@@ -64,7 +89,6 @@ def make_provider(data: Path, organization: str, names: tuple[str, ...], store: 
     finally:
         opened.close()
     if not folder.ca.exists():
-        now = datetime.now(UTC)
-        Authority.create(organization, now).rotate_gateway(now, names=config.names).save(folder.ca)
+        authority.save(folder.ca)
     folder.seal(provider.uid)
     return config

@@ -7,14 +7,13 @@ from typing import Annotated
 import trio
 from cyclopts import Parameter
 
-from gateway.cli.common import DEFAULT_DATA, Data
-from gateway.config import Config, load_config
+from gateway.cli.common import DEFAULT_DATA, Data, open_upgraded
+from gateway.config import Config, cannot_listen, load_config
 from gateway.datafolder import DataFolder
 from gateway.edge import serve_edge
 from gateway.logs import configure_logs
 from gateway.projector import run_projector
-from gateway.store import open_store
-from gateway.supervisor import ChildSpec, be_child_of, supervise
+from gateway.supervisor import ChildSpec, be_child_of, only_supervisor, supervise
 
 __all__ = ["edge", "process_argv", "projector", "serve"]
 
@@ -35,9 +34,9 @@ def _prepare(data: Data, process: str, parent: int | None, *, name: str | None =
     DataFolder(data).check()
     config = load_config(data, name=name)
     configure_logs(config.log_format, process=process)
-    open_store(
-        config.store_url, create=True
-    ).close()  # brings an older store up to this version, once, before we serve
+    open_upgraded(
+        config.store_url
+    ).close()  # an older store is brought up to this version once, before we serve
     return config
 
 
@@ -56,25 +55,36 @@ def edge(*, name: str | None = None, data: Data = DEFAULT_DATA, parent: Parent =
 def projector(*, data: Data = DEFAULT_DATA, parent: Parent = None) -> int:
     """Run the projector: journals into the store. One for a data folder."""
     config = _prepare(data, "projector", parent)
-    return run_projector(
-        config.data, config.store_url, monitor=(config.monitor_host, config.monitor_port + 1)
-    )
+    monitor = (config.monitor_host, config.monitor_port + 1 if config.monitor_port else 0)
+    try:
+        return run_projector(config.data, config.store_url, monitor=monitor)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise cannot_listen(*monitor, error) from None
 
 
 def serve(*, data: Data = DEFAULT_DATA) -> int:
     """Run edge and projector on this machine, supervised. SIGTERM or Ctrl-C drains the agents and stops both."""
     config = _prepare(data, "supervisor", None)
-    return supervise(child_specs(config))
+    with only_supervisor(config.data / "run") as held:
+        return supervise(child_specs(config, inherits=(held,)))
 
 
-def child_specs(config: Config) -> Sequence[ChildSpec]:
+def child_specs(config: Config, *, inherits: Sequence[int] = ()) -> Sequence[ChildSpec]:
     """What `serve` runs: the projector first, so that it stops last."""
     data = str(config.data)
     return (
-        ChildSpec(name="projector", argv=process_argv("projector", "--data", data), stop_s=PROJECTOR_STOP_S),
+        ChildSpec(
+            name="projector",
+            argv=process_argv("projector", "--data", data),
+            stop_s=PROJECTOR_STOP_S,
+            inherits=inherits,
+        ),
         ChildSpec(
             name="edge",
             argv=process_argv("edge", "--data", data),
             stop_s=config.limits.drain_s + EDGE_STOP_MARGIN_S,
+            inherits=inherits,
         ),
     )

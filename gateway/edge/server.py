@@ -9,7 +9,6 @@ it is written. Whatever fails in the outer one (a journal that can't sync, a lea
 nothing may be acknowledged any more.
 """
 
-import errno
 import signal
 import socket
 import sys
@@ -22,8 +21,8 @@ import attrs
 import structlog
 import trio
 
-from certs import AuthorityError, OwnCertificateError, from_ms
-from gateway.config import Config, ConfigError, Listener
+from certs import OwnCertificateError, from_ms
+from gateway.config import Config, ConfigError, Listener, cannot_listen
 from gateway.edge.admission import Admission
 from gateway.edge.bind import bind
 from gateway.edge.closes import Closes
@@ -221,7 +220,7 @@ class Edge:
                 monitor.serve, self.config.monitor_host, self.config.monitor_port
             )
         except OSError as error:
-            raise _taken(self.config.monitor_host, self.config.monitor_port, error) from error
+            raise cannot_listen(self.config.monitor_host, self.config.monitor_port, error) from error
 
     async def _accept(self, services: Services, sockets: list[tuple[socket.socket, Listener]]) -> None:
         """Serve connections until `stop`, then drain them."""
@@ -248,19 +247,10 @@ def _bind(stack: ExitStack, listener: Listener) -> list[socket.socket]:
     try:
         sockets = bind(listener)
     except OSError as error:
-        raise _taken(listener.host, listener.port, error) from error
+        raise cannot_listen(listener.host, listener.port, error) from error
     for sock in sockets:
         stack.callback(sock.close)
     return sockets
-
-
-def _taken(host: str, port: int, error: OSError) -> ConfigError:
-    where = f"{host or 'every address'}, port {port}"
-    if error.errno == errno.EADDRINUSE:
-        return ConfigError(
-            f"{where}: another process listens there; stop it or change the port", Code.PORT_IN_USE
-        )
-    return ConfigError(f"{where}: can't listen: {error.strerror or error}")
 
 
 def _address_of(sock: socket.socket, listener: Listener) -> Address:
@@ -306,6 +296,6 @@ def _explain(group: BaseExceptionGroup[BaseException]) -> int:
     if isinstance(error, LeaseLostError):
         log.critical("lease lost", code=str(Code.CLAIM_LOST), error=str(error))
         return FAILED
-    if isinstance(error, AuthorityError | OwnCertificateError):
+    if isinstance(error, OwnCertificateError):
         raise ConfigError(str(error), Code.OWN_CERTIFICATE_REJECTED) from error
     raise error

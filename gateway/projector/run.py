@@ -15,6 +15,7 @@ from gateway.projector.loop import Clock, Projector
 from gateway.projector.metrics import Metrics
 from gateway.projector.monitor import monitoring
 from gateway.store import open_store, ring
+from protocol import Code
 
 log = structlog.get_logger()
 
@@ -23,6 +24,8 @@ CLOCK = Clock(now_ms=lambda: time.time_ns() // 1_000_000, monotonic=time.monoton
 
 class ProjectorRunsAlready(Exception):  # noqa: N818 - named after the state
     """Another projector works on this data folder. Two would only take turns."""
+
+    code = Code.DATA_FOLDER_IN_USE
 
 
 @contextmanager
@@ -38,9 +41,12 @@ def only_one(folder: Path) -> Iterator[None]:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        holder = os.pread(fd, 20, 0).decode(errors="replace")
         os.close(fd)
-        raise ProjectorRunsAlready(f"a projector runs already on {folder.parent}") from None
+        raise ProjectorRunsAlready(f"a projector runs already on {folder.parent}: process {holder}") from None
     try:
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(fd)
@@ -57,7 +63,7 @@ def run_projector(data: Path, store_url: str, *, monitor: tuple[str, int]) -> in
     Raises:
         ProjectorRunsAlready: see there.
         StoreError: the store can't be opened; once it could be, its troubles are waited out.
-        OSError: the monitor's port is taken.
+        OSError: the monitor's port is taken, or a file can't be written (then with its name).
     """
     stop = threading.Event()
     bells = data / "run"
