@@ -203,9 +203,9 @@ class _View:
                 style = {JobStatus.FAILED: "red", JobStatus.WARNING: "yellow"}.get(
                     JobStatus(event.status), ""
                 )
-                self.newest.append(
-                    Text(f"{hosts.get(event.agent_uid, '?'):24.24} {event.message}", style=style)
-                )
+                said = event.message or EventKind(event.kind).name.lower().replace("_", " ")
+                line = f"{hosts.get(event.agent_uid, '?'):24.24} {said}"
+                self.newest.append(Text(line, style=style, no_wrap=True, overflow="ellipsis"))
             del self.newest[:-SHOWN_EVENTS]
             if read_to == self.at:
                 return

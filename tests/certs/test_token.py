@@ -5,7 +5,6 @@ import contextlib
 import hashlib
 import struct
 import textwrap
-import uuid
 
 import pytest
 from hypothesis import given
@@ -92,8 +91,8 @@ def test_cut_says_how_much_is_missing() -> None:
         ),
         ("fgt1_" + "A" * 20_000, "token of 20005 characters, limit is 17408"),
         (sealed(b"short"), "damaged: a field is missing"),
-        (sealed(uuid.uuid4().bytes + bytes(32) + b"\x00\x00\x00"), "names no gateway or no root"),
-        (sealed(uuid.uuid4().bytes + bytes(32) + b"\x00\x01\x02\xff\xff\x00"), "a name in it is not text"),
+        (sealed(b"a token id, 16 b" + bytes(32) + b"\x00\x00\x00"), "names no gateway or no root"),
+        (sealed(b"a token id, 16 b" + bytes(32) + b"\x00\x01\x02\xff\xff\x00"), "a name in it is not text"),
     ],
 )
 def test_what_is_wrong_is_said(text: str, words: str) -> None:
