@@ -117,7 +117,8 @@ def _fleet_argv(data: Path, agents: int, limit_s: float | None) -> list[str]:
     duration = [] if limit_s is None else ["--duration", str(int(limit_s))]
     companies = [word for company in COMPANIES for word in ("--company", company)]
     return [
-        sys.executable, "-m", "agent", "simulate", "--data", str(data), "--count", str(agents), *companies, *duration,
+        sys.executable, "-m", "agent", "simulate", "--data", str(data), "--count", str(agents), "--rate", "3",
+        *companies, *duration,
     ]  # fmt: skip
 
 
