@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from cyclopts import App
 
@@ -18,9 +18,17 @@ from gateway.cli.tenants import company_app, location_app, site_app, token_app
 
 __all__ = ["app", "main"]
 
+
+def _version() -> str:
+    try:
+        return version("fieldgate")
+    except PackageNotFoundError:
+        return "not installed: run from its source folder"
+
+
 app = App(
     name="fieldgate",
-    version=lambda: version("fieldgate"),
+    version=_version,
     help="""\
 The gateway that customers' backup servers connect to, and everything to run it.
 

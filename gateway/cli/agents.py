@@ -67,7 +67,7 @@ def _record(agent: Agent) -> dict[str, object]:
 
 
 @agent_app.command(name="show")
-def agent_show(agent: str, *, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+def agent_show(agent: str, /, *, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
     """Show everything known about one agent.
 
     Parameters
@@ -91,7 +91,7 @@ def agent_show(agent: str, *, data: Data = DEFAULT_DATA, json_: Json = False) ->
 
 @agent_app.command(name="accept")
 def agent_accept(
-    agent: str, *, company: str | None = None, location: str | None = None, data: Data = DEFAULT_DATA
+    agent: str, /, *, company: str | None = None, location: str | None = None, data: Data = DEFAULT_DATA
 ) -> None:
     """Verify an agent that waits, or that was rejected.
 
@@ -120,7 +120,7 @@ def agent_accept(
 
 
 @agent_app.command(name="reject")
-def agent_reject(agent: str, *, data: Data = DEFAULT_DATA) -> None:
+def agent_reject(agent: str, /, *, data: Data = DEFAULT_DATA) -> None:
     """Turn an agent away until it is accepted; its session ends.
 
     Parameters
@@ -135,7 +135,7 @@ def agent_reject(agent: str, *, data: Data = DEFAULT_DATA) -> None:
 
 
 @agent_app.command(name="revoke")
-def agent_revoke(agent: str, *, why: str, data: Data = DEFAULT_DATA) -> None:
+def agent_revoke(agent: str, /, *, why: str, data: Data = DEFAULT_DATA) -> None:
     """End an agent for good: its certificates are revoked and its session ends at once.
 
     Parameters
@@ -194,7 +194,7 @@ def gap_list(*, every: bool = False, data: Data = DEFAULT_DATA, json_: Json = Fa
 
 
 @gap_app.command(name="declare-lost")
-def gap_declare_lost(gap_id: int, *, data: Data = DEFAULT_DATA) -> None:
+def gap_declare_lost(gap_id: int, /, *, data: Data = DEFAULT_DATA) -> None:
     """Say that no copy of the missing records is left anywhere; what waits behind the gap is then taken in.
 
     First make sure: the agent's outbox keeps what is not in the store, and is asked again and again. Records that come

@@ -86,6 +86,8 @@ def export(
         Only simulated agents'.
     """
     with open_provider(data) as provider:
+        if agent is not None:
+            provider.store.agents.get(agent, now_ms=0)  # says so when there is none
         wanted: list[str | None] = [agent]
         if synthetic:
             agents = provider.store.agents.list(now_ms=0)

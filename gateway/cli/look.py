@@ -31,7 +31,7 @@ LASTING = (Role.CURRENT_ROOT, Role.NEXT_ROOT, Role.GATEWAY_ISSUER, Role.AGENT_IS
 ISSUER_WARNING_DAYS = 90
 
 
-def explain(code: str | None = None, *, json_: Json = False) -> None:
+def explain(code: str | None = None, /, *, json_: Json = False) -> None:
     """Say what a code means and what to do about it; without a code, list them all.
 
     Parameters
@@ -213,7 +213,8 @@ def _check_process(name: str, host: str, port: int) -> _Check:
     except urllib.error.HTTPError as error:
         return _Check(name, False, error.read(500).decode(errors="replace").strip(), f"curl {url}")
     except OSError as error:
-        return _Check(name, False, f"no answer at {url}: {error}", "fieldgate serve")
+        reason = getattr(error, "reason", error)
+        return _Check(name, False, f"no answer at {url}: {_words(reason)}", "fieldgate serve")
 
 
 def _check_port(host: str, port: int) -> _Check:
@@ -222,4 +223,8 @@ def _check_port(host: str, port: int) -> _Check:
         with socket.create_connection((host, port), timeout=HTTP_LIMIT_S):
             return _Check(f"port {port}", True, f"answers in {(time.monotonic() - started) * 1000:.0f} ms")
     except OSError as error:
-        return _Check(f"port {port}", False, str(error), "fieldgate serve; a firewall on this machine?")
+        return _Check(f"port {port}", False, _words(error), "fieldgate serve; a firewall on this machine?")
+
+
+def _words(reason: object) -> str:
+    return (isinstance(reason, OSError) and reason.strerror) or str(reason)

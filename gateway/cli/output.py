@@ -49,7 +49,7 @@ def _table(
         cells = []
         for key in columns:
             value = record.get(key)
-            cells.append("–" if value is None or value == "" else show.get(key, str)(value))
+            cells.append("–" if value is None else show.get(key, str)(value) or "–")
         table.add_row(*cells)
     return table
 

@@ -26,7 +26,7 @@ DAY_MS = 24 * 3600 * 1000
 
 
 @company_app.command(name="add")
-def company_add(name: str, *, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+def company_add(name: str, /, *, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
     """Add a company.
 
     Parameters
@@ -34,6 +34,7 @@ def company_add(name: str, *, data: Data = DEFAULT_DATA, json_: Json = False) ->
     name
         Its name, which is unique.
     """
+    _require_name(name)
     with open_provider(data) as provider:
         company = provider.store.organizations.add_company(name, now_ms=now_ms())
     rows([attrs.asdict(company)], {"uid": "UID", "name": "COMPANY"}, as_json=json_, empty="")
@@ -53,8 +54,13 @@ def company_list(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
     )
 
 
+def _require_name(name: str) -> None:
+    if not name.strip() or not name.isprintable():
+        raise CommandError(f"{name!r} is no name: give one that can be read", exit_code=UNUSABLE)
+
+
 @location_app.command(name="add")
-def location_add(name: str, *, company: str, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+def location_add(name: str, /, *, company: str, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
     """Add a location to a company.
 
     Parameters
@@ -64,6 +70,7 @@ def location_add(name: str, *, company: str, data: Data = DEFAULT_DATA, json_: J
     company
         The company's name or uid.
     """
+    _require_name(name)
     with open_provider(data) as provider:
         organization = provider.store.organizations.find(company)
         location = provider.store.organizations.add_location(organization.uid, name, now_ms=now_ms())
@@ -186,10 +193,11 @@ def _print_token(stored: StoredToken, token: Token, owner: Organization, *, as_j
         }
         sys.stdout.write(json.dumps(body) + "\n")
         return
+    flags = (" --site" if stored.kind == "site" else "") + (" --synthetic" if stored.synthetic else "")
     sys.stdout.write(
         f"{token.encode()}\n\n"
         f"For {owner.name}; {stored.max_uses} agents until {when(stored.expires_ms)}. Shown this once. On the server:\n"
-        f"  fieldgate-agent enroll --state FOLDER --token TOKEN && fieldgate-agent run --state FOLDER\n"
+        f"  fieldgate-agent enroll{flags} --state FOLDER --token TOKEN && fieldgate-agent run --state FOLDER\n"
     )
 
 
@@ -266,7 +274,7 @@ def _token_state(token: StoredToken, now: int) -> str:
 
 
 @token_app.command(name="revoke")
-def token_revoke(token_id: str, *, data: Data = DEFAULT_DATA) -> None:
+def token_revoke(token_id: str, /, *, data: Data = DEFAULT_DATA) -> None:
     """A leaked token enrolls nobody from now on; agents that it enrolled stay (see `agent revoke`).
 
     Parameters
@@ -280,7 +288,7 @@ def token_revoke(token_id: str, *, data: Data = DEFAULT_DATA) -> None:
 
 
 @token_app.command(name="reset")
-def token_reset(token_id: str, *, data: Data = DEFAULT_DATA) -> None:
+def token_reset(token_id: str, /, *, data: Data = DEFAULT_DATA) -> None:
     """Agents that enroll with it from now on wait for `agent accept`; connected ones are not disturbed.
 
     Parameters
