@@ -86,7 +86,7 @@ class Outgoing:
         if sent < len(data):
             self._waiting = deque()
             self._enqueue(memoryview(data)[sent:])
-            self._scope = trio.CancelScope()
+            self._scope = trio.CancelScope(deadline=trio.current_time() + self._send_s)
             self._spawn(self._flush, self._waiting, self._scope)
 
     def _enqueue(self, rest: memoryview) -> None:
@@ -97,7 +97,6 @@ class Outgoing:
             self._owner.on_slow()
 
     async def _flush(self, waiting: deque[memoryview], scope: trio.CancelScope) -> None:
-        scope.deadline = trio.current_time() + self._send_s
         try:
             with scope:
                 while waiting:

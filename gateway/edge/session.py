@@ -255,7 +255,7 @@ class Session:
         """End the session for this reason, if it has none yet."""
         if self.ending is None:
             self.ending = ending
-            self.out.finish(LAST_SENDS_S)
+            self.out.finish(LAST_SENDS_S if ending.last_words is not None else 0.0)
             if self.answered is not None:
                 self.answered.set()
 

@@ -221,7 +221,7 @@ class TestAgent:
         line, answer = await self.greet(port, **fields)
         try:
             assert isinstance(answer, Welcome), answer
-            await line.heartbeat()
+            await line.heartbeat(agent_time_ms=self.clock_ms())
             yield line
         finally:
             line.stream.close()
