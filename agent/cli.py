@@ -32,7 +32,7 @@ from agent.spool import OutboxError
 from agent.state import NotEnrolledError, StateError, StateFolder, enrollment_key, installation_uid
 from agent.watch import configure_logs
 from certs import Token, TokenError
-from protocol import AgentType, Standing
+from protocol import AgentType, Code, Standing
 
 FAILED: Final = 1
 UNUSABLE: Final = 2
@@ -113,7 +113,7 @@ def enroll_command(
     try:
         parsed = Token.parse(sys.stdin.read() if token == _STDIN else token)
     except TokenError as error:
-        raise CommandError(str(error), UNUSABLE) from None
+        raise CommandError(f"{code_text(Code.TOKEN_UNKNOWN)}: {error}", UNUSABLE) from None
     _forbid_accident(state, again=again)
     agent_type = AgentType.SITE if site else AgentType.CLIENT
     applicant = Applicant(

@@ -9,6 +9,7 @@ typo that is silently ignored costs an evening.
 import difflib
 import errno
 import ipaddress
+import itertools
 import os
 import re
 import socket
@@ -172,13 +173,9 @@ class Config:
         return str(self.store) or f"sqlite:///{self.data / 'store.sqlite'}"
 
     def addresses(self, kind: str = REMOTE) -> list[str]:
-        """The ``host:port`` strings that agents of listeners of *kind* are told."""
-        return [
-            address
-            for listener in self.listeners
-            if listener.kind == kind
-            for address in self._advertised(listener)
-        ]
+        """The ``host:port`` strings that agents of listeners of *kind* are told, each once."""
+        told = [self._advertised(listener) for listener in self.listeners if listener.kind == kind]
+        return list(dict.fromkeys(itertools.chain.from_iterable(told)))
 
     def _advertised(self, listener: Listener) -> Iterator[str]:
         if listener.advertise:

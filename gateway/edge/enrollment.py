@@ -117,7 +117,7 @@ def _enroll(services: "Services", message: Enroll, exporter: bytes, listener_kin
     csr = read_csr(message.csr)
     token = store.tokens.get(message.token_id)
     if token is None:
-        return _refused(Code.TOKEN_UNKNOWN, "no token has that id")
+        return _refused(Code.TOKEN_UNKNOWN, "this provider has no such token: ask for a new one")
     if not verify_enrollment(token.public_key, exporter, message.csr, message.signature):
         return _refused(
             Code.ENROLLMENT_PROOF_INVALID, "the signature is not of that token, or not of this connection"

@@ -79,7 +79,9 @@ class Enrollment:
         with self._db.write() as connection:
             token = find_token(connection, applicant.token_id, lock=True)
             if token is None:
-                return Refused(code=Code.TOKEN_UNKNOWN, message="no token has that id")
+                return Refused(
+                    code=Code.TOKEN_UNKNOWN, message="this provider has no such token: ask for a new one"
+                )
             known = entry_of(
                 connection, sa.and_(agents.c.token_id == token.id, agents.c.token_key == applicant.token_key)
             )
@@ -111,7 +113,9 @@ def recognize(known: AgentEntry) -> EnrollOutcome:
 def misfit(connection: Connection, token: StoredToken, applicant: Applicant) -> Refused | None:
     """Why this token is not for this applicant, whatever its age."""
     if token.revoked_ms is not None:
-        return Refused(code=Code.TOKEN_REVOKED, message="the token was revoked")
+        return Refused(
+            code=Code.TOKEN_REVOKED, message="the token was revoked: ask the provider for a new one"
+        )
     if token.kind != applicant.agent_kind:
         message = f"the token is for a {token.kind}, the agent is a {applicant.agent_kind}"
         return Refused(code=Code.TOKEN_WRONG_KIND, message=message)

@@ -200,11 +200,12 @@ def test_the_store_url_is_masked(tmp_path: Path) -> None:
 
 
 def test_agents_are_told_names_and_ports_of_their_kind_of_listener() -> None:
-    """Names × ports, IPv6 in brackets; what a listener advertises itself wins."""
+    """Names × ports, each once, IPv6 in brackets; what a listener advertises itself wins."""
     config = Config(
         names=("gw.example", "fd00::1"),
         listeners=(
             Listener(port=6180),
+            Listener(host="::1", port=6180),
             Listener(port=443, advertise=("edge.example:443",)),
             Listener(port=9999, kind="co-located"),
         ),

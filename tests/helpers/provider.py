@@ -67,6 +67,13 @@ class TestProvider:
     @classmethod
     def make(cls, folder: Path, **settings: str) -> "TestProvider":
         """Init a provider in *folder*; *settings* are extra TOML lines of the section [fieldgate]."""
+        provider = cls.plan(folder, **settings)
+        provider.command("init", "--organization", "Example Provider")
+        return provider
+
+    @classmethod
+    def plan(cls, folder: Path, **settings: str) -> "TestProvider":
+        """Write the settings of `make`, and leave the init to the caller."""
         remote, co_located, monitor, _ = free_ports(4)
         folder.mkdir(parents=True, exist_ok=True)
         limits = {
@@ -86,9 +93,7 @@ class TestProvider:
             f'host = "127.0.0.1"\nport = {co_located}\nkind = "co-located"',
         ]
         (folder / "fieldgate.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        provider = cls(data=folder, remote_port=remote, co_located_port=co_located, monitor_port=monitor)
-        provider.command("init", "--organization", "Example Provider")
-        return provider
+        return cls(data=folder, remote_port=remote, co_located_port=co_located, monitor_port=monitor)
 
     def command(self, *arguments: str, expect: int = 0) -> str:
         """Run `fieldgate …` on this data folder; its standard output."""
