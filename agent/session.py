@@ -38,6 +38,7 @@ from protocol import (
     InventoryMode,
     Mark,
     Message,
+    Notice,
     Outcome,
     Rejected,
     RemoteProtocolError,
@@ -269,6 +270,9 @@ class Session:
             self._with.renew_now = False
             self._end(Code.GOODBYE, "to use the renewed certificate", renewed=True)
 
+    def _noticed(self, notice: Notice) -> None:
+        self._with.observer.trouble(known(notice.code), notice.message)
+
     def _drained(self, drain: Drain) -> None:
         self._slot_s = drain.reconnect_in_ms / 1000
 
@@ -302,6 +306,7 @@ class Session:
         Enrolled: _renewed,
         GatewayList: _told_gateways,
         Goodbye: _goodbye,
+        Notice: _noticed,
         Rejected: _rejected,
         Resync: _resync,
         TrustUpdate: _told_trust,

@@ -158,6 +158,17 @@ class TrustUpdate:
 
 
 @attrs.frozen(kw_only=True)
+class Notice:
+    """Something that a person at the agent should know; the session goes on as before."""
+
+    tag: ClassVar[int] = 128
+    limit: ClassVar[int] = SMALL_LIMIT
+
+    code: Annotated[FgCode, "an FG code"]
+    message: Annotated[Message, "what a person should read"] = ""
+
+
+@attrs.frozen(kw_only=True)
 class Rejected:
     """No, why, and what to do about it; then the gateway hangs up."""
 

@@ -18,6 +18,7 @@ from protocol.answers import (
     Drain,
     Enrolled,
     GatewayList,
+    Notice,
     Rejected,
     Resync,
     TrustUpdate,
@@ -46,6 +47,7 @@ Message = (
     | Heartbeat
     | Hello
     | Inventory
+    | Notice
     | Rejected
     | Resync
     | TrustUpdate

@@ -113,6 +113,7 @@ MESSAGES: list[tuple[str, int, dict[str, Any]]] = [
         "retry_after_ms": 600_000, "epoch": EPOCH, "first_sequence": 41,
     }),
     ("Drain", 73, {"reconnect_in_ms": 4_200, "window_ms": 60_000}),
+    ("Notice", 128, {"code": 2106, "message": "another machine tries to connect with this identity"}),
 ]  # fmt: skip
 
 
