@@ -7,8 +7,8 @@ before, should the last Welcome have got lost). That tells a returning agent fro
   and is taken over at once: coming back costs nothing.
 - *It does not match, and no session is open.* A reverted machine, a restored state folder, or the first session. Welcome.
 - *It does not match, and a session is open.* Either that one is dead, or there are two machines with one identity. It is
-  asked for a sign of life, and has 5 s. If none comes the newcomer has the identity. If one comes the newcomer is held, told
-  why (FG-2106), and alarmed about: the session that works goes on working.
+  asked for a sign of life, and has 5 s. If none comes the newcomer has the identity. If one comes the newcomer is held, both
+  are told why (FG-2106), and an alarm is raised: the session that works goes on working.
 - *It does not match, and another edge has the session.* We can't ask that agent, but the store knows whether that edge lives and when
   it last heard from it. The answer counts as the sign of life.
 

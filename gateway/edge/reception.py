@@ -192,6 +192,10 @@ class _Visit:
                 return None
             if old is not None:
                 if await answers(old.probe()) and old.ending is None:
+                    where = f"{self.peer.address}, host {hello.host_name}"
+                    old.notice(
+                        Code.CLONE_HELD, f"another machine tries to connect with this identity, from {where}"
+                    )
                     return self._hold(agent, hello, old.peer.address, HOLD_MS)
                 old.end(lost(Code.HEARTBEATS_MISSED, "gave no sign of life when the agent connected anew"))
                 if agent.session is old:

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 
@@ -120,7 +120,11 @@ class Edge:
             stack.callback(doorbell.close)
             sockets = [(sock, listener) for listener in config.listeners for sock in _bind(stack, listener)]
             async with trio.open_nursery() as outer:
-                services, feed, upkeep = await self._assemble(journal, store, outer.start_soon)
+
+                def spawn(work: Callable[..., Awaitable[object]], *args: object) -> None:
+                    outer.start_soon(_guarded, work, args)
+
+                services, feed, upkeep = await self._assemble(journal, store, spawn)
                 outer.start_soon(services.committer.run)
                 outer.start_soon(doorbell.listen)
                 outer.start_soon(feed.follow, doorbell, partial(react, services))
@@ -258,6 +262,14 @@ def _address_of(sock: socket.socket, listener: Listener) -> Address:
     return Address(listener, host, port)
 
 
+async def _guarded(work: Callable[..., Awaitable[object]], args: tuple[object, ...]) -> None:
+    """What a session starts for itself (a renewal, a send that must wait) is no safer than the session."""
+    try:
+        await work(*args)
+    except Exception:  # as in the acceptor: one agent's bad luck must not take the others down with it
+        log.exception("task of a session crashed")
+
+
 async def serve_edge(config: Config, *, now: Callable[[], int] = wall_clock_ms) -> int:
     """Run an edge until SIGTERM or SIGINT drains it; returns the process's exit code.
 
@@ -285,17 +297,25 @@ async def _stop_on_signal(edge: Edge, signals: AsyncIterator[int]) -> None:
 
 def _explain(group: BaseExceptionGroup[BaseException]) -> int:
     """The exit code for what ended the edge; raises what somebody else explains better."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    if isinstance(error, JournalFailed):
-        log.critical(
-            "journal failed, nothing more is acknowledged", code=str(Code.FSYNC_FAILED), error=str(error)
-        )
-        return FAILED
-    if isinstance(error, LeaseLostError):
-        log.critical("lease lost", code=str(Code.CLAIM_LOST), error=str(error))
-        return FAILED
-    if isinstance(error, OwnCertificateError):
-        raise ConfigError(str(error), Code.OWN_CERTIFICATE_REJECTED) from error
-    raise error
+    errors = list(_leaves(group))
+    for error in errors:
+        if isinstance(error, JournalFailed):
+            text = "journal failed, nothing more is acknowledged"
+            log.critical(text, code=str(Code.FSYNC_FAILED), error=str(error))
+            return FAILED
+        if isinstance(error, LeaseLostError):
+            log.critical("lease lost", code=str(Code.CLAIM_LOST), error=str(error))
+            return FAILED
+        if isinstance(error, OwnCertificateError):
+            raise ConfigError(str(error), Code.OWN_CERTIFICATE_REJECTED) from error
+    if len(errors) == 1:
+        raise errors[0]
+    raise group
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error

@@ -1,16 +1,22 @@
 """Whose session it is, how long it lives, and how it ends: always for one reason that somebody hears."""
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 import structlog
 import trio
 
 from certs import from_ms, make_csr
-from gateway.edge import clones, session
+from gateway.config import ConfigError, Listener
+from gateway.edge import clones, server, session
 from gateway.edge.session import Session
+from gateway.edge.storelink import StoreLink
 from gateway.store import ConnectionStatus, GatewaysChanged, StoreLocked, TrustChanged
 from gateway.store.sessions import Sessions
 from protocol import (
@@ -23,6 +29,7 @@ from protocol import (
     Health,
     Heartbeat,
     Message,
+    Notice,
     Rejected,
     TrustUpdate,
     Welcome,
@@ -245,16 +252,19 @@ async def test_a_welcome_that_got_lost_is_no_clone(provider: Provider) -> None:
 async def test_a_clone_is_held_and_the_living_session_goes_on(
     provider: Provider, log: list[dict[str, object]]
 ) -> None:
-    """Two machines with one identity: the one that works works on, and a person hears of it."""
+    """Two machines with one identity: the one that works works on, both are told, and an alarm is raised."""
     async with running_edge(provider) as edge:
         agent = await enrolled(edge)
         clone = agent.copy()
-        async with agent.session(edge.remote_port) as line, answering(line):
+        async with agent.session(edge.remote_port) as line, answering(line) as heard:
             refusal = await clone.refused(edge.remote_port)
             assert (refusal.code, refusal.action) == (Code.CLONE_HELD, Action.RETRY)
             assert refusal.retry_after_ms >= 60_000
             await agent.send(line, agent.cut())
             await edge.until(lambda: provider.journaled())
+            await edge.until(lambda: any(isinstance(message, Notice) for message in heard))
+        (notice,) = [message for message in heard if isinstance(message, Notice)]
+        assert notice.code == Code.CLONE_HELD
         alarm = next(line for line in log if line["event"] == "clone held")
         assert (alarm["code"], alarm["agent"], alarm["log_level"]) == ("FG-2106", agent.uid, "warning")
 
@@ -461,3 +471,62 @@ async def test_who_does_not_leave_is_sent_away(provider: Provider, monkeypatch: 
             heard = await line.hear_the_end()
     assert isinstance(heard[-1], Goodbye)
     assert heard[-1].code == Code.GATEWAY_STOPPED
+
+
+async def test_sigterm_drains(provider: Provider) -> None:
+    """The exit code is that of a process that did what it was asked."""
+    codes: list[int] = []
+    edges: list[server.Edge] = []
+
+    class Watched(server.Edge):
+        async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+            edges.append(self)
+            await super().run(task_status=task_status)
+
+    async def serve() -> None:
+        codes.append(await server.serve_edge(provider.config(), now=provider.clock))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "Edge", Watched)
+        with trio.fail_after(20):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(serve)
+                while not (edges and edges[0].addresses):  # noqa: ASYNC110  # it sets no event
+                    await trio.sleep(0.005)
+                agent = await TestAgent().enroll(edges[0].addresses[0].port, provider.token())
+                async with agent.session(edges[0].addresses[0].port) as line:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    await line.expect(Drain)
+                    await line.say(Goodbye(code=Code.GATEWAY_DRAINING))
+    assert codes == [0]
+
+
+async def test_a_port_that_is_taken_is_named(provider: Provider) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        listener = Listener(host="127.0.0.1", port=port)
+        config = attrs.evolve(provider.config(), listeners=(listener,))
+        with pytest.raises(ConfigError, match=str(port)) as refusal:
+            await server.serve_edge(config)
+    assert refusal.value.code is Code.PORT_IN_USE
+
+
+async def test_nothing_is_read_from_the_store_when_an_agent_connects(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three SELECTs per connect would halve the connect rate."""
+    async with running_edge(provider) as edge:
+        agent = await enrolled(edge)
+        reads: list[object] = []
+
+        async def call(self: StoreLink, verb: Callable[[], object]) -> None:
+            reads.append(verb)
+
+        monkeypatch.setattr(StoreLink, "call", call)
+        for _ in range(3):
+            async with agent.session(edge.remote_port) as line:
+                await agent.send(line, agent.cut())
+                await agent.acknowledged(line)
+    assert not reads
