@@ -1,11 +1,11 @@
 """Brings what the source says into the outbox, and keeps its place when there is no room.
 
 Events are taken in time order and stored together with the number taken so far, in one transaction. What was taken and
-could not be stored is held here (at most `TAKE` rows) and nothing more is taken until it is: collection pauses. After a
-crash the source is made again and skips what was stored, so an event is neither lost nor told twice.
+could not be stored is held here (at most `TAKE` rows, one inventory) and nothing more is taken until it is: collection
+pauses. After a crash the source is made again and skips what was stored, so an event is neither lost nor told twice.
 
-Inventory is not collected ahead of time. The session asks when everything cut so far has been sent, so a long outage
-leaves one inventory to send and not hundreds.
+Inventory is not collected ahead of time. A session says when everything cut so far has been sent (`occasion`), so a long
+outage leaves one inventory to send and not hundreds.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from typing import Final
 
 import attrs
 
-from agent.facts import Source
+from agent.facts import Facts, Source
 from agent.outbox import BATCH_ROWS, Outbox
 from agent.spool import OutboxFullError
 from protocol import Health, InventoryMode, Row
@@ -27,10 +27,11 @@ FULL_EVERY_MS: Final = 3600_000
 DELTA_EVERY_MS: Final = 10_000
 """At most so often what has changed; a job that ends touches a handful of rows."""
 
-Told = Callable[[Outbox, Sequence[Row]], None]
+Told = Callable[[int, int, Sequence[Row]], None]
+"""(epoch, first sequence, rows)."""
 
 
-def _nobody(_outbox: Outbox, _rows: Sequence[Row]) -> None:
+def _nobody(_epoch: int, _first_sequence: int, _rows: Sequence[Row]) -> None:
     """Nobody wants to know."""
 
 
@@ -45,6 +46,11 @@ class Collector:
     paused: bool = False
     """The outbox is full."""
     _held: list[Row] = attrs.field(factory=list, init=False)
+    _inventory: tuple[InventoryMode, Facts] | None = attrs.field(default=None, init=False)
+    _events_at: tuple[int, int] | None = attrs.field(default=None, init=False)
+    """(epoch, first sequence) of the held events, once they are cut."""
+    _inventory_cut: bool = attrs.field(default=False, init=False)
+    _occasion: bool = attrs.field(default=False, init=False)
     _full_due_ms: int = attrs.field(default=0, init=False)
     _delta_due_ms: int = attrs.field(default=0, init=False)
     _delta_wanted: bool = attrs.field(default=False, init=False)
@@ -54,8 +60,8 @@ class Collector:
         """For the heartbeat."""
         return Health.WARNING if self.paused else Health.HEALTHY
 
-    def collect(self, until_ms: int, limit: int = TAKE) -> None:
-        """Take what has happened up to *until_ms*, at most *limit* events, and cut it.
+    def collect(self, now_ms: int, limit: int = TAKE) -> None:
+        """Cut what has happened up to *now_ms*, at most *limit* events, and an inventory if one is due.
 
         Several collectors may share a block of `Spool.writing`. When it has ended well, `stored` must be called; when
         it has not, what was taken is held and cut again by the next call.
@@ -64,21 +70,32 @@ class Collector:
             OutboxError: the file cannot be written.
         """
         if not self._held:
-            self._held = self.source.advance(until_ms, min(limit, TAKE))
-        self.paused = False
-        if self._held:
-            try:
-                self.outbox.cut_events(self._held)
-            except OutboxFullError:
-                self.paused = True
+            self._held = self.source.advance(now_ms, min(limit, TAKE))
+        if self._inventory is None and self._occasion:
+            self._inventory = self._take_inventory(now_ms)
+        self.paused, self._events_at, self._inventory_cut = False, None, False
+        try:
+            if self._held:
+                self._events_at = self.outbox.cut_events(self._held)
+            if self._inventory is not None:
+                mode, facts = self._inventory
+                self.outbox.cut_inventory(facts, mode, now_ms)
+                self._inventory_cut = True
+        except OutboxFullError:
+            self.paused = True
 
     def stored(self) -> int:
-        """What `collect` cut is committed: let go of it. How many events that were."""
-        if self.paused or not self._held:
-            return 0
-        self.told(self.outbox, self._held)
-        count, self._held = len(self._held), []
-        self._delta_wanted = True
+        """What `collect` cut is committed: let go of it. How many events and inventories that were."""
+        count = 0
+        if self._events_at is not None:
+            self.told(*self._events_at, self._held)
+            count += len(self._held)
+            self._held, self._events_at, self._delta_wanted = [], None, True
+        if self._inventory_cut:
+            count += 1
+            self._inventory, self._inventory_cut = None, False
+        if count:
+            self._occasion = False
         return count
 
     def want(self, mode: InventoryMode) -> None:
@@ -88,31 +105,17 @@ class Collector:
         else:
             self._delta_wanted, self._delta_due_ms = True, 0
 
-    def inventory_due(self, now_ms: int) -> InventoryMode | None:
-        """Whether an inventory is due, and which."""
+    def occasion(self) -> None:
+        """Everything cut so far has been sent, and there is credit for more."""
+        self._occasion = True
+
+    def _take_inventory(self, now_ms: int) -> tuple[InventoryMode, Facts] | None:
         if now_ms >= self._full_due_ms:
-            return InventoryMode.FULL
-        if self._delta_wanted and now_ms >= self._delta_due_ms:
-            return InventoryMode.DELTA
-        return None
-
-    def cut_inventory(self, mode: InventoryMode, now_ms: int) -> bool:
-        """Collect and store an inventory; whether there was anything to say, and room for it.
-
-        Raises:
-            OutboxError: the file cannot be written.
-        """
-        full = mode is InventoryMode.FULL
-        facts = self.source.inventory() if full else self.source.changes()
-        self._delta_wanted, self._delta_due_ms = False, now_ms + DELTA_EVERY_MS
-        if not full and not len(facts):
-            return False
-        try:
-            self.outbox.cut_inventory(facts, mode, now_ms)
-        except OutboxFullError:
-            self.paused = True
-            self.want(InventoryMode.FULL)  # the changes are forgotten by now: say everything later
-            return False
-        if full:
             self._full_due_ms = now_ms + FULL_EVERY_MS
-        return True
+            self._delta_wanted, self._delta_due_ms = False, now_ms + DELTA_EVERY_MS
+            return InventoryMode.FULL, self.source.inventory()
+        if self._delta_wanted and now_ms >= self._delta_due_ms:
+            self._delta_wanted, self._delta_due_ms = False, now_ms + DELTA_EVERY_MS
+            facts = self.source.changes()
+            return (InventoryMode.DELTA, facts) if len(facts) else None
+        return None

@@ -4,6 +4,7 @@ The private key is made here and never leaves. With a token, the request is sign
 TLS connection's exporter, so that a box in the path can neither read the secret nor use the signature.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Final
 
@@ -45,7 +46,7 @@ from protocol import (
     Role,
     Signal,
 )
-from transport import BrokenStreamError, TLSStream, client_context
+from transport import BrokenStreamError, Context, TLSStream, client_context
 
 # A gateway that is busy answers later than usual; one that does not answer at all is not waited for.
 ANSWER_S: Final = 30.0
@@ -136,7 +137,7 @@ async def enroll(token: Token, applicant: Applicant, *, now: Callable[[], int]) 
     """
     anchors = Anchors(pins=frozenset(token.pins), names=frozenset(token.names))
     path = await open_path(
-        token.gateways, context=client_context(), anchors=anchors, certified=False, at=from_ms(now())
+        token.gateways, context=_bare_context(), anchors=anchors, certified=False, at=from_ms(now())
     )
     try:
         with trio.move_on_after(ANSWER_S):
@@ -148,6 +149,12 @@ async def enroll(token: Token, applicant: Applicant, *, now: Callable[[], int]) 
         raise EnrollmentError(Code.HELLO_TIMEOUT, f"no answer within {ANSWER_S:.0f} s", retry_after_s=0.0)
     finally:
         await trio.aclose_forcefully(path.stream)
+
+
+@functools.cache
+def _bare_context() -> Context:
+    """Without a certificate; a context is never changed, so everybody who enrolls here can use the same one."""
+    return client_context()
 
 
 async def _ask(stream: TLSStream, request: Enroll) -> Enrolled:

@@ -68,7 +68,7 @@ def random_epoch() -> int:
 class Outbox:
     """One agent's part of a spool."""
 
-    __slots__ = ("_id", "_name", "_new_epoch", "_spool", "epoch", "next_sequence", "records", "released_sequence", "revision", "taken", "tip", "waiting_bytes")  # fmt: skip
+    __slots__ = ("_id", "_name", "_new_epoch", "_newest", "_spool", "epoch", "next_sequence", "records", "released_sequence", "revision", "taken", "tip", "waiting_bytes")  # fmt: skip
 
     def __init__(self, spool: Spool, name: str, *, new_epoch: Callable[[], int] = random_epoch) -> None:
         """The outbox of *name*; made in a new epoch if it does not exist.
@@ -103,33 +103,34 @@ class Outbox:
         self.taken: int = row[5]
         """Events taken from the source so far: where a deterministic source goes on after a crash."""
         row = self._spool.read(
-            "SELECT coalesce(sum(next - first), 0), coalesce(sum(length(payload)), 0), count(*)"
-            " FROM batches WHERE owner = ?",
+            "SELECT coalesce(sum(next - first), 0), coalesce(sum(length(payload)), 0), count(*),"
+            " coalesce(max(position), 0) FROM batches WHERE owner = ?",
             (self._id,),
         ).fetchone()
         self.records: int = row[0]
         """Records that are not yet released."""
         self.waiting_bytes: int = row[1] + row[2] * OVERHEAD_BYTES
         """What they take."""
+        self._newest: int = row[3]
 
     # -- cutting -----------------------------------------------------------------------------------------------
 
-    def cut_events(self, rows: Sequence[Row]) -> None:
+    def cut_events(self, rows: Sequence[Row]) -> tuple[int, int]:
         """Store job events, in batches of at most `BATCH_ROWS`. All of them, or none.
+
+        Returns:
+            (epoch, sequence number of the first).
 
         Raises:
             OutboxFullError: no room; nothing was stored.
             OutboxError: the file cannot be written.
             LocalProtocolError: a row is not valid, which is the source's bug.
         """
-        if not rows:
-            return
+        place = self.epoch, self.next_sequence
         parts = (tuple(rows[start : start + BATCH_ROWS]) for start in range(0, len(rows), BATCH_ROWS))
         batches = [EventBatch(count=len(part), rows=part, **_UNPLACED) for part in parts]
-        with self._spool.writing() as db:
-            self._cut(batches)
-            self.taken += len(rows)
-            db.execute("UPDATE owners SET taken = ? WHERE id = ?", (self.taken, self._id))
+        self._cut(batches, taken=len(rows))
+        return place
 
     def cut_inventory(self, facts: Facts, mode: InventoryMode, now_ms: int) -> int:
         """Store an inventory, all its parts or none; its revision.
@@ -150,10 +151,7 @@ class Outbox:
             )
             for number, part in enumerate(parts)
         ]  # fmt: skip
-        with self._spool.writing() as db:
-            self._cut(batches)
-            self.revision = revision
-            db.execute("UPDATE owners SET revision = ? WHERE id = ?", (revision, self._id))
+        self._cut(batches, revision=revision)
         return revision
 
     def cut_result(
@@ -169,10 +167,16 @@ class Outbox:
             count=1, command_uid=command_uid, fence=fence, outcome=outcome, code=code, message=message,
             finished_ms=finished_ms, **_UNPLACED,
         )  # fmt: skip
-        with self._spool.writing():
-            self._cut([result], reserve=True)
+        self._cut([result], reserve=True)
 
-    def _cut(self, batches: Iterable[_Cuttable], *, reserve: bool = False) -> None:
+    def _cut(
+        self,
+        batches: Iterable[_Cuttable],
+        *,
+        reserve: bool = False,
+        taken: int = 0,
+        revision: int | None = None,
+    ) -> None:
         """Number, chain and store. Whether there is room is known before the first one is stored."""
         next_sequence, tip, rows = self.next_sequence, self.tip, []
         for unplaced in batches:
@@ -193,11 +197,15 @@ class Outbox:
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
-            db.execute(
-                "UPDATE owners SET next_sequence = ?, tip = ? WHERE id = ?", (next_sequence, tip, self._id)
-            )
             self._count(next_sequence - self.next_sequence, n_bytes)
             self.next_sequence, self.tip = next_sequence, tip
+            self.taken += taken
+            self.revision = self.revision if revision is None else revision
+            db.execute(
+                "UPDATE owners SET next_sequence = ?, tip = ?, taken = ?, revision = ? WHERE id = ?",
+                (next_sequence, tip, self.taken, self.revision, self._id),
+            )
+            self._newest = db.execute("SELECT last_insert_rowid()").fetchone()[0]
 
     def _count(self, records: int, n_bytes: int) -> None:
         self.records += records
@@ -208,6 +216,8 @@ class Outbox:
 
     def next_batch(self, after: int) -> Stored | None:
         """The oldest batch whose position is beyond *after*; 0 is before them all."""
+        if after >= self._newest:
+            return None
         row = self._spool.read(
             "SELECT position, epoch, first, next, tag, batch_id, payload FROM batches"
             " WHERE owner = ? AND position > ? ORDER BY position LIMIT 1",
@@ -248,17 +258,13 @@ class Outbox:
         return ruling
 
     def _delete(self, mark: Mark) -> None:
-        covered = (
-            "owner = ? AND epoch = ? AND first >= ? AND next > ? AND next <= ?"  # as marks.covers has it
-        )
-        where = (self._id, mark.epoch, mark.first_sequence, mark.first_sequence, mark.next_sequence)
         with self._spool.writing(durable=False) as db:
-            records, n_bytes, batches = db.execute(
-                f"SELECT sum(next - first), sum(length(payload)), count(*) FROM batches WHERE {covered}",  # noqa: S608  # a constant
-                where,
-            ).fetchone()
-            db.execute(f"DELETE FROM batches WHERE {covered}", where)  # noqa: S608  # a constant
-            self._count(-records, -(n_bytes + batches * OVERHEAD_BYTES))
+            deleted = db.execute(
+                "DELETE FROM batches WHERE owner = ? AND epoch = ? AND next > ? AND next <= ? AND first >= ?"
+                " RETURNING next - first, length(payload)",
+                (self._id, mark.epoch, mark.first_sequence, mark.next_sequence, mark.first_sequence),
+            ).fetchall()
+            self._count(-sum(row[0] for row in deleted), -sum(row[1] + OVERHEAD_BYTES for row in deleted))
             if mark.epoch == self.epoch and mark.next_sequence > self.released_sequence:
                 self.released_sequence = mark.next_sequence
                 db.execute(

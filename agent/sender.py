@@ -2,7 +2,7 @@
 
 Nothing is queued for the writer. Whoever wants something said leaves a wish (`answer_probe`, `send_again`) and rings
 the bell; `due` looks at all wishes, the clock, the outbox and the credit, and gives the bytes of the most urgent message.
-Its methods do no I/O but reading and cutting in the outbox, so they can be called from a test without a network.
+Its methods do no I/O but reading the outbox, so they can be called from a test without a network.
 """
 
 from typing import Final
@@ -66,7 +66,7 @@ class Sender:
         """What is to be said now, most urgent first; b"" if nothing is before `wake_at` or the bell.
 
         Raises:
-            OutboxError: the outbox cannot be read or written.
+            OutboxError: the outbox cannot be read.
         """
         if self._connection.state is not State.OPEN:
             return b""
@@ -99,9 +99,10 @@ class Sender:
                 self._next = self._with.outbox.next_batch(self._sent)
             batch = self._next
             if batch is None:
-                if not self._cut_inventory():
-                    return b""
-            elif self._is_held_there(batch):
+                if self._connection.credit:
+                    self._with.collector.occasion()
+                return b""
+            if self._is_held_there(batch):
                 self._sent, self._next = batch.position, None
             elif len(batch.payload) > self._connection.credit:
                 return b""
@@ -120,9 +121,3 @@ class Sender:
             )
             for mark in self._skip
         )
-
-    def _cut_inventory(self) -> bool:
-        """Everything cut so far has left: the occasion for an inventory, if one is due and there is credit for it."""
-        now_ms = self._with.now()
-        mode = self._with.collector.inventory_due(now_ms) if self._connection.credit else None
-        return mode is not None and self._with.collector.cut_inventory(mode, now_ms)

@@ -112,8 +112,6 @@ async def _collect(facilities: Facilities, spool: Spool, rate: float) -> None:
         if taken := facilities.collector.stored():
             allowance -= taken
             facilities.bell.ring()
-        elif facilities.collector.inventory_due(facilities.now()) is not None:
-            facilities.bell.ring()
         try:
             spool.flush()
         except OutboxFullError as error:

@@ -7,8 +7,9 @@ An estate begins in the past, early enough that it can be played at the wanted r
 present; one that does catch up goes on in real time.
 """
 
+import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -38,8 +39,9 @@ ENROLL_PAUSE_S: Final = 2.0
 STARTS_PER_S: Final = 150.0
 
 TICK_S: Final = 0.25
-TICKS: Final = 4
-"""Each agent collects in every fourth tick: once a second."""
+
+# Agents collect once a second; in a large fleet less often, so that the fleet sends so many batches a second and not more.
+COLLECTS_PER_S: Final = 250.0
 
 DAY_MS: Final = 24 * 3600 * 1000
 LEAST_HISTORY_DAYS: Final = 2.0
@@ -153,9 +155,8 @@ class Fleet:
         uid = keeper.identity.agent_uid
         outbox = Outbox(self.spool, uid)
 
-        def told(outbox: Outbox, rows: Sequence[Row]) -> None:
-            # Called right after the commit: what was cut last are these rows.
-            self.ledger.said(uid, outbox.epoch, outbox.next_sequence - len(rows), rows)
+        def told(epoch: int, first_sequence: int, rows: Sequence[Row]) -> None:
+            self.ledger.said(uid, epoch, first_sequence, rows)
 
         facilities = Facilities(
             keeper=keeper, outbox=outbox, collector=Collector(source=estate, outbox=outbox, told=told), now=now_ms,
@@ -178,6 +179,7 @@ class Fleet:
             async with trio.open_nursery() as clients:
                 nursery.start_soon(self._pump)
                 for member in self.members:
+                    await self.tally.opening.acquire()
                     clients.start_soon(self._run_one, member)
                     await trio.sleep(1 / STARTS_PER_S)
             nursery.cancel_scope.cancel()
@@ -198,30 +200,28 @@ class Fleet:
         return sum(member.facilities.outbox.records for member in self.members)
 
     async def _pump(self) -> None:
-        tick = 0
+        ticks = math.ceil(max(1.0, len(self.members) / COLLECTS_PER_S) / TICK_S)
+        number = 0
         while True:
             started = trio.current_time()
-            self._collect(self.members[tick % TICKS :: TICKS])
-            tick += 1
+            self._collect(self.members[number % ticks :: ticks], ticks * TICK_S)
+            number += 1
             await trio.sleep_until(started + TICK_S)
 
-    def _collect(self, members: Iterable[Member]) -> None:
-        """Bring in what has happened on some estates, in one commit."""
-        due: list[Member] = []
-        for member in members if self.producing else ():
-            member.allowance = min(member.allowance + self.options.rate * TICK_S * TICKS, float(TAKE))
-            if member.allowance >= 1:
-                due.append(member)
+    def _collect(self, members: Sequence[Member], period_s: float) -> None:
+        """Bring in what has happened on some estates in the last *period_s*, in one commit."""
         try:
             with self.spool.writing():
-                for member in due:
-                    member.facilities.collector.collect(member.facilities.now(), int(member.allowance))
+                for member in members:
+                    if self.producing:
+                        member.allowance = min(member.allowance + self.options.rate * period_s, float(TAKE))
+                    limit = int(member.allowance) if self.producing else 0
+                    member.facilities.collector.collect(member.facilities.now(), limit)
         except OutboxFullError:
             self.tally.troubles["FG-4007"] += 1
             return
-        for member in due:
-            taken = member.facilities.collector.stored()
-            if taken:
+        for member in members:
+            if taken := member.facilities.collector.stored():
                 member.allowance -= taken
                 self.tally.collected += taken
                 member.facilities.bell.ring()

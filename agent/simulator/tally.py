@@ -1,6 +1,7 @@
 """Counts what a fleet goes through, as it happens."""
 
 import collections
+from typing import Final
 
 import attrs
 import trio
@@ -10,6 +11,9 @@ from agent.observer import Ending, Observer, code_text
 from agent.outbox import Stored
 from agent.simulator.ledger import Ledger
 from protocol import Code, Mark, Standing, Welcome
+
+# Connections that may be under way at once while a fleet comes up: more would only make each slower.
+OPENING: Final = 64
 
 
 @attrs.define(kw_only=True)
@@ -32,6 +36,8 @@ class Tally:
     ended: collections.Counter[str] = attrs.field(factory=collections.Counter)
     """Sessions that ended, by code."""
     troubles: collections.Counter[str] = attrs.field(factory=collections.Counter)
+    opening: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(OPENING))
+    """Taken by each agent until its first attempt to connect has come to something, good or bad."""
     stopped: int = 0
     """Agents that a gateway told to stop or to enroll again."""
     latencies: list[float] = attrs.field(factory=list)
@@ -44,18 +50,25 @@ _SAMPLES = 100_000
 class AgentTally(Observer):
     """One agent's part of the tally, and its page of the ledger."""
 
-    __slots__ = ("_agent_uid", "_connected", "_ledger", "_sent_at", "_sent_id", "_tally")
+    __slots__ = ("_agent_uid", "_attempted", "_connected", "_ledger", "_sent_at", "_sent_id", "_tally")
 
     def __init__(self, tally: Tally, ledger: Ledger, agent_uid: str) -> None:
         self._tally = tally
         self._ledger = ledger
         self._agent_uid = agent_uid
+        self._attempted = False
         self._connected = False
         self._sent_id = b""
         self._sent_at = 0.0
 
+    def _came_to_something(self) -> None:
+        if not self._attempted:
+            self._attempted = True
+            self._tally.opening.release()
+
     def welcomed(self, welcome: Welcome, address: str) -> None:
         """One more is connected."""
+        self._came_to_something()
         self._connected = True
         self._tally.connected += 1
         self._tally.sessions += 1
@@ -85,6 +98,7 @@ class AgentTally(Observer):
 
     def ended(self, ending: Ending, wait_s: float) -> None:
         """One less is connected, or one more was refused."""
+        self._came_to_something()
         if self._connected:
             self._connected = False
             self._tally.connected -= 1

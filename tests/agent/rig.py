@@ -112,6 +112,7 @@ class Rig:
     source: Listed
     recorder: Recorder
     spool: Spool
+    pump_s: float = 1.0
     farewell: Farewell | None = None
     finished: trio.Event = attrs.field(factory=trio.Event)
 
@@ -140,17 +141,27 @@ class Rig:
     def report(self, *rows: Row) -> None:
         """The source says something, and it is collected."""
         self.source.rows += rows
-        self.facilities.collector.collect(NOW_MS)
-        self.facilities.collector.stored()
-        self.facilities.bell.ring()
+        self.collect()
+
+    def collect(self) -> None:
+        """What an agent does once a second."""
+        self.facilities.collector.collect(self.facilities.now())
+        if self.facilities.collector.stored():
+            self.facilities.bell.ring()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Rig"]:
         """The client runs while the block lasts."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.run)
+            nursery.start_soon(self._pump)
             yield self
             nursery.cancel_scope.cancel()
+
+    async def _pump(self) -> None:
+        while True:
+            await trio.sleep(self.pump_s)
+            self.collect()
 
     async def run(self) -> None:
         self.farewell = await self.client.run()

@@ -148,7 +148,7 @@ async def test_a_certificate_is_renewed_at_two_thirds(
 async def test_a_fresh_certificate_is_not_renewed(clock: MockClock, gateway: Gateway, tmp_path: Path) -> None:
     """Nineteen days of thirty are no reason."""
     rig = Rig.make(gateway, tmp_path)
-    gateway.heartbeat_s = 900
+    gateway.heartbeat_s, rig.pump_s = 900, 600
     gateway.now_ms = rig.facilities.now = lambda: to_ms(NOW + timedelta(days=19))
     async with rig.running():
         peer = await gateway.peer()
