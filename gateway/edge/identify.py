@@ -90,7 +90,7 @@ def identify(
     if trust.time is TimeVerdict.NOT_YET_VALID:
         return _retry(Code.CLOCK_SKEW, f"the certificate is {trust.detail}", CLOCK_RETRY_MS)
     if not trust.may_renew(at):
-        return _refused(Code.CLIENT_CERT_BEYOND_GRACE, trust.detail, Action.REENROLL)
+        return _refused(Code.CLIENT_CERT_BEYOND_GRACE, f"the certificate was {trust.detail}", Action.REENROLL)
     if entry is None:
         return _unknown(trust, at)
     return _decided(entry, expired=trust.time is TimeVerdict.EXPIRED, co_located=co_located)

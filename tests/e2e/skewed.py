@@ -1,0 +1,12 @@
+"""`python -m tests.e2e.skewed --ahead SECONDS …` is `fieldgate-agent …` on a machine whose clock is that far ahead."""
+
+import sys
+import time
+
+from agent.cli import main
+
+if __name__ == "__main__":
+    ahead_ns = int(sys.argv[2]) * 1_000_000_000
+    real = time.time_ns
+    time.time_ns = lambda: real() + ahead_ns
+    sys.exit(main(sys.argv[3:]))
