@@ -153,6 +153,7 @@ class Edge:
         lag = Lag()
         link = StoreLink(
             store=store,
+            run=config.data / "run",
             name=config.name,
             addresses=tuple(config.addresses()),
             heartbeat_ms=round(config.heartbeat_s * 1000),

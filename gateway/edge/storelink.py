@@ -12,6 +12,7 @@ there before it came here, and the claim is repeated on top of the winner's; oth
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import attrs
@@ -21,7 +22,7 @@ import trio
 from gateway.edge.clones import NO_NONCE, confirmed, returned
 from gateway.edge.directory import Agent
 from gateway.edge.session import Session
-from gateway.store import Claim, ClaimEntry, ClaimOutcome, ConnectionStatus, Presence, Store, StoreError
+from gateway.store import Claim, ClaimEntry, ClaimOutcome, ConnectionStatus, Presence, Store, StoreError, ring
 from protocol import Action, Code
 
 __all__ = ["LEASE_MS", "LeaseLostError", "StoreLink"]
@@ -53,11 +54,13 @@ class StoreLink:
     """The writing half of the edge's link to the store.
 
     Attributes:
+        run: the folder of the doorbells.
         edge_uid: this life of the edge; empty until `start`.
         failing: whether the last attempt to write failed.
     """
 
     store: Store
+    run: Path
     name: str
     addresses: tuple[str, ...]
     heartbeat_ms: int
@@ -197,11 +200,16 @@ class StoreLink:
             wanted = [self._wanted(session) for session in batch]
             self._in_flight = frozenset(batch)
             try:
-                outcomes = await self._write(lambda: self.store.sessions.claim(wanted))  # noqa: B023 - called at once
+                outcomes = await self._write(lambda: self._claim_and_ring(wanted))  # noqa: B023 - called at once
             finally:
                 self._in_flight = frozenset()
             for session, sent, outcome in zip(batch, wanted, outcomes, strict=True):
                 self._answered(session, sent, outcome)
+
+    def _claim_and_ring(self, wanted: list[Claim]) -> list[ClaimOutcome]:
+        outcomes = self.store.sessions.claim(wanted)
+        ring(self.run)  # another edge of this machine may have a session to end
+        return outcomes
 
     def _wanted(self, session: Session) -> Claim:
         claim = session.claim
