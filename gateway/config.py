@@ -90,6 +90,10 @@ class Listener:
                 raise ConfigError(f"listeners: proxy_from {network!r}: {error}") from None
 
 
+# The largest batch, and half as much again: credit comes back in quarters.
+SMALLEST_CREDIT = 3 * 512 * 1024
+
+
 @attrs.frozen(kw_only=True)
 class Limits:
     """What bounds one edge. Bytes, seconds, counts."""
@@ -101,7 +105,7 @@ class Limits:
     hello_s: float = 15.0  # one deadline over accept, PROXY header, TLS and Hello
     send_s: float = 20.0  # a peer that does not read for this long is cut off
     session_credit: int = 2 * 1024 * 1024  # bytes of batches an agent may have unacknowledged
-    in_flight: int = 256 * 1024 * 1024  # the same, all agents together
+    in_flight: int = 256 * 1024 * 1024  # memory for large messages under way, all agents together
     lag_bytes: int = 256 * 1024 * 1024  # the projector's lag beyond which no more credit is given
     lag_s: float = 30.0
     drain_s: float = 30.0  # the window over which a stopping edge spreads its agents' reconnects
@@ -116,6 +120,11 @@ class Limits:
         """
         for name, value in attrs.asdict(self).items():
             _check(value > 0, f"limits.{name} = {value} must be positive")
+        least = SMALLEST_CREDIT
+        text = (
+            f"limits.session_credit = {self.session_credit} must be {least} or more: one batch may have 1 MiB"
+        )
+        _check(self.session_credit >= least, text)
 
 
 def _default_listeners() -> tuple[Listener, ...]:

@@ -86,7 +86,10 @@ async def test_who_shows_no_certificate_is_nobody(provider: Provider) -> None:
     assert (heard[-1].code, heard[-1].action) == (Code.CLIENT_CERT_MISSING, Action.REENROLL)
 
 
-async def test_another_authoritys_certificate_is_worth_nothing(provider: Provider, tmp_path: Path) -> None:
+async def test_another_authoritys_certificate_is_worth_nothing(
+    provider: Provider, tmp_path: Path, log: list[dict[str, object]]
+) -> None:
+    """Not even a line in the log: anybody can make one."""
     other = make_provider(tmp_path / "other")
     async with running_edge(provider) as edge:
         agent = await enrolled(edge)
@@ -94,7 +97,10 @@ async def test_another_authoritys_certificate_is_worth_nothing(provider: Provide
             make_csr(agent.key, "x"), agent.uid, from_ms(provider.clock())
         )
         refusal = await agent.refused(edge.remote_port)
+        closes = edge.services.closes.recent()
     assert (refusal.code, refusal.action) == (Code.CLIENT_CERT_UNTRUSTED, Action.REENROLL)
+    assert [close.agent_uid for close in closes if close.code is Code.CLIENT_CERT_UNTRUSTED] == [""]
+    assert not [line for line in log if line["event"] == "session refused"]
 
 
 async def test_a_certificate_speaks_for_its_own_agent_only(provider: Provider) -> None:
