@@ -55,14 +55,14 @@ BURST_BATCHES: Final = 10
 BATCH_EVENTS: Final = 6
 PAUSE_S: Final = (0.02, 0.16)
 
-# Every tenth burst or so has an inventory behind it: the chain of batches runs through all kinds.
+# Every tenth burst or so is followed by an inventory: the chain of batches runs through all kinds.
 INVENTORY_ONE_IN: Final = 10
 
 TEXT: Final = "Backup of Größe 4 – ok ☃ \U0001f5c4 / retry; 'quoted' \"twice\" \\ \t"
 
 
 class Source:
-    """Inventory that changes with every look. Events are cut by `report`."""
+    """Inventory that changes with every look; the collector cuts it. Events are cut by `report`."""
 
     agent_type = AgentType.CLIENT
 
@@ -145,11 +145,11 @@ class NotedOutbox(Outbox):
                 first=stored.first_sequence, next=stored.next_sequence, digests=digests,
             )  # fmt: skip
 
-    def cut_events(self, rows: Sequence[Row]) -> None:
+    def cut_events(self, rows: Sequence[Row]) -> tuple[int, int]:
         """As it is, and noted: the digests are of what was given, not of what was stored."""
         with self.together():
             self._digests += map(digest, rows)
-            super().cut_events(rows)
+            return super().cut_events(rows)
 
     def cut_inventory(self, facts: Facts, mode: InventoryMode, now_ms: int) -> int:
         """As it is, and noted."""
@@ -196,6 +196,8 @@ async def report(
         with outbox.together():
             for _ in range(rng.randint(1, BURST_BATCHES)):
                 outbox.cut_events([random_event(rng) for _ in range(rng.randint(1, BATCH_EVENTS))])
+            facilities.collector.collect(now_ms())
+        facilities.collector.stored()
         if rng.randrange(INVENTORY_ONE_IN) == 0:
             facilities.collector.want(InventoryMode.DELTA)
         facilities.bell.ring()

@@ -106,9 +106,9 @@ class Play:
             wait_for_port(port, self.cast.edges[name].running)
         for agent in self.cast.agents.values():
             agent.start()
-        assert self.wait(lambda: all(state.released_at for state in self.cast.look().values()), START_S), (
-            "no start"
-        )
+        started = self.wait(lambda: all(state.released_at for state in self.cast.look().values()), START_S)
+        self.cast.check()
+        assert started, f"no agent was released anything within {START_S} s"
 
     def close(self) -> None:
         """Nothing more is cut, everything is delivered, everybody ends in order."""
@@ -155,7 +155,7 @@ class Play:
         agent = self._reverted
         assert agent is not None
         state = agent.look()
-        self.wait(lambda: agent.look() and state.released_to > self._snapshot_at, READY_S)
+        self.wait(lambda: agent.look() and state.released_to > self._snapshot_at, START_S)
         self.strike(agent, again=False)
         agent.note("reverted")
         agent.put_back(self.copies / "agent")
