@@ -1,6 +1,7 @@
 """What every test gets: an absolute limit, so that a hang is a failure with a traceback and not a stuck run."""
 
 import faulthandler
+import os
 from collections.abc import Iterator
 
 import hypothesis
@@ -32,3 +33,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, value in report.user_properties:
             if name == "figures":
                 terminalreporter.write_line(f"{report.nodeid}\n  {value}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where CI is set, a skipped test is a failed run: what it needs is to be installed, not left out.
+
+    The skips for another platform name a platform that CI is not, so none of them happens there.
+    """
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
