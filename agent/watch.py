@@ -111,8 +111,10 @@ class Watch(Observer):
             )  # fmt: skip
 
     def trouble(self, code: Code | int, message: str) -> None:
-        """Log it."""
+        """Log it, and show the last one until the session ends."""
         self._log.warning("trouble", code=code_text(code), reason=message)
+        self._state["trouble"] = f"{code_text(code)}: {message}"
+        self.write()
 
     def ended(self, ending: Ending, wait_s: float) -> None:
         """Log it and show it."""

@@ -71,7 +71,7 @@ def simulate(
     count
         How many agents. Some of them are cloud-connect sites.
     duration
-        Seconds of producing events; then the fleet delivers what is left. Default: until Ctrl-C.
+        Seconds of producing events once all are connected; then the fleet delivers what is left. Default: until Ctrl-C.
     rate
         Events a second for each agent.
     seed
@@ -180,7 +180,7 @@ async def _run(fleet: Fleet, parts: Sequence[Part]) -> None:
             nursery.start_soon(_cancel_when, hurry, enrolling)
             await fleet.enroll(parts)
         if not hurry.is_set():
-            show.phase = "reporting"
+            show.phase = "connecting"
             nursery.start_soon(_conduct, fleet, show, hurry)
             await fleet.run()
         nursery.cancel_scope.cancel()
@@ -188,6 +188,11 @@ async def _run(fleet: Fleet, parts: Sequence[Part]) -> None:
 
 async def _conduct(fleet: Fleet, show: Show, hurry: trio.Event) -> None:
     """Let the estates produce for the time asked, then wait until everything is delivered, then stop."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_cancel_when, hurry, nursery.cancel_scope)
+        await fleet.up.wait()
+        nursery.cancel_scope.cancel()
+    show.phase = "reporting"
     with trio.move_on_after(
         fleet.options.duration_s if fleet.options.duration_s is not None else float("inf")
     ):

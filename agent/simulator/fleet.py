@@ -95,6 +95,8 @@ class Fleet:
     members: list[Member] = attrs.field(factory=list)
     producing: bool = True
     """Estates go on; once false, agents only deliver what they have."""
+    up: trio.Event = attrs.field(factory=trio.Event)
+    """Everybody has tried to connect once."""
 
     # -- enrolling ---------------------------------------------------------------------------------------------
 
@@ -182,6 +184,7 @@ class Fleet:
                     await self.tally.opening.acquire()
                     clients.start_soon(self._run_one, member)
                     await trio.sleep(1 / STARTS_PER_S)
+                self.up.set()
             nursery.cancel_scope.cancel()
 
     async def _run_one(self, member: Member) -> None:
@@ -210,13 +213,14 @@ class Fleet:
 
     def _collect(self, members: Sequence[Member], period_s: float) -> None:
         """Bring in what has happened on some estates in the last *period_s*, in one commit."""
+        if not self.producing:  # but what found no room is still to be delivered
+            members = [member for member in members if member.facilities.collector.paused]
         try:
             with self.spool.writing():
                 for member in members:
                     if self.producing:
                         member.allowance = min(member.allowance + self.options.rate * period_s, float(TAKE))
-                    limit = int(member.allowance) if self.producing else 0
-                    member.facilities.collector.collect(member.facilities.now(), limit)
+                    member.facilities.collector.collect(member.facilities.now(), int(member.allowance))
         except OutboxFullError:
             self.tally.troubles["FG-4007"] += 1
             return

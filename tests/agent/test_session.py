@@ -11,7 +11,9 @@ from trio.testing import MockClock
 from agent.marks import Ruling
 from agent.observer import Ending
 from agent.outbox import BATCH_ROWS
+from agent.session import Session
 from protocol import (
+    TRANSITIONS,
     Ack,
     Action,
     Code,
@@ -28,10 +30,12 @@ from protocol import (
     InventoryMode,
     Mark,
     Message,
+    Notice,
     Outcome,
     Rejected,
     Resync,
     ResyncScope,
+    Role,
     Sequenced,
     Standing,
     TrustUpdate,
@@ -417,6 +421,22 @@ async def test_a_gateway_that_says_nothing_is_left(clock: MockClock, gateway: Ga
         ending = await rig.recorder.until("ended")
     assert isinstance(ending, Ending)
     assert ending.code is Code.HELLO_TIMEOUT
+
+
+async def test_a_notice_reaches_the_people_at_the_agent(clock: MockClock, gateway: Gateway, rig: Rig) -> None:
+    """The session goes on as before."""
+    async with rig.running():
+        peer = await gateway.peer()
+        await peer.say(Notice(code=Code.CLONE_HELD, message="another machine uses this identity"))
+        assert await rig.recorder.until("trouble") == (Code.CLONE_HELD, "another machine uses this identity")
+        await gateway.heard(1, Heartbeat)
+        assert rig.recorder.of("ended") == []
+
+
+def test_every_message_of_a_gateway_is_answered_for() -> None:
+    """Whatever the protocol lets a gateway say, a session knows what to do with."""
+    says = {kind for (role, _), kinds in TRANSITIONS.items() if role is Role.GATEWAY for kind in kinds}
+    assert set(Session._HANDLERS) == says
 
 
 async def test_an_agent_that_is_stopped_says_goodbye(clock: MockClock, gateway: Gateway, rig: Rig) -> None:

@@ -1,0 +1,110 @@
+"""A small fleet against a scripted gateway: everything it says is in its ledger, and it stops in order."""
+
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from agent.simulator.fleet import Fleet, FleetError, FleetOptions, Part
+from agent.simulator.tally import Tally
+from agent.simulator.verification import CELLS, compare
+from agent.spool import Spool
+from certs import Token
+from protocol import Ack, AgentType, CommandResult, Durability, EventBatch, Goodbye, Inventory, Message
+from tests.helpers.gateway import Gateway, Peer, mark_of
+
+SECONDS = 8
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    async with Gateway.make(now=datetime.now(UTC)).listening() as gateway:
+        gateway.now_ms = lambda: time.time_ns() // 1_000_000
+
+        async def store(peer: Peer, message: Message) -> None:
+            if isinstance(message, EventBatch | Inventory | CommandResult):
+                mark = mark_of(message)
+                await peer.say(Ack(durability=Durability.DISK, durable=(mark,), released=(mark,)))
+
+        gateway.on_message = store
+        yield gateway
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool.open(tmp_path / "outbox.sqlite")
+
+
+async def test_a_fleet_says_what_its_ledger_says(clock: MockClock, gateway: Gateway, spool: Spool) -> None:
+    """Clients and sites enroll, report at the rate asked for, and say goodbye; the gateway holds exactly the ledger."""
+    token = gateway.token()
+    fleet = Fleet(spool, FleetOptions(rate=4, duration_s=SECONDS), Tally(count=6))
+    await fleet.enroll([Part(token=token, count=2, agent_type=AgentType.SITE), Part(token=token, count=4)])
+
+    async def conduct() -> None:
+        await fleet.up.wait()
+        await trio.sleep(SECONDS)
+        fleet.producing = False
+        await trio.sleep(SECONDS)
+        assert fleet.waiting_records == 0
+        fleet.stop()
+
+    with trio.fail_after(300):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(conduct)
+            await fleet.run()
+
+    sessions = [peer for peer in gateway.peers if peer.hello is not None]
+    rows = [
+        {"agent_uid": peer.hello.agent_uid, "epoch": batch.epoch, "sequence": batch.first_sequence + n}
+        | dict(zip(CELLS, row, strict=True))
+        for peer in sessions
+        for batch in peer.batches
+        if isinstance(batch, EventBatch) and peer.hello is not None
+        for n, row in enumerate(batch.rows)
+    ]
+    result = compare(fleet.ledger, rows)
+    assert result.ok, result.examples
+    assert result.said == result.released == result.stored == len(rows)
+    assert len(rows) == pytest.approx(6 * 4 * SECONDS, rel=0.4)
+    assert len(sessions) == fleet.tally.sessions == fleet.tally.enrolled == 6
+    assert {enroll.agent_type for enroll in gateway.enrolls} == {AgentType.CLIENT, AgentType.SITE}
+    assert all(enroll.synthetic for enroll in gateway.enrolls)
+    assert all(any(isinstance(m, Goodbye) for m in peer.heard) for peer in sessions)
+    assert fleet.tally.connected == 6  # nobody was lost on the way
+
+
+async def test_the_same_seed_gives_the_same_estates(
+    clock: MockClock, gateway: Gateway, tmp_path: Path
+) -> None:
+    """And another seed others."""
+    names = []
+    for number, seed in enumerate((1, 1, 2)):
+        with Spool.open(tmp_path / f"{number}.sqlite") as spool:
+            fleet = Fleet(spool, FleetOptions(seed=seed), Tally(count=5))
+            await fleet.enroll([Part(token=gateway.token(), count=5)])
+            names.append(sorted(m.facilities.keeper.identity.host_name for m in fleet.members))
+    assert names[0] == names[1] != names[2]
+
+
+async def test_a_refused_fleet_says_why(clock: MockClock, gateway: Gateway, spool: Spool) -> None:
+    """One refusal ends it: with a wrong token nobody will be let in."""
+    token = Token.create(seed=bytes(32), pins=gateway.authority.pins_current(), gateways=(gateway.address,))
+    fleet = Fleet(spool, FleetOptions(), Tally(count=50))
+    with pytest.raises(FleetError, match="FG-2201"):
+        await fleet.enroll([Part(token=token, count=50)])
+
+
+async def test_a_fleet_without_a_gateway_asks_whether_it_runs(
+    clock: MockClock, gateway: Gateway, spool: Spool
+) -> None:
+    """After several tries, because it may just be starting."""
+    fleet = Fleet(spool, FleetOptions(), Tally(count=1))
+    start = trio.current_time()
+    with pytest.raises(FleetError, match="fieldgate serve"):
+        await fleet.enroll([Part(token=gateway.token("127.0.0.1:1"), count=1)])
+    assert trio.current_time() - start > 10
