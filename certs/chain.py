@@ -5,6 +5,7 @@ DER in, values out. A certificate from the wire is hostile until proven otherwis
 """
 
 import contextlib
+import functools
 import hashlib
 import uuid
 from collections.abc import Iterator, Sequence
@@ -80,6 +81,7 @@ def readable() -> Iterator[None]:
         raise CertificateError(f"unreadable certificate: {exc}") from exc
 
 
+@functools.lru_cache(maxsize=64)  # one connect asks three times: for the judgement, for the agent, for the serial
 def parse_certificate(der: bytes) -> x509.Certificate:
     """Parse one certificate: structure, key and validity; see `readable` for the rest.
 
