@@ -164,7 +164,7 @@ class RunningEdge:
         assert agent is not None
         return agent
 
-    async def until(self, condition: Callable[[], object], within_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], object], within_s: float = 30.0) -> None:
         """Wait for what happens by itself, a few milliseconds at a time."""
         with trio.fail_after(within_s):
             while not condition():  # noqa: ASYNC110  # what it waits for sets no event
