@@ -11,7 +11,7 @@ import attrs
 import structlog
 import trio
 
-from certs import from_ms
+from certs import ChainVerdict, from_ms
 from gateway.edge.clones import ELSEWHERE_MS, HOLD_MS, Situation, answers, situation
 from gateway.edge.directory import Agent
 from gateway.edge.ending import BREAKS, Ending, lost
@@ -55,6 +55,8 @@ BROKEN_RETRY_MS = 60_000
 CROWDED_RETRY_MS = 60_000
 DRAINING_RETRY_MS = 2_000
 PATH_RETRY_MS = 600_000
+
+MAX_HEARTBEAT_S = 3_600  # what a Welcome can say
 
 
 async def receive(services: Services, stream: TLSStream, peer: Peer) -> None:
@@ -161,8 +163,9 @@ class _Visit:
             agent, decision = self._judge(identity, hello)
             decision = held or decision
         if isinstance(decision, Refused):
-            trusted = identity is not None and identity.agent_uid is not None and agent is not None
-            await self._refuse(decision, agent_uid=hello.agent_uid if trusted else "")
+            # Who only claims to be an agent must fill neither the log nor the agents' ring of closes.
+            trusted = identity is not None and identity.trust.chain is ChainVerdict.OK
+            await self._refuse(decision, agent_uid=agent.uid if trusted and agent is not None else "")
             return None
         assert agent is not None  # noqa: S101 - nobody is admitted whom the directory does not know
         assert identity is not None  # noqa: S101 - nor without a certificate
@@ -185,7 +188,7 @@ class _Visit:
         """Make way for the newcomer, or say why not. Once it returns None, no session of the agent is open here."""
         link = self.services.link
         while True:
-            old = agent.session
+            old = agent.session if agent.session is not None and agent.session.ending is None else None
             found = situation(agent.claim, hello.nonces, is_open=old is not None, edge_uid=link.edge_uid)
             if old is not None and found is Situation.TAKE_OVER:
                 old.hang_up(Code.SUPERSEDED, "the agent has connected anew")
@@ -244,7 +247,7 @@ class _Visit:
                 capabilities=0,
                 session_uid=session.uid,
                 nonce=nonce,
-                heartbeat_s=max(1, round(services.config.heartbeat_s)),
+                heartbeat_s=min(max(1, round(services.config.heartbeat_s)), MAX_HEARTBEAT_S),
                 credit=services.valve.window - session.owed,
                 gateway_time_ms=now_ms,
                 standing=decision.standing,

@@ -11,6 +11,7 @@ import attrs
 import pytest
 import structlog
 import trio
+from OpenSSL import SSL
 
 from certs import from_ms, make_csr
 from gateway.config import ConfigError, Listener
@@ -23,6 +24,7 @@ from protocol import (
     Ack,
     Action,
     Code,
+    Connection,
     Drain,
     GatewayList,
     Goodbye,
@@ -31,11 +33,13 @@ from protocol import (
     Message,
     Notice,
     Rejected,
+    Role,
     TrustUpdate,
     Welcome,
 )
 from tests.helpers.agent import Line, TestAgent
 from tests.helpers.edges import Provider, RunningEdge, make_provider, running_edge
+from transport import client_context, connect
 
 
 @pytest.fixture
@@ -130,6 +134,39 @@ async def test_an_agent_whose_clock_is_wrong_connects_and_is_told_the_time(provi
             offset = edge.agent(agent.uid).session
             assert offset is not None
             assert abs(offset.offset_ms + 3 * 365 * 86_400_000) < 5_000
+
+
+async def test_less_than_tls_1_3_or_no_alpn_is_refused_in_words(provider: Provider) -> None:
+    """Whatever took it away on the way, somebody can read that it did."""
+    old = client_context()
+    old.set_max_proto_version(SSL.TLS1_2_VERSION)
+    async with running_edge(provider) as edge:
+        for context, code in ((old, Code.TLS_VERSION), (no_alpn(), Code.ALPN_MISSING)):
+            stream = await connect(
+                "127.0.0.1", edge.remote_port, context, "127.0.0.1", trio.current_time() + 30
+            )
+            line = Line(stream, Connection(Role.AGENT))
+            (rejected,) = await line.hear_the_end()
+            await stream.aclose()
+            assert isinstance(rejected, Rejected)
+            assert (rejected.code, rejected.action) == (code, Action.RETRY)
+            assert rejected.retry_after_ms >= 60_000
+
+
+def no_alpn() -> SSL.Context:
+    context = client_context()
+    context.set_alpn_protos([b"h2"])
+    return context
+
+
+async def test_a_crowded_edge_says_when_to_come_back(provider: Provider) -> None:
+    async with running_edge(provider, connections=1) as edge:
+        line = await TestAgent().dial(edge.remote_port)
+        (rejected,) = await line.hear_the_end()
+        await line.stream.aclose()
+    assert isinstance(rejected, Rejected)
+    assert (rejected.code, rejected.action) == (Code.TOO_MANY_CONNECTIONS, Action.RETRY)
+    assert 60_000 <= rejected.retry_after_ms <= 120_000
 
 
 # -- what an agent is told ---------------------------------------------------------------------------------------------
