@@ -12,7 +12,6 @@ Exit codes, for scripts and service managers:
 import json
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -30,7 +29,7 @@ from agent.service import ServiceOptions, now_ms, serve_agent
 from agent.simulator.cli import SimulationError, simulate, verify
 from agent.spool import OutboxError
 from agent.state import NotEnrolledError, StateError, StateFolder, enrollment_key, installation_uid
-from agent.watch import configure_logs
+from agent.watch import SILENT_MS, configure_logs
 from certs import Token, TokenError
 from protocol import AgentType, Code, Standing
 
@@ -203,7 +202,7 @@ def run(
     if farewell.why is Stopped.REENROLL:
         advice = f"enroll it again: fieldgate-agent enroll --again --state {state} --token TOKEN"
     else:
-        advice = "the provider decides about this agent: fieldgate agent show"
+        advice = "only the provider can change that; starting the agent again does not"
     raise CommandError(f"{reason}\n{advice}", REFUSED)
 
 
@@ -226,15 +225,15 @@ def status(*, state: State, json_: Json = False) -> int:
         ) from None
     except ValueError:
         raise CommandError(f"{path} is damaged; a running agent writes it anew", FAILED) from None
+    if fields.get("state") != "stopped" and now_ms() - fields.get("written_ms", 0) > SILENT_MS:
+        fields["state"] = "not running"
     if json_:
         sys.stdout.write(json.dumps(fields) + "\n")
     else:
         fields |= {"agent_uid": keeper.identity.agent_uid, "gateways": ", ".join(keeper.identity.gateways)}
-        show: dict[str, Callable[[int], str]] = {
-            name: _when for name in fields if name.endswith("_ms") and "offset" not in name
-        }
         for name, value in fields.items():
-            text = show.get(name, str)(value)
+            is_time = name.endswith("_ms") and "offset" not in name
+            text = _when(value) if is_time else value
             sys.stdout.write(f"{name.removesuffix('_ms').replace('_', ' '):22} {text}\n")
     return 0 if fields.get("state") == "connected" else FAILED
 
