@@ -22,7 +22,6 @@ from gateway.store import (
     ReleasedMark,
     ResyncWanted,
     Revocation,
-    TrustChanged,
 )
 from protocol import Mark
 
@@ -94,7 +93,6 @@ class Directory:
         self.agents: dict[str, Agent] = {}
         self.revoked: set[int] = set()
         self.cursors: dict[str, CursorMoved] = {}
-        self.trust_revision = 0
         self.gateways: GatewaysChanged | None = None
 
     def find(self, agent_uid: str) -> Agent | None:
@@ -117,8 +115,6 @@ class Directory:
                 return self.agents.get(body.agent_uid)
             case CursorMoved():
                 self.cursors[body.journal_uid] = body
-            case TrustChanged():
-                self.trust_revision = body.revision
             case GatewaysChanged():
                 self.gateways = body
         return None
