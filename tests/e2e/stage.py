@@ -100,11 +100,10 @@ class Stage:
         assert said.code == 0, said.text
         return state
 
-    def run_agent(self, state: Path) -> Process:
-        """`fieldgate-agent run`; events by the hundred, and no long waits between attempts."""
-        return self.start(
-            "run", "--state", str(state), "--rate", "100", "--reconnect-s", "0.5", module="agent"
-        )
+    def run_agent(self, state: Path, *arguments: str, rate: int = 100) -> Process:
+        """`fieldgate-agent run`; *rate* events a second, and no long waits between attempts."""
+        words = ("run", "--state", str(state), "--rate", str(rate), "--reconnect-s", "0.5", *arguments)
+        return self.start(*words, module="agent")
 
     def stored(self, state: Path) -> list[tuple[int, int]]:
         """Epoch and sequence of every event of that agent that is in the store."""

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,15 +19,26 @@ from tests.helpers.warm import Forked, Warm
 
 READY_S = 30.0
 COMMAND_S = 60.0
+TRIES = 100
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now, all different."""
+    """Ports that nobody listens on now, and not on the next one either (a projector's monitor takes that); all different.
+
+    They are below Linux's ephemeral range, so that no outgoing connection takes one while its owner is dead.
+    """
+    found: list[int] = []
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        for _ in range(TRIES):
+            port = random.SystemRandom().randrange(11_000, 32_000, 2)
+            pair = [stack.enter_context(socket.socket()) for _ in range(2)]
+            with contextlib.suppress(OSError):
+                for offset, each in enumerate(pair):
+                    each.bind(("127.0.0.1", port + offset))
+                found.append(port)
+            if len(found) == count:
+                return found
+    raise AssertionError(f"no {count} free ports in {TRIES} tries")
 
 
 @attrs.define
@@ -74,7 +86,7 @@ class TestProvider:
     @classmethod
     def plan(cls, folder: Path, **settings: str) -> "TestProvider":
         """Write the settings of `make`, and leave the init to the caller."""
-        remote, co_located, monitor, _ = free_ports(4)
+        remote, co_located, monitor = free_ports(3)
         folder.mkdir(parents=True, exist_ok=True)
         limits = {
             key.removeprefix("limits_"): value for key, value in settings.items() if key.startswith("limits_")
