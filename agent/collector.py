@@ -43,8 +43,8 @@ class Collector:
     outbox: Outbox
     told: Told = _nobody
     """Told of events that have just been stored: a simulator's ledger."""
-    paused: bool = False
-    """The outbox is full."""
+    why_paused: str = ""
+    """What the outbox said when it was full; empty while there is room."""
     _held: list[Row] = attrs.field(factory=list, init=False)
     _inventory: tuple[InventoryMode, Facts] | None = attrs.field(default=None, init=False)
     _events_at: tuple[int, int] | None = attrs.field(default=None, init=False)
@@ -54,6 +54,11 @@ class Collector:
     _full_due_ms: int = attrs.field(default=0, init=False)
     _delta_due_ms: int = attrs.field(default=0, init=False)
     _delta_wanted: bool = attrs.field(default=False, init=False)
+
+    @property
+    def paused(self) -> bool:
+        """Whether the outbox is full."""
+        return bool(self.why_paused)
 
     @property
     def health(self) -> Health:
@@ -73,7 +78,7 @@ class Collector:
             self._held = self.source.advance(now_ms, min(limit, TAKE))
         if self._inventory is None and self._occasion:
             self._inventory = self._take_inventory(now_ms)
-        self.paused, self._events_at, self._inventory_cut = False, None, False
+        self.why_paused, self._events_at, self._inventory_cut = "", None, False
         try:
             if self._held:
                 self._events_at = self.outbox.cut_events(self._held)
@@ -81,8 +86,8 @@ class Collector:
                 mode, facts = self._inventory
                 self.outbox.cut_inventory(facts, mode, now_ms)
                 self._inventory_cut = True
-        except OutboxFullError:
-            self.paused = True
+        except OutboxFullError as error:
+            self.why_paused = str(error)
 
     def stored(self) -> int:
         """What `collect` cut is committed: let go of it. How many events and inventories that were."""

@@ -60,5 +60,8 @@ class Observer:
     def trouble(self, code: Code | int, message: str) -> None:
         """Something needs a person, and the agent goes on."""
 
+    def mended(self, message: str) -> None:
+        """What the last `trouble` was about is over."""
+
     def ended(self, ending: Ending, wait_s: float) -> None:
         """A session is over; the next attempt is due in *wait_s*."""

@@ -22,7 +22,7 @@ from agent.spool import LIMIT_BYTES, OutboxError, OutboxFullError, Spool
 from agent.state import StateFolder
 from agent.watch import Watch
 from agent.workload import Estate, Site
-from protocol import AgentType
+from protocol import AgentType, Code
 
 TICK_S: Final = 1.0
 
@@ -105,15 +105,21 @@ async def _stop_on_signal(client: Client) -> None:
 
 async def _collect(facilities: Facilities, spool: Spool, rate: float) -> None:
     """Bring what happens into the outbox, once a second."""
-    allowance = 0.0
+    allowance, was_paused = 0.0, False
+    collector, observer = facilities.collector, facilities.observer
     while True:
         allowance = min(allowance + rate * TICK_S, float(TAKE))
-        facilities.collector.collect(facilities.now(), max(1, int(allowance)))
-        if taken := facilities.collector.stored():
+        collector.collect(facilities.now(), max(1, int(allowance)))
+        if taken := collector.stored():
             allowance -= taken
             facilities.bell.ring()
+        if collector.paused and not was_paused:
+            observer.trouble(Code.OUTBOX_FULL, collector.why_paused)
+        elif was_paused and not collector.paused:
+            observer.mended("the outbox has room again, collection goes on")
+        was_paused = collector.paused
         try:
             spool.flush()
         except OutboxFullError as error:
-            facilities.observer.trouble(error.code, str(error))
+            observer.trouble(error.code, str(error))
         await trio.sleep(TICK_S)

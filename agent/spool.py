@@ -252,6 +252,8 @@ def _explained(path: Path, error: sqlite3.Error) -> OutboxError:
     name = getattr(error, "sqlite_errorname", "")
     if name.startswith("SQLITE_FULL"):
         return OutboxFullError(f"no space left for {path}: free some; nothing is lost, collection waits")
+    if name == "SQLITE_IOERR_WRITE":  # a quota's; a disk that fails says so when it is to sync
+        return OutboxFullError(f"no room for {path} by quota: raise it; nothing is lost, collection waits")
     if name.startswith("SQLITE_BUSY"):
         return OutboxError(f"{path} is in use: another agent is running on this state folder")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):

@@ -119,6 +119,12 @@ class Watch(Observer):
         self._state["trouble"] = f"{code_text(code)}: {message}"
         self.write()
 
+    def mended(self, message: str) -> None:
+        """Log it, and show the trouble no longer."""
+        self._log.info("trouble is over", reason=message)
+        self._state.pop("trouble", None)
+        self.write()
+
     def ended(self, ending: Ending, wait_s: float) -> None:
         """Log it and show it."""
         self._log.info(
