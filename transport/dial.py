@@ -26,13 +26,21 @@ def _tcp_failure(error: OSError | UnicodeError) -> tuple[Break, str]:
     return Break.UNREACHABLE, str(error)
 
 
+# A gateway that lost its power acknowledges nothing more. Linux would go on sending heartbeats into the void for a
+# quarter of an hour (tcp_retries2); this is the three heartbeats after which a gateway gives up on an agent.
+_UNACKNOWLEDGED_MS = 90_000
+
+
 async def _dial(host: str, port: int) -> socket.socket:
     try:
         stream = await trio.open_tcp_stream(host, port)
     except (OSError, UnicodeError) as error:  # the latter for what cannot be a name
         failure = _tcp_failure(error)
     else:
-        return socket.socket(fileno=stream.socket.detach())
+        sock = socket.socket(fileno=stream.socket.detach())
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; others give up by themselves after a minute or less
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
+        return sock
     raise ConnectError(*failure)
 
 

@@ -165,7 +165,7 @@ def _parts(provider: Provider, count: int, companies: Sequence[str]) -> list[Par
     for number, owner in enumerate(owners):
         share = clients // len(owners) + (number < clients % len(owners))
         if share:
-            parts.append(Part(token=provider.token(share, company=owner), count=share))
+            parts.append(Part(token=provider.token(share, company=owner), count=share, company=owner))
     return parts
 
 

@@ -45,7 +45,7 @@ COLLECTS_PER_S: Final = 250.0
 
 DAY_MS: Final = 24 * 3600 * 1000
 LEAST_HISTORY_DAYS: Final = 2.0
-OPEN_END_DAYS: Final = 30.0
+"""What there is to see at once; an open-ended fleet goes on in real time when it has been played."""
 
 # Prime, so that fleets with neighbouring seeds share no estate.
 _SEED_STEP: Final = 1_000_003
@@ -62,6 +62,14 @@ class Part:
     token: Token
     count: int
     agent_type: AgentType = AgentType.CLIENT
+    company: str | None = None
+    """Whose estates they are; each is another company's if None."""
+
+    def estate(self, seed: int, begin_ms: int) -> Estate | Site:
+        """One of them."""
+        if self.agent_type is AgentType.SITE:
+            return Site(seed, begin_ms)
+        return Estate(seed, begin_ms, company=self.company)
 
 
 @attrs.frozen(kw_only=True)
@@ -127,10 +135,9 @@ class Fleet:
         scope: trio.CancelScope,
     ) -> None:
         async with limiter:
-            make = Site if part.agent_type is AgentType.SITE else Estate
-            estate = make(seed, now_ms())
+            estate = part.estate(seed, now_ms())
             # Built twice: how far back it begins depends on how much happens in it.
-            estate = make(seed, now_ms() - self._history_ms(estate))
+            estate = part.estate(seed, now_ms() - self._history_ms(estate))
             applicant = Applicant(
                 installation_uid=f"simulated-{seed}", host_name=estate.host_name, agent_type=part.agent_type,
                 synthetic=True, key_pem=key_to_pem(generate_key()),
@@ -144,13 +151,8 @@ class Fleet:
         self._join(keeper, estate, seed)
 
     def _history_ms(self, estate: Estate | Site) -> int:
-        duration_s = self.options.duration_s
-        if duration_s is None:
-            days = OPEN_END_DAYS
-        else:
-            days = max(
-                LEAST_HISTORY_DAYS, 1.5 * self.options.rate * duration_s / max(1.0, estate.events_per_day)
-            )
+        wanted = self.options.rate * (self.options.duration_s or 0.0)
+        days = max(LEAST_HISTORY_DAYS, 1.5 * wanted / max(1.0, estate.events_per_day))
         return int(days * DAY_MS)
 
     def _join(self, keeper: Keeper, estate: Estate | Site, seed: int) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -83,17 +84,22 @@ class Provider:
             ProviderError: the command failed, or stopped before the end.
         """
         argv = self._argv("events", "export", "--synthetic")
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        # Its complaints go to a file: nobody reads a second pipe while the first one flows.
+        with (
+            tempfile.TemporaryFile("w+") as complaints,
+            subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=complaints, text=True) as process,
+        ):
             assert process.stdout is not None  # noqa: S101  # asked for
-            assert process.stderr is not None  # noqa: S101  # asked for
             try:
                 yield (json.loads(line) for line in process.stdout)
             except BaseException:
                 process.kill()
                 raise
-            said = process.stderr.read()
             if process.wait() != 0:
-                raise ProviderError(f"fieldgate events export: {said.strip()}", process.returncode)
+                complaints.seek(0)
+                raise ProviderError(
+                    f"fieldgate events export: {complaints.read().strip()}", process.returncode
+                )
 
     def _json(self, *arguments: str) -> Any:
         argv = self._argv(*arguments, "--json")

@@ -59,21 +59,21 @@ REPOSITORIES = (
 VERSIONS = ("12.1.2", "12.2.0", "12.3.1", "12.3.2", "13.0.0", "13.0.1")
 
 
-def build_estate(seed: int) -> EstateState:
-    """The estate of *seed*, with repositories filled and no history yet."""
-    return _Builder(random.Random(seed)).build()
+def build_estate(seed: int, company: str | None = None) -> EstateState:
+    """The estate of *seed*, with repositories filled and no history yet; of *company*, if that is given."""
+    rng = random.Random(seed)
+    return _Builder(rng, make_company(rng, company)).build()
 
 
 @attrs.define
 class _Builder:
     rng: random.Random
-    company: Company = attrs.field(init=False)
+    company: Company
     servers: list[Row] = attrs.field(factory=list)
     host_names: dict[str, str] = attrs.field(factory=dict)
 
     def build(self) -> EstateState:
         rng = self.rng
-        self.company = make_company(rng)
         machines = round(lognormal(rng, 18, 0.9, low=3, high=MAX_MACHINES))
         master = self.server(
             "BKP", 1, ServerKind.BACKUP_SERVER, rng.choice(SERVER_OS), version=rng.choice(VERSIONS)

@@ -40,9 +40,14 @@ class Estate:
 
     agent_type = AgentType.CLIENT
 
-    def __init__(self, seed: int, now_ms: int) -> None:
+    def __init__(self, seed: int, now_ms: int, *, company: str | None = None) -> None:
+        """The estate of *seed*, as of *now_ms*.
+
+        Args:
+            company: whose it is; its hosts are named accordingly. Drawn if None.
+        """
         self.seed = seed
-        self.state: EstateState = build_estate(seed)
+        self.state: EstateState = build_estate(seed, company)
         self._new_disks = random.Random(seed ^ 0x5D15C5)
         self._touched: set[str] = set()
         self._clockwork = Clockwork(

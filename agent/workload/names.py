@@ -100,15 +100,18 @@ class Company:
         return f"{self.prefix}-{rng.choice(('NB', 'WS', 'PC'))}-{rng.randint(1, 400):03d}"
 
 
-def make_company(rng: random.Random) -> Company:
-    """Draw a company."""
-    stem, trade = rng.choice(STEMS), rng.choice(TRADES)
-    letters = [c for c in stem.upper() if c.isalpha()]
+def make_company(rng: random.Random, name: str | None = None) -> Company:
+    """Draw a company; or everything but its *name*, so that a named one has hosts that look like its own."""
+    drawn = f"{rng.choice(STEMS)} {rng.choice(TRADES)}"
+    name = name or drawn
+    stem = name.split(" ")[0]
+    letters = [c for c in name.upper() if c.isascii() and c.isalpha()] or ["X"]
     consonants = [c for c in letters[1:] if c not in "AEIOU"]
+    label = "".join(c for c in stem.lower() if c.isascii() and c.isalnum()) or "company"
     return Company(
-        name=f"{stem} {trade}",
+        name=name,
         prefix="".join([letters[0], *consonants[:2]]),
-        domain=f"{stem.lower().replace(' ', '')}.example",
+        domain=f"{label}.example",
         city=rng.choice(CITIES),
         style=rng.randrange(5),
     )

@@ -1,6 +1,7 @@
 """Nothing is said to a stranger; a clock alone does not keep an agent away; every reason has its code."""
 
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -15,11 +16,12 @@ from trio.testing import MockClock
 
 from agent.client import Client
 from agent.observer import Ending
-from agent.path import PathError, judge_path, split_address
+from agent.path import PathError, judge_path, open_path, split_address
 from certs import TimeVerdict, chain_from_pem
 from protocol import Code, Goodbye, Hello
-from tests.agent.rig import Rig
+from tests.agent.rig import Rig, make_keeper
 from tests.helpers.gateway import NOW, NOW_MS, Gateway
+from transport import client_context
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -116,6 +118,20 @@ async def test_a_gateway_that_drops_us_is_not_the_next_one_asked(clock: MockCloc
             await peer.hang_up(Goodbye(code=Code.GATEWAY_STOPPED))
             await rig.recorder.until("welcomed", 2)
             assert rig.recorder.of("welcomed") == [one.address, two.address]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems give up by themselves")
+async def test_a_gateway_that_lost_its_power_is_noticed(clock: MockClock, tmp_path: Path) -> None:
+    """What is sent and never acknowledged ends the connection after three heartbeats, not after a quarter of an hour."""
+    async with Gateway.make().listening() as gateway:
+        keeper = make_keeper(gateway)
+        context = client_context(keeper.credential.chain_pem, keeper.credential.key_pem)
+        path = await open_path(
+            (gateway.address,), context=context, anchors=keeper.identity.anchors(), certified=True, at=NOW
+        )
+        timeout_ms = path.stream._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        await trio.aclose_forcefully(path.stream)
+    assert timeout_ms == 90_000
 
 
 async def web_server(stream: trio.SocketStream) -> None:

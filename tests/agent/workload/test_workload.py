@@ -305,3 +305,16 @@ def test_free_space_is_never_negative() -> None:
     for row in source.inventory().jobs:
         job = Job.from_row(row)
         assert job.next_run_ms == 0 or job.next_run_ms > job.last_run_ms
+
+
+@pytest.mark.parametrize(
+    "company", ["Kestrel Dental Group", "Birch & Lund Architects", "Østre Sjø", "株式会社"]
+)
+def test_a_named_company_has_hosts_of_its_own(company: str) -> None:
+    """Prefix and domain come from its name, in plain letters, and the rest from the seed."""
+    hosts = {
+        row[1] for seed in range(20) for row in Estate(seed, NOW_MS, company=company).inventory().servers
+    }
+    assert all(host.isascii() and host for host in hosts)
+    assert Estate(1, NOW_MS, company=company).company == company
+    assert len(Estate(1, NOW_MS, company=company).inventory()) == len(Estate(1, NOW_MS).inventory())
