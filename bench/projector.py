@@ -55,7 +55,11 @@ def events_of(agent: int, first: int, count: int) -> tuple[Row, ...]:
     rows = []
     for n in range(first, first + count):
         run, step = divmod(n, 12)
-        kind = (EventKind.JOB_STARTED, EventKind.JOB_FINISHED)[step == 11] if step in (0, 11) else EventKind.WORKLOAD_FINISHED
+        kind = (
+            (EventKind.JOB_STARTED, EventKind.JOB_FINISHED)[step == 11]
+            if step in (0, 11)
+            else EventKind.WORKLOAD_FINISHED
+        )
         rows.append(
             (
                 START_MS + n * 1000, kind.value, f"{agent:08x}-58cc-4372-a567-{run % 7:012x}",

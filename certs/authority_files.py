@@ -129,7 +129,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_bytes())
         found = manifest["format"]
     except FileNotFoundError as exc:
-        raise AuthorityError(f"no authority in {folder}: restore the folder from a backup; it is made by `fieldgate init`, once") from exc
+        raise AuthorityError(
+            f"no authority in {folder}: restore the folder from a backup; it is made by `fieldgate init`, once"
+        ) from exc
     except (ValueError, TypeError, KeyError) as exc:
         raise AuthorityError(f"{path} is damaged: restore it from a backup") from exc
     if found != FORMAT:

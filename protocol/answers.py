@@ -57,7 +57,7 @@ class Enrolled:
 
     agent_uid: Annotated[Uid, "assigned by the gateway"]
     certificate_chain: Annotated[
-        tuple[bytes, ...], ListOf(Blob(1, 16384), 5), "DER, the agent's own first, then its issuers"
+        tuple[bytes, ...], ListOf(Blob(1, 16384), 5), "DER; the agent's own certificate, alone"
     ] = attrs.field(converter=frozen)
     standing: Annotated[Standing, Choice(Standing), "what its sessions may do"]
     code: Annotated[FgCode, "why it is not verified; 0 when it is"]

@@ -33,7 +33,9 @@ class Sequenced:
 
     epoch: Annotated[Epoch, "random, chosen by the agent's outbox"]
     first_sequence: Annotated[Position, "number of the first record"]
-    count: Annotated[int, Integer(1, MAX_RECORDS), "how many numbers the batch takes"]
+    count: Annotated[
+        int, Integer(1, MAX_RECORDS), "how many numbers the batch takes; without `replaces`, its records"
+    ]
     previous: Annotated[BatchId, "batch id of the batch cut before; 16 zero bytes when there is none"]
     replaces: Annotated[
         bytes, Blob(16, 16, or_empty=True), "batch id that this tombstone stands for; else empty"

@@ -48,7 +48,7 @@ TRUST: Final[dict[Code, Explanation]] = {
         "too many unverified agents",
         "One hundred agents already wait for acceptance. More are refused, because a leaked old token could otherwise fill "
         "the store.",
-        "Accept or reject those that wait (`fieldgate agent list --status unverified`). Revoke the token if you don't know them.",
+        "Accept or reject those that wait (`fieldgate agent list --standing unverified`). Revoke the token if you don't know them.",
     ),
     Code.AGENT_REJECTED: Explanation(
         "agent rejected",
@@ -87,7 +87,8 @@ TRUST: Final[dict[Code, Explanation]] = {
     Code.CLIENT_CERT_BEYOND_GRACE: Explanation(
         "agent certificate expired too long ago",
         "The certificate expired more than 180 days ago, so it no longer suffices even for a renewal.",
-        "Enroll the agent again with a new token. Its outbox is kept, and is sent under the new identity.",
+        "Enroll the agent again with a new token, in a new state folder. Keep the old folder if its outbox still holds records: they "
+        "belong to the old identity.",
     ),
     Code.CLIENT_CERT_REVOKED: Explanation(
         "agent certificate revoked",

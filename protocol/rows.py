@@ -54,7 +54,9 @@ class Mark(WireRow):
     epoch: Annotated[Epoch, "the epoch it speaks of"]
     next_sequence: Annotated[Position, "everything from `first_sequence` up to here is in"]
     batch_id: Annotated[BatchId, "of the batch that ends there; 16 zero bytes when there is none"]
-    first_sequence: Annotated[Position, "where that begins: above 1 behind a hole that was declared lost"] = 1
+    first_sequence: Annotated[
+        Position, "where that begins; above 1 where earlier records are not vouched for here"
+    ] = 1
 
 
 @attrs.frozen(kw_only=True)

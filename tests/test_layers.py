@@ -99,7 +99,9 @@ def test_front_doors_are_sorted(package: str) -> None:
     """Every package says what it offers, in order."""
     front = ROOT.joinpath(*package.split("."), "__init__.py")
     for node in ast.walk(ast.parse(front.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
+        if isinstance(node, ast.Assign) and any(
+            isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets
+        ):
             names = ast.literal_eval(node.value)
             # RUF022's order: constants, then classes, then functions.
             assert names == sorted(names, key=lambda n: (not n.isupper(), not n[0].isupper(), n))

@@ -45,7 +45,7 @@ class Show:
             "seconds": round(trio.current_time() - self._started),
             "enrolled": tally.enrolled,
             "connected": tally.connected,
-            "events": tally.collected,
+            "records": tally.collected,
             "batches sent": tally.batches,
             "not yet in the store": self._fleet.waiting_records,
             "refused": tally.refused.total(),

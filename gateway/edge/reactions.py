@@ -102,7 +102,9 @@ def mark_of(body: ReleasedMark) -> Mark:
 
 def resync_of(body: ResyncWanted) -> Resync:
     """The store's wish as the agent reads it."""
-    return Resync(scope=ResyncScope(body.scope), epoch=body.epoch, from_sequence=body.from_sequence)
+    if body.scope != ResyncScope.RANGE:
+        return Resync(scope=ResyncScope(body.scope))
+    return Resync(scope=ResyncScope.RANGE, epoch=body.epoch, from_sequence=body.from_sequence)
 
 
 def _decided(services: Services, session: Session, entry: AgentEntry) -> None:

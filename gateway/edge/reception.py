@@ -200,7 +200,7 @@ class _Visit:
                         Code.CLONE_HELD, f"another machine tries to connect with this identity, from {where}"
                     )
                     return self._hold(agent, hello, old.peer.address, HOLD_MS)
-                old.end(lost(Code.HEARTBEATS_MISSED, "gave no sign of life when the agent connected anew"))
+                old.hang_up(Code.HEARTBEATS_MISSED, "gave no sign of life when the agent connected anew")
                 if agent.session is old:
                     return None
             elif found is Situation.ASK_STORE and await self._lives_elsewhere(agent):
@@ -319,6 +319,9 @@ async def _part(session: Session, ending: Ending) -> None:
         except LocalProtocolError:
             return  # it said goodbye itself in the same moment
         await session.stream.send_last(data, within_s=LAST_WORDS_S)
+    elif ending.code is Code.GOODBYE:
+        # Its close_notify is still to come: closed before that is read, the socket would answer with a reset.
+        await session.stream.send_last(b"", within_s=LAST_WORDS_S, drain_bytes=STRANGERS_BYTES)
 
 
 def _note(services: Services, peer: Peer, code: Code, detail: str, *, agent_uid: str, since: float) -> None:

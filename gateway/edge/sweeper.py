@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 import trio
 
-from gateway.edge.ending import lost
 from gateway.edge.services import Services
 from gateway.edge.session import Session
 from protocol import Action, Code
@@ -48,4 +47,4 @@ def sweep(sessions: Iterable[Session], now: float, heartbeat_s: float) -> None:
                 message = f"a message was not complete after {FRAME_S:.0f} s"
                 session.send_off(Code.MESSAGE_STALLED, message, Action.RETRY, STALLED_RETRY_MS)
         elif session.heard_at < silent_since:
-            session.end(lost(Code.HEARTBEATS_MISSED, f"silent for {now - session.heard_at:.0f} s"))
+            session.hang_up(Code.HEARTBEATS_MISSED, f"silent for {now - session.heard_at:.0f} s")

@@ -1,7 +1,8 @@
 """What has to be looked after beside the sessions: the brake, the journal's age, the credentials' freshness.
 
 *The brake.* Once a second: how far is the projector behind, how much room has the journal's disk? Beyond a limit no credit is given
-(`flow`), below it again all debts are paid. Either way it is logged once (FG-4011, FG-4008).
+(`flow`), below it again all debts are paid. Either way it is logged once (FG-4011, FG-4008). A projector that begins to lag in the
+newest segment gets a next one, in case it is a bad frame that holds it up (FG-4015).
 
 *Retention.* Once a minute, closed segments that are projected and old enough are deleted. What is old enough and not projected
 is held, and said aloud (FG-4012).
@@ -10,13 +11,14 @@ is held, and said aloud (FG-4012).
 every verified agent at once.
 """
 
+import contextlib
 import os
 
 import attrs
 import structlog
 import trio
 
-from certs import OwnCertificateError, from_ms
+from certs import from_ms
 from gateway.edge.credentials import reload_credentials
 from gateway.edge.flow import Lag
 from gateway.edge.reactions import may_work
@@ -106,6 +108,8 @@ class Upkeep:
         limits, valve = self.services.config.limits, self.services.valve
         self.behind_s = self.lag.seconds(trio.current_time())
         late = self.behind_bytes() > limits.lag_bytes or self.behind_s > limits.lag_s
+        if late and "lag" not in valve.reasons:
+            self._give_a_way_on()
         if valve.withhold("lag", yes=late):
             log.warning(
                 "projector lags" if late else "projector has caught up",
@@ -121,6 +125,16 @@ class Upkeep:
             )
         if valve.open:
             await self._pay()
+
+    def _give_a_way_on(self) -> None:
+        """Start a new segment for a projector that may stand at a bad frame of this one (FG-4015).
+
+        It can pass that frame only once the segment is closed, and an edge that gives no credit fills no segment.
+        """
+        cursor = self.lag.cursor
+        if cursor is not None and cursor.segment == self.journal.end.segment:
+            with contextlib.suppress(JournalFull):
+                self.journal.roll()
 
     def _free_bytes(self) -> int:
         disk = os.statvfs(self.services.config.data)
@@ -171,10 +185,7 @@ class Upkeep:
 
     def _own_certificate_changed(self) -> bool:
         own = self.services.credentials.own
-        try:
-            return own is None or own.changed()  # ours costs a millisecond to read, and may be due
-        except OwnCertificateError:
-            return True
+        return own is None or own.changed()  # ours costs a millisecond to read, and may be due
 
     async def reload(self) -> None:
         """Read the credentials again, and tell every verified agent what is new about them."""

@@ -214,6 +214,20 @@ async def test_a_resync_is_asked_of_the_live_session_and_the_next(provider: Prov
         await edge.until(lambda: not edge.agent(agent.uid).resyncs)
 
 
+async def test_only_a_resync_of_a_range_has_a_place(provider: Provider) -> None:
+    """Whatever the store keeps beside a wish for a full inventory, it means nothing to agents."""
+    async with running_edge(provider) as edge:
+        agent = await enrolled(edge)
+        wanted = ResyncWanted(
+            agent_uid=agent.uid, scope=ResyncScope.FULL, epoch=0, from_sequence=1, pending=True
+        )
+        provider.store.changes.announce([wanted])
+        provider.ring()
+        await edge.until(lambda: edge.agent(agent.uid).resyncs)
+        async with agent.session(edge.remote_port) as line:
+            assert await line.expect(Resync) == Resync(scope=ResyncScope.FULL)
+
+
 # -- credit ----------------------------------------------------------------------------------------------------------
 
 

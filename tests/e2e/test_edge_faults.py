@@ -1,6 +1,7 @@
 """What fails around the edge, and what does not fail with it: nothing is acknowledged that is not on disk."""
 
 import errno
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from gateway.edge import server, upkeep
 from gateway.edge.flow import FrameBudget
 from gateway.edge.server import serve_edge
 from gateway.edge.sweeper import FRAME_S, sweep
-from gateway.journal import OS_FILES, JournalFailed, JournalLocked, JournalWriter
+from gateway.journal import OS_FILES, JournalFailed, JournalLocked, JournalReader, JournalWriter
+from gateway.store import CursorMoved
 from protocol import Ack, Action, Code, Credit, EventBatch, Rejected
 from protocol.connection import HEADER
 from tests.helpers.agent import TestAgent, job_event
@@ -181,6 +183,33 @@ async def test_a_killed_edge_starts_again_on_its_journal(provider: Provider) -> 
         await agent.send(line, agent.cut())
         await agent.acknowledged(line)
     assert len(provider.journaled()) == 2
+
+
+async def test_a_bad_frame_at_the_end_holds_the_projector_up_until_it_lags(provider: Provider) -> None:
+    """No credit, no appends, no full segment: without a new one it would stand there until somebody restarts the edge."""
+    folder = provider.data / "journals" / "edge"
+    async with running_edge(provider) as edge:
+        agent = await enrolled(edge)
+        reader = JournalReader(folder)
+        at = reader.read(None, 1024).cursor
+        assert reader.journal_uid is not None
+        moved = CursorMoved(
+            journal_uid=reader.journal_uid, segment=at.segment, incarnation=at.incarnation, offset=at.offset, time_ms=0
+        )  # fmt: skip
+        provider.store.changes.announce([moved])
+        provider.ring()
+        await edge.until(lambda: edge.services.directory.cursors)
+        async with agent.session(edge.remote_port) as line:
+            await agent.send(line, agent.cut())
+            await agent.acknowledged(line)
+            with next(folder.glob("*.fgj")).open("r+b") as segment:
+                segment.seek(-1, os.SEEK_END)
+                segment.write(b"\0")
+            assert reader.read(at, 1024).stalled is not None
+            edge.services.config = provider.config(lag_bytes=1)
+            await edge.until(lambda: not edge.services.valve.open)
+            chunk = reader.read(at, 1024)
+            assert (chunk.stalled, chunk.cursor.segment) == (None, at.segment + 1)
 
 
 async def test_two_edges_of_one_name_are_refused(provider: Provider) -> None:

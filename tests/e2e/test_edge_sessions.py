@@ -217,11 +217,13 @@ async def test_a_new_gateway_list_reaches_agents(provider: Provider) -> None:
 async def test_three_missed_heartbeats_end_a_session(
     provider: Provider, log: list[dict[str, object]]
 ) -> None:
-    """And the agent is Inaccessible from then on."""
+    """Who can still hear it is told why; and the agent is Inaccessible from then on."""
     async with running_edge(provider, heartbeat_s=0.1) as edge:
         agent = await enrolled(edge)
-        async with agent.session(edge.remote_port):
-            await edge.until(lambda: ends(log))
+        async with agent.session(edge.remote_port) as line:
+            *_, last = await line.hear_the_end()
+        assert isinstance(last, Goodbye)
+        assert last.code == Code.HEARTBEATS_MISSED
         (end,) = ends(log)
         assert end["code"] == "FG-2003"
         assert float(str(end["duration_s"])) >= 0.3
@@ -254,6 +256,16 @@ async def test_presence_reaches_the_store(provider: Provider) -> None:
         stored = provider.store.agents.get(agent.uid, now_ms=provider.clock())
         assert (stored.ended_code, stored.health) == (Code.GOODBYE, Health.WARNING)
         assert stored.edge_name == "edge"
+
+
+async def test_who_says_goodbye_is_not_answered_with_a_reset(provider: Provider) -> None:
+    """The gateway waits for the agent's side to close, as it does for its own last words."""
+    async with running_edge(provider) as edge:
+        agent = await enrolled(edge)
+        async with agent.session(edge.remote_port) as line:
+            await line.say(Goodbye(code=Code.GOODBYE, message="done"))
+            await line.hear_the_end()
+            assert await line.stream.send_last(b"", within_s=2.0)
 
 
 def _status(provider: Provider, agent: TestAgent) -> ConnectionStatus:
@@ -319,10 +331,12 @@ async def test_a_session_that_gives_no_sign_of_life_makes_way(
     async with running_edge(provider) as edge:
         agent = await enrolled(edge)
         reverted = agent.copy()
-        async with agent.session(edge.remote_port), reverted.session(edge.remote_port) as line:
+        async with agent.session(edge.remote_port) as silent, reverted.session(edge.remote_port) as line:
             await reverted.send(line, reverted.cut())
             await reverted.acknowledged(line)
-            await edge.until(lambda: ends(log))
+            *_, last = await silent.hear_the_end()
+            assert isinstance(last, Goodbye)
+            assert last.code == Code.HEARTBEATS_MISSED
             assert [end["code"] for end in ends(log)] == ["FG-2003"]
 
 

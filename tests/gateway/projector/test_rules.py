@@ -2,7 +2,7 @@
 
 from gateway.projector.holes import FIRST_ASK_MS, LONGEST_ASK_MS
 from gateway.projector.placement import STREAMS_A_DAY
-from gateway.store import GapState
+from gateway.store import GapState, ReleasedMark, ResyncWanted
 from protocol import ResyncScope
 from tests.gateway.projector.rig import START_MS, Chain, Rig, tombstone_of
 
@@ -119,8 +119,9 @@ def test_a_hole_that_is_declared_lost_is_left_behind(rig: Rig) -> None:
     rig.drain()
     assert rig.texts(agent) == ["a", "d"]
     told = rig.told()
-    assert [(body.first_sequence, body.next_sequence) for body in told if body.kind == "mark"] == [(4, 5)]
-    assert [body.scope for body in told if body.kind == "resync"] == [ResyncScope.FULL]
+    marks = [(body.first_sequence, body.next_sequence) for body in told if isinstance(body, ReleasedMark)]
+    assert marks == [(4, 5)]
+    assert [body.scope for body in told if isinstance(body, ResyncWanted)] == [ResyncScope.FULL]
     [view] = rig.store.gaps.list()
     assert (view.gap.state, view.gap.from_sequence, view.gap.to_sequence) == (GapState.LOST, 2, 4)
 
