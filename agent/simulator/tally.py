@@ -28,7 +28,7 @@ class Tally:
     batches: int = 0
     sent_bytes: int = 0
     collected: int = 0
-    """Events that the estates have produced and the outboxes hold or held."""
+    """Events and inventories that were brought into the outboxes."""
     durable: int = 0
     """Acknowledged as on disk: marks, not events, since several batches may share one."""
     refused: collections.Counter[str] = attrs.field(factory=collections.Counter)

@@ -1,0 +1,37 @@
+"""docs/agent.md says all there is to set, and nothing that there is not."""
+
+import re
+from pathlib import Path
+
+import agent.state
+from agent.cli import app
+from agent.spool import LIMIT_BYTES
+
+DOCS = Path(__file__).parents[2] / "docs" / "agent.md"
+COMMANDS = ("enroll", "run", "simulate", "status", "verify")
+
+
+def options() -> set[str]:
+    """Every option of every command, as a person types it."""
+    found = set()
+    for command in COMMANDS:
+        for argument in app[command].assemble_argument_collection():
+            found |= {
+                name for name in argument.names if name.startswith("--") and not name.startswith("--empty-")
+            }
+    return found
+
+
+def test_every_option_is_documented_and_every_documented_option_exists() -> None:
+    """A renamed option changes the page."""
+    page = DOCS.read_text(encoding="utf-8")
+    assert set(re.findall(r"--[a-z][a-z-]+", page)) == options()
+
+
+def test_the_figures_are_the_codes() -> None:
+    """The outbox's limit, the state folder's files."""
+    page = DOCS.read_text(encoding="utf-8")
+    assert f"| `--outbox-mib` | run | {LIMIT_BYTES >> 20} |" in page
+    files = re.findall(r"^    ([a-z-]+\.[a-z]+)  ", agent.state.__doc__ or "", re.MULTILINE)
+    assert len(files) == 7
+    assert [name for name in files if f"| `{name}` |" not in page] == []
