@@ -74,11 +74,11 @@ class Loader:
         await line.heartbeat()
         return cls(line, Cutter.of(agent.epoch, count))
 
-    async def send(self) -> int:
+    async def send(self, durable: Callable[[int], None]) -> int:
         """Send one batch as soon as there is credit; the sequence that its acknowledgement will name."""
         payload = self.cutter.cut()
         while self.line.connection.credit < len(payload):
-            await self.hear(lambda _: None)
+            await self.hear(durable)
         await self.line.say_payload(EventBatch.tag, payload)
         return self.cutter.next_sequence
 
@@ -95,12 +95,12 @@ class Loader:
 
     async def round_trip(self) -> None:
         """Send one batch and wait until it is durable."""
-        wanted = await self.send()
         reached = 0
 
         def note(mark: int) -> None:
             nonlocal reached
             reached = max(reached, mark)
 
+        wanted = await self.send(note)
         while reached < wanted:
             await self.hear(note)
