@@ -230,8 +230,8 @@ class Agent:
             case 67, [amount, *_]:  # Credit
                 self.credit += amount
             case 68, [uid, _, fence, _, *_]:  # Command
-                if uid not in (old := state["answered"]):
-                    state.cut(COMMAND_RESULT, 1, uid, fence, UNSUPPORTED, 5001, answered=[*old, uid])
+                if [uid, fence] not in (old := state["answered"]):
+                    state.cut(COMMAND_RESULT, 1, uid, fence, UNSUPPORTED, 5001, answered=[*old, [uid, fence]])
             case 69, [scope, epoch, start, *_] if scope == RANGE:  # Resync
                 self.sent -= {each for each, (_, after) in state.held(epoch).items() if after > start}
             case 69, [scope, *_]:
