@@ -1,4 +1,4 @@
-"""`python -m bench`: measure everything again and rewrite bench/RESULTS.md.
+"""`python -m bench [SUITE…]`: measure everything again, or what is named, and rewrite its sections of bench/RESULTS.md.
 
 Every figure stands beside its limit or a peer, measured in the same run; ratios hold better than absolutes.
 """
@@ -60,19 +60,29 @@ def table(rows: list[dict[str, str | float]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def sections() -> dict[str, str]:
+    """The sections that RESULTS.md has, by suite."""
+    if not RESULTS.exists():
+        return {}
+    parts = RESULTS.read_text(encoding="utf-8").split("\n## ")[1:]
+    return {part.split("\n", 1)[0]: part.split("\n", 1)[1].strip() + "\n" for part in parts}
+
+
 def main(wanted: list[str]) -> int:
-    """Run the suites named, or all; only a whole run rewrites RESULTS.md."""
-    parts = [HEAD, machine(), "\n"]
+    """Run the suites named, or all, and write what they found."""
+    if unknown := set(wanted) - set(SUITES):
+        sys.stderr.write(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}\n")
+        return 2
+    found = sections()
     for name, suite in SUITES.items():
         if wanted and name not in wanted:
             continue
         sys.stderr.write(f"bench: {name}\n")
-        doc = (suite.__doc__ or "").strip()
-        parts += [f"## {name}\n\n{doc}\n\n", table(suite.run()), "\n"]
-        sys.stdout.write(parts[-2])
+        found[name] = f"{machine()}\n{(suite.__doc__ or '').strip()}\n\n{table(suite.run())}"
+        sys.stdout.write(found[name])
         sys.stdout.flush()
-    if not wanted:
-        RESULTS.write_text("".join(parts).rstrip() + "\n", encoding="utf-8")
+        written = "\n".join(f"## {each}\n\n{found[each]}" for each in SUITES if each in found)
+        RESULTS.write_text(HEAD + written, encoding="utf-8")
     return 0
 
 
