@@ -10,16 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stage import Stage, line_of, stage_in, text_of, uid_of, until
+from tests.e2e.stage import Stage, line_of, stage_in, text_of, until
 from tests.helpers.provider import Process, wait_for_port
 
 UNLIMITED = resource.RLIM_INFINITY
 
 
+# The smallest estates have some two hundred events to tell of their past: at this many a second, for long enough.
+RATE = 20
+
+
+@pytest.fixture(scope="module")
+def warm_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Lends its warm process."""
+    with stage_in(tmp_path_factory.mktemp("warm")) as stage:
+        yield stage
+
+
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(warm_stage: Stage, tmp_path: Path) -> Iterator[Stage]:
     """A provider; nothing runs."""
-    with stage_in(tmp_path, heartbeat_s="1") as stage:
+    with stage_in(tmp_path, beside=warm_stage, heartbeat_s="1") as stage:
         yield stage
 
 
@@ -41,7 +52,7 @@ def test_no_room_under_the_journal(stage: Stage) -> None:
     wait_for_port(stage.provider.remote_port, edge)
     stage.projector()
     state = stage.enrolled()
-    agent = stage.run_agent(state, rate=400)
+    agent = stage.run_agent(state, rate=RATE)
     until(lambda: all_once(stage, state), lambda: text_of(agent))
     (segment,) = (stage.provider.data / "journals" / "edge").glob("*.fgj")
 
@@ -64,7 +75,7 @@ def test_no_room_under_the_outbox(stage: Stage) -> None:
     edge = stage.edge()
     state = stage.enrolled()
     assert edge.terminate() == 0
-    agent = stage.run_agent(state, rate=400)
+    agent = stage.run_agent(state, rate=RATE)
     outbox = [state / "outbox.sqlite", state / "outbox.sqlite-wal"]
     until(lambda: sum(path.stat().st_size for path in outbox if path.exists()) > 50_000)
 
@@ -73,24 +84,11 @@ def test_no_room_under_the_outbox(stage: Stage) -> None:
     assert "nothing is lost, collection waits" in trouble["reason"]
     status = stage.agent("status", "--json", "--state", str(state)).json
     assert status["collection_paused"] is True
-    assert "FG-4007" in status["trouble"]
+    collected = int(status["outbox_records"])
 
     limit_files(agent, UNLIMITED)
     line_of(agent, event="trouble is over")
     stage.edge()
     stage.projector()
-    until(lambda: all_once(stage, state) > 400, lambda: text_of(agent)[-2000:])
+    until(lambda: all_once(stage, state) > collected, lambda: text_of(agent)[-2000:])
     assert agent.terminate() == 0
-    assert uid_of(state)
-
-
-def test_a_full_outbox_by_its_own_limit(stage: Stage) -> None:
-    """The same at the limit that was set for it."""
-    edge = stage.edge()
-    state = stage.enrolled()
-    assert edge.terminate() == 0
-
-    agent = stage.run_agent(state, "--outbox-mib", "1", rate=400)
-
-    trouble = line_of(agent, event="trouble", code="FG-4007")
-    assert "1" in trouble["reason"]
