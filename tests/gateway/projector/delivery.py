@@ -26,6 +26,7 @@ from uuid import UUID
 
 import attrs
 import msgpack
+import structlog
 from pysqlite3 import dbapi2 as sqlite
 
 from agent.marks import covers, may_skip
@@ -152,6 +153,10 @@ class World:
         self.folder = Path(tempfile.mkdtemp(prefix="delivery-", dir=memory if memory.is_dir() else None))
         self._bug = mock.patch.dict(rows.PROJECTIONS, {EventBatch: explosive})
         self._bug.start()
+        self._quiet = contextlib.ExitStack()
+        self._quiet.enter_context(
+            structlog.testing.capture_logs()
+        )  # rendering tracebacks takes longer than all else
         self.at_s = 0.0
         self.promises: dict[str, Promise] = {}
         self.copies_destroyed = False
@@ -203,6 +208,7 @@ class World:
     def close(self) -> None:
         """Tidy up."""
         self._bug.stop()
+        self._quiet.close()
         self._checks.close()
         self.store.close()
         for agent in self.agents:
@@ -467,6 +473,19 @@ class World:
         self.project(40)
         self.declare_lost()
         self.project(3, seconds=2)
+
+    def relive(self, agent: AgentSim, edge: EdgeSim) -> None:
+        """A machine says more than its snapshot knows, hears that all of it is in, and is reverted."""
+        self.record(agent, 1)
+        self.take_snapshot(agent)
+        self.record(agent, 1)
+        self.connect(agent, edge)
+        while self.send(agent):
+            pass
+        self.sync(edge)
+        self.project(20)
+        self.hear(edge)
+        self.revert(agent)
 
     def _journal_touched(self, edge: EdgeSim) -> None:
         for promise in self.promises.values():

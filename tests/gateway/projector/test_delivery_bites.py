@@ -9,12 +9,14 @@ import hypothesis
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
+from agent.marks import Cutting, Ruling
 from gateway.journal import JournalReader, JournalWriter
 from gateway.journal.frames import HEADER_BYTES
 from gateway.projector import work
 from gateway.projector.placement import Batch, Placement, Verdict, place
 from gateway.store import StoredBatch, StoredStream
 from gateway.store.streams import ProjectedStreams
+from protocol import Mark
 from tests.gateway.projector.test_delivery_model import machine
 from tests.helpers.lossy_files import LossyFiles
 
@@ -68,6 +70,11 @@ def holes_are_forgotten(batch: Batch, *, streams: Streams, known: Known, before:
     return Placement(verdict=right.verdict, stream_id=right.stream_id, held_from=1)
 
 
+def numbers_will_do(mark: Mark, own_id: bytes | None, cutting: Cutting) -> Ruling:
+    """An agent that deletes what ends where the mark does, whoever's batch the mark is of."""
+    return Ruling.STALE if own_id is None else Ruling.RELEASED
+
+
 def any_place_will_do(self: JournalReader, cursor: Any, sizes: dict[int, int]) -> bool:
     """A cursor without a look at the incarnation."""
     return cursor.segment in sizes and HEADER_BYTES <= cursor.offset <= sizes[cursor.segment]
@@ -94,6 +101,10 @@ MUTATIONS: dict[str, tuple[str, AbstractContextManager[object]]] = {
     ),
     "acknowledged before it is synced": ("crashes", mock.patch.object(JournalWriter, "sync", do_nothing)),
     "a fdatasync is removed": ("crashes", mock.patch.object(LossyFiles, "fdatasync", do_nothing)),
+    "an agent does not look at hashes": (
+        "snapshots",
+        mock.patch("agent.outbox.judge_released", numbers_will_do),
+    ),
     "marks are not stored": ("crashes", mock.patch.object(ProjectedStreams, "move", do_nothing)),
 }
 """What is broken, the fate under which it matters, and how it is broken."""

@@ -35,6 +35,9 @@ BLOWS: Mapping[str, Blow] = MappingProxyType(
         "an edge cannot read the batch": lambda world, agent, edge: world.send(agent, refused=True),
         "a snapshot is taken": lambda world, agent, edge: world.take_snapshot(agent),
         "the snapshot is reverted to": lambda world, agent, edge: world.revert(agent),
+        "more is said than the snapshot knows, and it is reverted to": lambda world, agent, edge: (
+            world.relive(agent, edge)
+        ),
         "the journal is backed up": lambda world, agent, edge: world.copy_journal(edge),
         "the journal is restored": lambda world, agent, edge: world.restore_journal(edge),
         "the journal is lost": lambda world, agent, edge: world.lose_journal(edge),
@@ -55,7 +58,11 @@ BLOWS: Mapping[str, Blow] = MappingProxyType(
 FATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "everything": tuple(BLOWS),
-        "snapshots": ("a snapshot is taken", "the snapshot is reverted to"),
+        "snapshots": (
+            "a snapshot is taken",
+            "the snapshot is reverted to",
+            "more is said than the snapshot knows, and it is reverted to",
+        ),
         "refusals": ("an edge cannot read the batch",),
         "lost disks": ("the journal is lost", "the journal rots, early", "the journal rots, late"),
         "restored disks": ("the journal is backed up", "the journal is restored"),
@@ -146,7 +153,7 @@ def machine(fate: str) -> type[Delivery]:
 def test_promises_hold(fate: str) -> None:
     """Released: in the store, once. Durable: on that disk. Either: somewhere. In the end: in the store, and no gap open."""
     settings = hypothesis.settings(
-        max_examples=60 if fate == "everything" else 12,
+        max_examples=40 if fate == "everything" else 10,
         stateful_step_count=30,
         suppress_health_check=list(hypothesis.HealthCheck),
     )
