@@ -103,7 +103,7 @@ async def _in_thread(services: "Services", work: Callable[[], Issued | Refused])
     try:
         return await services.link.call(work)
     except StoreError as error:
-        return _retry(Code.STORE_UNREACHABLE, f"the gateway's store: {error}", BUSY_RETRY_MS)
+        return _retry(error.code, f"the gateway's store: {error}", BUSY_RETRY_MS)
     except CsrError as error:
         return _refused(Code.CSR_INVALID, str(error))
     except AuthorityError as error:

@@ -164,6 +164,8 @@ class StoreLink:
                 if self._ended or now >= presence_at:
                     await self._flush_presence()
                     presence_at = now + PRESENCE_S
+                if self.failing:
+                    log.info("store can be written again")
                 self.failing = False
             except StoreError as error:
                 if not self.failing:

@@ -126,10 +126,13 @@ class Projector:
                 busy = self.step()
             except (StoreError, OSError) as error:
                 self._metrics.trouble(str(error))
-                log.warning("waiting for the store", reason=str(error), wait_s=wait_s)
+                code = str(error.code) if isinstance(error, StoreError) else ""
+                log.warning("waiting for the store", code=code, reason=str(error), wait_s=wait_s)
                 stop.wait(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
                 continue
+            if wait_s > FIRST_WAIT_S:
+                log.info("store can be used again")
             self._metrics.trouble("")
             wait_s = FIRST_WAIT_S
             if not busy:

@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from gateway.store import open_store
+from gateway.store import Store, open_store
 from tests.helpers.provider import Process, TestProvider, wait_for_port
 from tests.helpers.warm import Warm
 
@@ -107,11 +107,12 @@ class Stage:
 
     def stored(self, state: Path) -> list[tuple[int, int]]:
         """Epoch and sequence of every event of that agent that is in the store."""
-        store = open_store(f"sqlite:///{self.provider.data / 'store.sqlite'}")
-        try:
+        with contextlib.closing(self.store()) as store:
             return [(event.epoch, event.sequence) for event in store.events.export(uid_of(state))]
-        finally:
-            store.close()
+
+    def store(self) -> Store:
+        """The provider's store, to look into; close it."""
+        return open_store(f"sqlite:///{self.provider.data / 'store.sqlite'}")
 
     def closes(self) -> list[dict[str, Any]]:
         """What `/closes` of the edge says, newest first."""
