@@ -201,7 +201,7 @@ def _enrolled(token: Token, applicant: Applicant, answer: Enrolled) -> Enrollmen
     identity = Identity(
         agent_uid=answer.agent_uid, installation_uid=applicant.installation_uid, host_name=applicant.host_name,
         agent_type=applicant.agent_type, synthetic=applicant.synthetic, gateways=answer.gateways or token.gateways,
-        pins_current=answer.pins_current, pins_next=answer.pins_next, names=answer.names,
+        pins_current=answer.pins_current or token.pins, pins_next=answer.pins_next, names=answer.names,
         trust_revision=answer.trust_revision, since_ms=answer.gateway_time_ms,
     )  # fmt: skip
     return Enrollment(identity, credential, answer)

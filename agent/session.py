@@ -243,11 +243,15 @@ class Session:
         self._with.bell.ring()
 
     def _told_gateways(self, told: GatewayList) -> None:
+        if not told.gateways:
+            return  # nobody could ever tell us a better list again
         keeper = self._with.keeper
         identity = attrs.evolve(keeper.identity, gateways=told.gateways, gateway_list_revision=told.revision)
         self._keep(lambda: keeper.change(identity))
 
     def _told_trust(self, told: TrustUpdate) -> None:
+        if not told.pins_current:
+            return  # likewise
         keeper = self._with.keeper
         identity = attrs.evolve(
             keeper.identity, pins_current=told.pins_current, pins_next=told.pins_next, names=told.names,

@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from agent.failures import unwrapped
-from agent.simulator.fleet import Fleet, FleetError, FleetOptions, Part
+from agent.simulator.fleet import MAX_RATE, Fleet, FleetError, FleetOptions, Part, Phase
 from agent.simulator.ledger import Ledger, LedgerError
 from agent.simulator.provider import Provider, ProviderError
 from agent.simulator.show import Show, summary, tell_verification
@@ -87,6 +87,8 @@ def simulate(
     """
     if count < 1 or rate <= 0 or (duration is not None and duration <= 0) or reconnect_s < 0:
         raise SimulationError("--count, --rate and --duration must be positive, --reconnect-s not negative")
+    if rate > MAX_RATE:
+        raise SimulationError(f"--rate {rate:g}: one agent collects at most {MAX_RATE:g} events a second")
     _allow_descriptors(count + _DESCRIPTORS)
     provider = Provider(data)
     tally = Tally(count=count)
@@ -193,11 +195,12 @@ async def _conduct(fleet: Fleet, show: Show, hurry: trio.Event) -> None:
         await fleet.up.wait()
         nursery.cancel_scope.cancel()
     show.phase = "reporting"
+    fleet.phase = Phase.PRODUCING
     with trio.move_on_after(
         fleet.options.duration_s if fleet.options.duration_s is not None else float("inf")
     ):
         await hurry.wait()
-    fleet.producing = False
+    fleet.phase = Phase.DELIVERING
     show.phase = "delivering"
     deadline = trio.current_time() + SETTLE_S
     while fleet.waiting_records and trio.current_time() < deadline:

@@ -10,6 +10,7 @@ present; one that does catch up goes on in real time.
 import math
 import random
 from collections.abc import Sequence
+from enum import Enum
 from typing import Final
 
 import attrs
@@ -47,12 +48,28 @@ DAY_MS: Final = 24 * 3600 * 1000
 LEAST_HISTORY_DAYS: Final = 2.0
 """What there is to see at once; an open-ended fleet goes on in real time when it has been played."""
 
+MAX_RATE: Final = TAKE / TICK_S
+"""Events a second that one agent can collect: what it takes at once, in every tick."""
+
 # Prime, so that fleets with neighbouring seeds share no estate.
 _SEED_STEP: Final = 1_000_003
 
 
 class FleetError(Exception):
     """The fleet cannot be brought up; the message says why."""
+
+
+class Phase(Enum):
+    """What the fleet is about."""
+
+    OPENING = "opening"
+    """It comes up: inventories, but no events, which would only slow the handshakes."""
+    PRODUCING = "producing"
+    """Estates go on, at the wanted rate."""
+    DELIVERING = "delivering"
+    """Nothing new; what found no room in the outbox before is brought in."""
+    STOPPING = "stopping"
+    """Nobody is started any more."""
 
 
 @attrs.frozen(kw_only=True)
@@ -89,6 +106,7 @@ class Member:
 
     facilities: Facilities
     client: Client
+    tally: AgentTally
     allowance: float = 0.0
 
 
@@ -101,8 +119,7 @@ class Fleet:
     tally: Tally
     ledger: Ledger = attrs.field(factory=Ledger)
     members: list[Member] = attrs.field(factory=list)
-    producing: bool = True
-    """Estates go on; once false, agents only deliver what they have."""
+    phase: Phase = Phase.OPENING
     up: trio.Event = attrs.field(factory=trio.Event)
     """Everybody has tried to connect once."""
 
@@ -162,13 +179,14 @@ class Fleet:
         def told(epoch: int, first_sequence: int, rows: Sequence[Row]) -> None:
             self.ledger.said(uid, epoch, first_sequence, rows)
 
+        tally = AgentTally(self.tally, self.ledger, uid)
         facilities = Facilities(
             keeper=keeper, outbox=outbox, collector=Collector(source=estate, outbox=outbox, told=told), now=now_ms,
-            observer=AgentTally(self.tally, self.ledger, uid),
+            observer=tally,
         )  # fmt: skip
         jitter = random.Random(seed)  # noqa: S311  # spreads reconnects, keeps no secret
         client = Client(facilities, draw=jitter.random, backoff=Backoff(base_s=self.options.reconnect_s))
-        self.members.append(Member(facilities, client))
+        self.members.append(Member(facilities, client, tally))
         self.tally.enrolled += 1
 
     # -- running -----------------------------------------------------------------------------------------------
@@ -184,6 +202,8 @@ class Fleet:
                 nursery.start_soon(self._pump)
                 for member in self.members:
                     await self.tally.opening.acquire()
+                    if self.phase is Phase.STOPPING:
+                        break
                     clients.start_soon(self._run_one, member)
                     await trio.sleep(1 / STARTS_PER_S)
                 self.up.set()
@@ -191,11 +211,13 @@ class Fleet:
 
     async def _run_one(self, member: Member) -> None:
         farewell = await member.client.run()
+        member.tally.settle()
         if farewell.why is not Stopped.ASKED:
             self.tally.stopped += 1
 
     def stop(self) -> None:
         """End all sessions in order."""
+        self.phase = Phase.STOPPING
         for member in self.members:
             member.client.stop()
 
@@ -205,7 +227,8 @@ class Fleet:
         return sum(member.facilities.outbox.records for member in self.members)
 
     async def _pump(self) -> None:
-        ticks = math.ceil(max(1.0, len(self.members) / COLLECTS_PER_S) / TICK_S)
+        period_s = min(max(1.0, len(self.members) / COLLECTS_PER_S), TAKE / self.options.rate)
+        ticks = math.ceil(period_s / TICK_S)
         number = 0
         while True:
             started = trio.current_time()
@@ -215,12 +238,12 @@ class Fleet:
 
     def _collect(self, members: Sequence[Member], period_s: float) -> None:
         """Bring in what has happened on some estates in the last *period_s*, in one commit."""
-        if not self.producing:  # but what found no room is still to be delivered
+        if self.phase in (Phase.DELIVERING, Phase.STOPPING):
             members = [member for member in members if member.facilities.collector.paused]
         try:
             with self.spool.writing():
                 for member in members:
-                    if self.producing:
+                    if self.phase is Phase.PRODUCING:
                         member.allowance = min(member.allowance + self.options.rate * period_s, float(TAKE))
                     member.facilities.collector.collect(member.facilities.now(), int(member.allowance))
         except OutboxFullError:

@@ -61,14 +61,15 @@ class AgentTally(Observer):
         self._sent_id = b""
         self._sent_at = 0.0
 
-    def _came_to_something(self) -> None:
+    def settle(self) -> None:
+        """The first attempt to connect has come to something, if it had not before."""
         if not self._attempted:
             self._attempted = True
             self._tally.opening.release()
 
     def welcomed(self, welcome: Welcome, address: str) -> None:
         """One more is connected."""
-        self._came_to_something()
+        self.settle()
         self._connected = True
         self._tally.connected += 1
         self._tally.sessions += 1
@@ -98,7 +99,7 @@ class AgentTally(Observer):
 
     def ended(self, ending: Ending, wait_s: float) -> None:
         """One less is connected, or one more was refused."""
-        self._came_to_something()
+        self.settle()
         if self._connected:
             self._connected = False
             self._tally.connected -= 1

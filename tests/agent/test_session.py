@@ -297,6 +297,17 @@ async def test_trust_and_gateways_are_remembered(clock: MockClock, gateway: Gate
     assert rig.keeper.identity.gateways == (gateway.address, "127.0.0.1:1")
 
 
+async def test_nothing_that_is_told_cuts_an_agent_off(clock: MockClock, gateway: Gateway, rig: Rig) -> None:
+    """An empty list of gateways, or of pins, would be the last thing that it was ever told."""
+    before = rig.keeper.identity
+    async with rig.running():
+        peer = await gateway.peer()
+        await peer.say(TrustUpdate(revision=5, pins_current=()), GatewayList(revision=9, gateways=()))
+        await peer.hang_up(Goodbye(code=Code.GATEWAY_STOPPED))
+        await gateway.peer(1)
+    assert rig.keeper.identity == before
+
+
 async def test_an_unverified_agent_stays_and_waits(clock: MockClock, gateway: Gateway, rig: Rig) -> None:
     """It has no credit, so it only gives signs of life; credit is what it waited for."""
     gateway.welcome = lambda hello: gateway.greet(

@@ -9,8 +9,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from agent.simulator.fleet import Fleet, FleetError, FleetOptions, Part
-from agent.simulator.tally import Tally
+from agent.simulator.fleet import Fleet, FleetError, FleetOptions, Part, Phase
+from agent.simulator.tally import OPENING, Tally
 from agent.simulator.verification import CELLS, compare
 from agent.spool import Spool
 from certs import Token
@@ -47,8 +47,9 @@ async def test_a_fleet_says_what_its_ledger_says(clock: MockClock, gateway: Gate
 
     async def conduct() -> None:
         await fleet.up.wait()
+        fleet.phase = Phase.PRODUCING
         await trio.sleep(SECONDS)
-        fleet.producing = False
+        fleet.phase = Phase.DELIVERING
         await trio.sleep(SECONDS)
         assert fleet.waiting_records == 0
         fleet.stop()
@@ -89,6 +90,23 @@ async def test_the_same_seed_gives_the_same_estates(
             await fleet.enroll([Part(token=gateway.token(), count=5)])
             names.append(sorted(m.facilities.keeper.identity.host_name for m in fleet.members))
     assert names[0] == names[1] != names[2]
+
+
+async def test_a_fleet_can_be_stopped_while_it_comes_up(
+    clock: MockClock, gateway: Gateway, spool: Spool
+) -> None:
+    """Against a gateway that says nothing, with more agents than may try at once: it ends, and nobody is left behind."""
+    fleet = Fleet(spool, FleetOptions(), Tally(count=OPENING + 10))
+    await fleet.enroll([Part(token=gateway.token(), count=OPENING + 10)])
+    gateway.mute = True
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fleet.run)
+            await gateway.peer(OPENING - 1)
+            await trio.sleep(1)
+            assert not fleet.up.is_set()
+            fleet.stop()
+    assert fleet.tally.sessions == 0
 
 
 async def test_a_refused_fleet_says_why(clock: MockClock, gateway: Gateway, spool: Spool) -> None:
