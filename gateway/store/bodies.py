@@ -1,7 +1,8 @@
 """What a change can say, one frozen class each: the vocabulary between the store and the edges.
 
 A body is the whole state of one thing. It travels as a JSON object of its fields (bytes as hexadecimal), with the
-class's `kind`; fields that a reader does not know are ignored, so that a newer writer may add one.
+class's `kind`; fields that a reader does not know are ignored, so that a newer writer may add one. For the same reason a kind that
+a reader does not know is an `Unknown`, which nobody acts on.
 """
 
 from collections.abc import Mapping
@@ -114,6 +115,13 @@ class GatewaysChanged:
     gateways: tuple[str, ...]
 
 
+@attrs.frozen(kw_only=True)
+class Unknown:
+    """Something of a kind that a newer version publishes: it takes its place in the feed, and says nothing to us."""
+
+    kind: str
+
+
 Body = (
     AgentEntry
     | Revocation
@@ -123,9 +131,10 @@ Body = (
     | ClaimEntry
     | TrustChanged
     | GatewaysChanged
+    | Unknown
 )
 
-KINDS: dict[str, type[Body]] = {body.kind: body for body in get_args(Body)}
+KINDS: dict[str, type[Body]] = {body.kind: body for body in get_args(Body) if body is not Unknown}
 
 
 def kind_of(body: Body) -> str:
@@ -146,7 +155,7 @@ def key_of(body: Body) -> str:
             return body.journal_uid
         case ResyncWanted():
             return f"{body.agent_uid}/{body.scope}/{body.epoch}"
-        case TrustChanged() | GatewaysChanged():
+        case TrustChanged() | GatewaysChanged() | Unknown():
             return ""
 
 
@@ -163,7 +172,9 @@ def pack(body: Body) -> dict[str, Any]:
 
 def unpack(kind: str, fields: Mapping[str, Any]) -> Body:
     """The body that `pack` made *fields* of."""
-    cls = KINDS[kind]
+    cls = KINDS.get(kind)
+    if cls is None:
+        return Unknown(kind=kind)
     known = {a.name: fields[a.name] for a in attrs.fields(cls) if a.name in fields}
     for name in BYTES_FIELDS & known.keys():
         known[name] = bytes.fromhex(known[name])

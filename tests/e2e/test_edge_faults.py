@@ -1,7 +1,9 @@
 """What fails around the edge, and what does not fail with it: nothing is acknowledged that is not on disk."""
 
+import contextlib
 import errno
 import os
+import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from gateway.edge.flow import FrameBudget
 from gateway.edge.server import serve_edge
 from gateway.edge.sweeper import FRAME_S, sweep
 from gateway.journal import OS_FILES, JournalFailed, JournalLocked, JournalReader, JournalWriter
-from gateway.store import CursorMoved
+from gateway.store import CursorMoved, GatewaysChanged
 from protocol import Ack, Action, Code, Credit, EventBatch, Rejected
 from protocol.connection import HEADER
 from tests.helpers.agent import TestAgent, job_event
@@ -210,6 +212,19 @@ async def test_a_bad_frame_at_the_end_holds_the_projector_up_until_it_lags(provi
             await edge.until(lambda: not edge.services.valve.open)
             chunk = reader.read(at, 1024)
             assert (chunk.stalled, chunk.cursor.segment) == (None, at.segment + 1)
+
+
+async def test_a_projector_of_tomorrow_does_not_end_an_edge_of_today(provider: Provider) -> None:
+    """What it publishes of a new kind is passed over, and the feed goes on behind it."""
+    async with running_edge(provider) as edge:
+        with contextlib.closing(sqlite3.connect(provider.data / "store.sqlite")) as store, store:
+            store.execute("UPDATE change_counter SET last_id = last_id + 1")
+            store.execute(
+                "INSERT INTO changes (id, kind, key, payload) SELECT last_id, 'weather', '', '{\"sun\":1}' FROM change_counter"
+            )
+        provider.store.changes.announce([GatewaysChanged(revision=7, gateways=("a:1",))])
+        provider.ring()
+        await edge.until(lambda: edge.services.directory.gateways)
 
 
 async def test_two_edges_of_one_name_are_refused(provider: Provider) -> None:

@@ -5,6 +5,7 @@ from threading import Event
 
 import attrs
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,8 +23,9 @@ from gateway.store import (
     Store,
     TrustChanged,
 )
-from gateway.store.bodies import KINDS, key_of, kind_of, pack, unpack
+from gateway.store.bodies import KINDS, Unknown, key_of, kind_of, pack, unpack
 from gateway.store.changes import publish
+from gateway.store.schema import changes
 from protocol import Code
 from tests.helpers.stores import enroll, make_world, open_stream
 
@@ -81,6 +83,18 @@ def test_bodies_survive_the_journey(body: Body) -> None:
     assert set(BODIES) == set(KINDS.values())
     assert unpack(kind_of(body), pack(body)) == body
     assert unpack(kind_of(body), {**pack(body), "of_tomorrow": 1}) == body
+
+
+def test_a_kind_of_tomorrow_takes_its_place_and_says_nothing(store: Store) -> None:
+    """A projector may be newer than the edge beside it: the edge reads on behind what it does not understand."""
+    store.changes.announce([mark(1, 5), trust(1), mark(2, 6)])
+    with store._db.write() as connection:
+        connection.execute(
+            sa.update(changes).where(changes.c.id == 2).values(kind="weather", payload='{"sun":1}')
+        )
+    found = store.changes.after(0)
+    assert [change.id for change in found] == [1, 2, 3]
+    assert [change.body for change in found] == [mark(1, 5), Unknown(kind="weather"), mark(2, 6)]
 
 
 def test_a_newer_change_replaces_the_older(store: Store) -> None:
