@@ -8,6 +8,7 @@ from gateway.store.changes import Changes
 from gateway.store.directory import CURSORS, Directory, read_directory
 from gateway.store.engine import Database
 from gateway.store.enrollment import Enrollment
+from gateway.store.errors import StoreDamaged, StoreLocked, StoreUnreachable
 from gateway.store.events import Events
 from gateway.store.gaps import Gaps
 from gateway.store.migrate import check_schema, migrate
@@ -90,6 +91,9 @@ def open_store(url: str, *, create: bool = False) -> Store:
             migrate(db)
         else:
             check_schema(db)
+    except (StoreDamaged, StoreLocked, StoreUnreachable) as error:  # the driver does not say of which store
+        db.close()
+        raise type(error)(f"{db.url}: {error}") from error
     except BaseException:
         db.close()
         raise

@@ -67,6 +67,42 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("serve",), "FG-1005", "is being served already, by process"),
+        (("edge",), "FG-1009", "is being written by process"),
+        (("edge", "--name", "other"), "FG-1006", "another process listens there; stop it or change the port"),
+        (("projector",), "FG-1005", "a projector runs already on"),
+    ],
+    ids=["serve", "edge", "edge of another name", "projector"],
+)
+def test_a_second_process_on_a_served_folder_is_refused(
+    running: Running, words: tuple[str, ...], code: str, says: str
+) -> None:
+    """It says who is there, ends with 2, and those that run notice nothing."""
+    said = running.stage.fieldgate(*words)
+
+    assert said.code == 2
+    assert says in said.text
+    assert f"{code}: more with `fieldgate explain {code}`" in said.text
+    assert running.serve.running
+
+
+def test_a_projector_whose_port_is_taken_is_refused(running: Running, tmp_path: Path) -> None:
+    """Another provider on the same machine, with the same monitor port in its settings."""
+    taken = running.stage.provider.monitor_port
+    with stage_in(tmp_path, beside=running.stage) as other:
+        settings = other.provider.data / "fieldgate.toml"
+        text = settings.read_text(encoding="utf-8").replace(str(other.provider.monitor_port), str(taken))
+        settings.write_text(text, encoding="utf-8")
+        said = other.fieldgate("projector")
+
+    assert said.code == 2
+    assert "FG-1006" in said.text
+    assert f"127.0.0.1, port {taken + 1}: another process listens there" in said.text
+
+
 def gone(process: psutil.Process) -> bool:
     """Whether it has ended; who waits for it is not our matter."""
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
