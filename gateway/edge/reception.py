@@ -11,7 +11,7 @@ import attrs
 import structlog
 import trio
 
-from certs import ChainVerdict, from_ms
+from certs import ChainVerdict, from_ms, to_ms
 from gateway.edge.clones import ELSEWHERE_MS, HOLD_MS, Situation, answers, situation
 from gateway.edge.directory import Agent
 from gateway.edge.ending import BREAKS, Ending, lost
@@ -169,7 +169,7 @@ class _Visit:
             return None
         assert agent is not None  # noqa: S101 - nobody is admitted whom the directory does not know
         assert identity is not None  # noqa: S101 - nor without a certificate
-        return self._open(agent, identity.serial, decision, hello)
+        return self._open(agent, identity, decision, hello)
 
     def _judge(self, identity: Identity | None, hello: Hello) -> tuple[Agent | None, Admitted | Refused]:
         directory = self.services.directory
@@ -225,14 +225,15 @@ class _Visit:
         message = f"another machine is connected with this identity, from {elsewhere}"
         return _retry(Code.CLONE_HELD, message, after_ms)
 
-    def _open(self, agent: Agent, serial: int, decision: Admitted, hello: Hello) -> Session:
+    def _open(self, agent: Agent, identity: Identity, decision: Admitted, hello: Hello) -> Session:
         """Welcome the agent."""
         services, now_ms, now = self.services, self.services.now(), trio.current_time()
         verified = decision.standing is Standing.VERIFIED
+        assert identity.trust.not_after is not None  # noqa: S101 - nobody is admitted without a path
         session = Session(
             services=services, agent=agent, connection=self.connection, stream=self.stream, peer=self.peer,
-            uid=str(uuid.uuid4()), serial=serial, nonces=hello.nonces, standing=decision.standing,
-            agent_version=hello.agent_version, host_name=hello.host_name,
+            uid=str(uuid.uuid4()), serial=identity.serial, expires_ms=to_ms(identity.trust.not_after),
+            nonces=hello.nonces, standing=decision.standing, agent_version=hello.agent_version, host_name=hello.host_name,
             offset_ms=hello.agent_time_ms - now_ms, started_at=now, heard_at=now, seen_ms=now_ms,
             owed=0 if verified and services.valve.open else services.valve.window,
         )  # fmt: skip

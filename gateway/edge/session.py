@@ -56,6 +56,7 @@ class Session(Voice):
 
     Attributes:
         serial: of the certificate that it came with.
+        expires_ms: the last moment at which that certificate's chain is valid.
         nonces: what its Hello returned.
         claim: what makes it the one session of its agent.
         heard_at: when the last whole message came, on trio's clock. Bytes alone are no sign of life.
@@ -69,6 +70,7 @@ class Session(Voice):
     peer: "Peer"
     uid: str
     serial: int
+    expires_ms: int
     nonces: tuple[bytes, ...]
     agent_version: str
     host_name: str

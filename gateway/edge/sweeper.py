@@ -1,7 +1,8 @@
 """One task that looks after all sessions, instead of a timer for each.
 
 A timer per connection would be ten thousand entries to renew at every message. Here a message only notes the time, and
-every sixth of an interval somebody looks who has been silent too long. A verdict is late by that sixth at most.
+every sixth of an interval somebody looks who has been silent too long, and whose certificate has expired meanwhile: a session that
+was opened in time must not outlive it. A verdict is late by that sixth at most.
 """
 
 from collections.abc import Iterable
@@ -10,9 +11,9 @@ import trio
 
 from gateway.edge.services import Services
 from gateway.edge.session import Session
-from protocol import Action, Code
+from protocol import Action, Code, Standing
 
-__all__ = ["MISSED", "sweep", "sweep_forever"]
+__all__ = ["MISSED", "expire", "sweep", "sweep_forever"]
 
 MISSED = 3
 """Heartbeats that an agent may owe; one more and it is Inaccessible. The store derives Online by the same number."""
@@ -32,8 +33,17 @@ async def sweep_forever(services: Services) -> None:
         await trio.sleep(heartbeat_s / LOOKS_PER_HEARTBEAT)
         everyone = list(services.open_sessions)
         for start in range(0, len(everyone), SESSIONS_AT_A_TIME):
-            sweep(everyone[start : start + SESSIONS_AT_A_TIME], trio.current_time(), heartbeat_s)
+            some = everyone[start : start + SESSIONS_AT_A_TIME]
+            expire(some, services.now())
+            sweep(some, trio.current_time(), heartbeat_s)
             await trio.lowlevel.checkpoint()
+
+
+def expire(sessions: Iterable[Session], now_ms: int) -> None:
+    """End the sessions whose certificate has expired at *now_ms* (the gateway's clock), unless they came to renew it."""
+    for session in sessions:
+        if session.expires_ms < now_ms and session.standing is not Standing.RENEW_ONLY:
+            session.send_off(Code.CLIENT_CERT_EXPIRED, "the certificate has expired", Action.RENEW)
 
 
 def sweep(sessions: Iterable[Session], now: float, heartbeat_s: float) -> None:

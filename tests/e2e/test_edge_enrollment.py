@@ -5,7 +5,16 @@ from pathlib import Path
 import attrs
 import pytest
 
-from certs import EXPORTER_BYTES, EXPORTER_LABEL, Token, make_csr, read_certificate, sign_enrollment
+from certs import (
+    EXPORTER_BYTES,
+    EXPORTER_LABEL,
+    Token,
+    make_csr,
+    read_certificate,
+    sign_enrollment,
+    to_ms,
+)
+from gateway.edge.sweeper import expire
 from gateway.store import Standing as Decided
 from gateway.store import StoreLocked
 from gateway.store.tokens import Tokens
@@ -234,6 +243,33 @@ async def test_an_agent_that_was_off_for_a_quarter_comes_back_by_itself(provider
         assert agent.welcome is not None
         assert agent.welcome.standing is Standing.RENEW_ONLY
         assert (agent.welcome.code, agent.welcome.credit) == (Code.CLIENT_CERT_EXPIRED, 0)
+        async with after.session(edge.remote_port):
+            assert after.welcome is not None
+            assert after.welcome.standing is Standing.VERIFIED
+
+
+async def test_a_session_ends_with_its_certificate(provider: Provider) -> None:
+    """Not a millisecond before it, and with the word to renew: the agent comes back at once, and does."""
+    async with running_edge(provider, heartbeat_s=1.0) as edge:
+        agent = await TestAgent().enroll(edge.remote_port, provider.token())
+        async with agent.session(edge.remote_port) as line:
+            session = edge.agent(agent.uid).session
+            assert session is not None
+            assert session.expires_ms == to_ms(read_certificate(agent.chain[0]).not_after)
+            expire([session], session.expires_ms)
+            assert session.ending is None
+            provider.clock.ahead_ms = 30 * DAY_MS
+            heard = await line.hear_the_end()
+        assert isinstance(heard[-1], Rejected)
+        assert (heard[-1].code, heard[-1].action) == (Code.CLIENT_CERT_EXPIRED, Action.RENEW)
+        async with agent.session(edge.remote_port):
+            assert agent.welcome is not None
+            assert agent.welcome.standing is Standing.RENEW_ONLY
+            session = edge.agent(agent.uid).session
+            assert session is not None
+            expire([session], provider.clock())
+            assert session.ending is None
+        after = await renewed(agent, edge)
         async with after.session(edge.remote_port):
             assert after.welcome is not None
             assert after.welcome.standing is Standing.VERIFIED
