@@ -128,13 +128,12 @@ def judge_chain(
         )
     try:
         leaf = parse_certificate(chain_der[0])
-        known = _known(anchors.certificates)
-        with_pins = known or tuple((c, pin_of(c)) for c in parse_chain(chain_der[1:]))
-        trusted = [c for c, pin in with_pins if pin in anchors.pins]
-        path, refusal = _find_path(leaf, [c for c, _ in with_pins], trusted, usage, at)
+        known = _known(anchors)
+        authorities = known or _Authorities.of(parse_chain(chain_der[1:]), anchors.pins)
+        path, refusal = _find_path(leaf, authorities, usage, at)
         with readable():
             if path is None:
-                others = [c for c, _ in known] + parse_chain(chain_der[1:])
+                others = [*(known.certificates if known else ()), *parse_chain(chain_der[1:])]
                 chain, chain_detail = explain(leaf, others, anchors.pins, usage, refusal)
             else:
                 chain, chain_detail = next(weaknesses(path), (ChainVerdict.OK, ""))
@@ -154,26 +153,44 @@ def judge_chain(
     )
 
 
+@attrs.frozen
+class _Authorities:
+    """The CA certificates that a path is built from, and the store of those that are trusted, if any is.
+
+    The store is worth keeping: it remembers the keys that it has decoded, an eighth of a judgement (measured). It knows no time.
+    """
+
+    certificates: Sequence[x509.Certificate]
+    store: Store | None
+
+    @classmethod
+    def of(cls, certificates: Sequence[x509.Certificate], pins: frozenset[bytes]) -> "_Authorities":
+        trusted = [c for c in certificates if pin_of(c) in pins]
+        return cls(certificates, Store(trusted) if trusted else None)
+
+
 @functools.lru_cache(maxsize=8)
-def _known(certificates: tuple[bytes, ...]) -> tuple[tuple[x509.Certificate, bytes], ...]:
-    """Parsed, with pins. They hardly ever change, and an edge judges by the same ones at every connect."""
-    return tuple((c, pin_of(c)) for c in parse_chain(certificates))
+def _known(anchors: Anchors) -> _Authorities | None:
+    """Parsed, if the anchors name any. They hardly ever change, and an edge judges by the same ones at every connect."""
+    if not anchors.certificates:
+        return None
+    return _Authorities.of(parse_chain(anchors.certificates), anchors.pins)
 
 
 def _find_path(
     leaf: x509.Certificate,
-    others: Sequence[x509.Certificate],
-    trusted: Sequence[x509.Certificate],
+    authorities: _Authorities,
     usage: Usage,
     at: datetime,
 ) -> tuple[list[x509.Certificate] | None, str]:
     """A path that is good at *at*, else one that is good at the nearest other time; or None and the refusal."""
-    if not trusted:
+    if authorities.store is None:
         return None, ""
+    others = authorities.certificates
     first_refusal = ""
     for moment in itertools.chain((at,), _moments(leaf, others, at)):
         try:
-            return _verify(leaf, others, trusted, usage, moment), ""
+            return _verify(leaf, others, authorities.store, usage, moment), ""
         except (VerificationError, ValueError) as exc:  # ValueError: a field that the verifier cannot parse
             first_refusal = first_refusal or str(exc)
     return None, first_refusal
@@ -189,11 +206,11 @@ def _moments(leaf: x509.Certificate, others: Sequence[x509.Certificate], at: dat
 def _verify(
     leaf: x509.Certificate,
     others: Sequence[x509.Certificate],
-    trusted: Sequence[x509.Certificate],
+    store: Store,
     usage: Usage,
     moment: datetime,
 ) -> list[x509.Certificate]:
-    builder = PolicyBuilder().store(Store(list(trusted))).time(moment)
+    builder = PolicyBuilder().store(store).time(moment)
     if usage is Usage.CLIENT:
         return builder.build_client_verifier().verify(leaf, list(others)).chain
     return builder.build_server_verifier(_a_name_of(names_of(leaf))).verify(leaf, list(others))

@@ -77,6 +77,19 @@ def test_known_certificates_complete_a_chain() -> None:
     assert judge(LEAF, make("noise", ca=True), anchors=anchors).ok
 
 
+def test_judging_by_kept_authorities_is_as_exact_as_by_fresh_ones() -> None:
+    """To the second, at moments in any order: what is kept between judgements knows no time."""
+    kept = Anchors(pins=frozenset({ROOT.pin}), certificates=(ROOT.der, ISSUER.der))
+    end = NOW + 365 * DAY
+    second = timedelta(seconds=1)
+    for at in (NOW, end + second, end, NOW - DAY - second, NOW - DAY, end + 400 * DAY, NOW):
+        fresh = judge_chain(
+            [m.der for m in (LEAF, ISSUER, ROOT)], PUBLIC, name=None, usage=Usage.SERVER, at=at
+        )
+        assert judge_chain([LEAF.der], kept, name=None, usage=Usage.SERVER, at=at) == fresh
+        assert fresh.ok is (NOW - DAY <= at <= end)
+
+
 def test_where_issuers_are_known_no_other_is_used() -> None:
     """A wrapper of our own making around the pinned key, without its limits, counts for nothing."""
     limited = make("Issuer", ROOT, ca=True, usage=[CLIENT])
