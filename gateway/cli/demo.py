@@ -43,6 +43,7 @@ STOP_S = 60.0
 REFRESH_S = 1.0
 UNATTENDED_S = 60.0  # nobody at a terminal to press Ctrl-C
 SHOWN_EVENTS = 8
+LAST_LINES = 4
 
 
 def demo(
@@ -68,6 +69,8 @@ def demo(
     data
         Where the demo's provider lives; made when it is not there.
     """
+    if agents < 1:
+        raise CommandError("--agents must be at least 1", exit_code=UNUSABLE)
     console = Console(highlight=False)
     if not DataFolder(data).version_file.exists():
         for wanted in (port, co_located_port):
@@ -81,7 +84,10 @@ def demo(
         try:
             _wait_until_ready(data, gateway)
             fleet = _start(_fleet_argv(data, agents, limit_s), fleet_log)
-            _show(console, data, (gateway, fleet), limit_s)
+            if not _show(console, data, (gateway, fleet), limit_s):
+                console.print()
+                _require_health(gateway, data / "serve.log")
+                _require_health(fleet, data / "fleet.log")
         except KeyboardInterrupt:
             console.print("stopping; the agents are drained first")
         finally:
@@ -159,7 +165,14 @@ def _wait_until_ready(data: Path, gateway: "subprocess.Popen[bytes]") -> None:
             if probe.connect_ex((listener.host, listener.port)) == 0:
                 return
         time.sleep(0.1)
+    _require_health(gateway, data / "serve.log")
     raise CommandError(f"the gateway did not start: see {data / 'serve.log'}", exit_code=FAILED)
+
+
+def _require_health(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    if process.poll():
+        words = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
+        raise CommandError("\n".join((f"ended by itself, see {log}:", *words)), exit_code=FAILED)
 
 
 @attrs.define
@@ -215,20 +228,22 @@ class _View:
 
 def _show(
     console: Console, data: Path, processes: "tuple[subprocess.Popen[bytes], ...]", limit_s: float | None
-) -> None:
+) -> bool:
+    """Show until the time is up; False if a process ended before."""
     store = open_store(load_config(data).store_url)
     view = _View(store, at=store.events.newest_batch())
-    started = time.monotonic()
+    started, ended = time.monotonic(), False
     try:
         with Live(view.render(), console=console, auto_refresh=False, vertical_overflow="visible") as live:
             while limit_s is None or time.monotonic() - started < limit_s:
                 time.sleep(REFRESH_S)
                 live.update(view.render(), refresh=console.is_terminal)
-                if any(process.poll() is not None for process in processes):
+                if ended := any(process.poll() is not None for process in processes):
                     break
             live.update(view.render(), refresh=True)
     finally:
         store.close()
+    return not ended
 
 
 def _say_more(console: Console, data: Path) -> None:
