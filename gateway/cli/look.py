@@ -1,5 +1,6 @@
 """Looking without touching: explain a code, show where a gateway stands, check that it can work."""
 
+import contextlib
 import shutil
 import socket
 import sys
@@ -25,6 +26,8 @@ from protocol import CODES, Code
 
 HTTP_LIMIT_S = 2.0
 LOW_DISK_BYTES = 1_000_000_000
+# Further than this ahead of our clock nothing can have been written, unless the clock was wrong then or is wrong now.
+CLOCK_SLACK_S = 60.0
 # The authority's own certificates, and how early to say that they end: agents' certificates last 30 days, and a root's key
 # has to be fetched from wherever it is.
 LASTING = (Role.CURRENT_ROOT, Role.NEXT_ROOT, Role.GATEWAY_ISSUER, Role.AGENT_ISSUER)
@@ -141,6 +144,7 @@ def _checks(data: Data) -> Iterator[_Check]:
     yield _Check("settings", True, f"{len(config.listeners)} listeners, names {', '.join(config.names)}")
     with open_provider(data) as provider:
         yield _Check("store", True, provider.store.url)
+        yield _check_clock(provider)
         yield from _check_authority(provider)
         free = shutil.disk_usage(data).free
         yield _Check("disk", free > LOW_DISK_BYTES, f"{size(free)} free", "make room: journals need it first")
@@ -154,13 +158,27 @@ def _checks(data: Data) -> Iterator[_Check]:
         yield _check_process(process, config.monitor_host, config.monitor_port + index)
     for listener in config.listeners:
         yield _check_port(listener.host or "127.0.0.1", listener.port)
-    year = datetime.now(UTC).year
-    yield _Check(
-        "clock",
-        year >= 2026,
-        datetime.now(UTC).isoformat(timespec="seconds"),
-        "set the clock (chrony, timesyncd)",
-    )
+
+
+def _check_clock(provider: Provider) -> _Check:
+    """What has happened here is not in the future; who is right all the same, only a time server knows."""
+    times = [
+        (edge.started_ms / 1000, f"the start of edge {edge.name}")
+        for edge in provider.store.sessions.list_edges()
+    ]
+    for file in provider.folder.path.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # gone since it was listed
+            times.append((file.stat().st_mtime, str(file.relative_to(provider.folder.path))))
+    newest_s, what = max(times)
+    ahead_s = newest_s - time.time()
+    if ahead_s <= CLOCK_SLACK_S:
+        return _Check(
+            "clock", True, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, later than all that is here"
+        )
+    return _Check(
+        "clock", False, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, {ahead_s:.0f} s before {what}",
+        "set the clock (chrony, timesyncd): certificates and leases are judged by it",
+    )  # fmt: skip
 
 
 def _check_authority(provider: Provider) -> Iterator[_Check]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -316,6 +317,25 @@ def test_doctor_looks_at_every_lasting_certificate(data: Path, capsys: pytest.Ca
     assert found["key of current root"] == (
         False, f"others can read {data}/ca/root-1.key", f"chmod 600 {data}/ca/root-1.key"
     )  # fmt: skip
+
+
+def test_doctor_finds_a_clock_that_is_behind_what_was_written(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file, or an edge's start in the store, an hour from now: certificates and leases are judged by a wrong clock."""
+    assert doctors(data, capsys)["clock"][0]
+
+    soon_s = time.time() + 3600
+    os.utime(data / "version.json", (soon_s, soon_s))
+    ok, found, to_do = doctors(data, capsys)["clock"]
+    assert not ok
+    assert found.endswith("s before version.json")
+    assert "set the clock" in to_do
+
+    os.utime(data / "version.json")
+    with opened(data) as store:
+        store.sessions.register_edge("north", (), lease_ms=10_000, now_ms=round(soon_s * 1000))
+    assert doctors(data, capsys)["clock"][1].endswith("s before the start of edge north")
 
 
 def test_doctor_says_what_an_own_certificate_fails_on(
