@@ -134,7 +134,7 @@ async def test_a_store_that_is_locked_is_no_reason_to_give_up(
         token = provider.token()
         monkeypatch.setattr(Tokens, "get", locked)
         answer = await refused(edge, token)
-        assert (answer.code, answer.action) == (Code.STORE_UNREACHABLE, Action.RETRY)
+        assert (answer.code, answer.action) == (Code.STORE_LOCKED, Action.RETRY)
         assert answer.retry_after_ms
         monkeypatch.undo()
         await TestAgent().enroll(edge.remote_port, token)
