@@ -103,6 +103,16 @@ def test_a_projector_whose_port_is_taken_is_refused(running: Running, tmp_path: 
     assert f"127.0.0.1, port {taken + 1}: another process listens there" in said.text
 
 
+def test_a_second_agent_on_one_state_folder_is_refused(running: Running) -> None:
+    """It would cut other records under the same numbers."""
+    said = running.stage.agent("run", "--state", str(running.state))
+
+    assert said.code == 2
+    assert "FG-4020" in said.text
+    assert "is in use: another agent is running on this state folder" in said.text
+    assert running.agent.running
+
+
 def gone(process: psutil.Process) -> bool:
     """Whether it has ended; who waits for it is not our matter."""
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE

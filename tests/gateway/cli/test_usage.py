@@ -218,3 +218,15 @@ def test_every_command_that_is_named_exists(where: str, line: str) -> None:
     }
     used = {word.partition("=")[0].rstrip(".,;:)") for word in words if word.startswith("--")}
     assert used <= known, f"{where}: {line}"
+
+
+def test_every_code_that_a_page_names_exists() -> None:
+    """A number in a table leads to an explanation."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    named = {
+        number
+        for page in pages
+        for number in re.findall(r"FG-(\d+)(?![\dx])", page.read_text(encoding="utf-8"))
+    }
+
+    assert named - {str(code.value) for code in Code} <= {"0"}  # FG-0 in a metric: no trouble at all
