@@ -49,9 +49,13 @@ def judge_released(mark: Mark, own_id: bytes | None, cutting: Cutting) -> Ruling
     return Ruling.REVERTED
 
 
-def may_skip(mark: Mark, own_id: bytes | None) -> bool:
-    """Whether a session need not send the batches that a mark of `Welcome.durable` covers."""
-    return own_id == mark.batch_id
+def may_skip(mark: Mark, own_id: bytes | None, *, cutting_epoch: int) -> bool:
+    """Whether a session need not send the batches that a mark of `Welcome.durable` covers.
+
+    Only in the epoch that we cut into. What is left of another one waits for a mark that we may have missed: if we were
+    reverted, the marks told since then are of batches that we do not know. Sent again, it is answered.
+    """
+    return mark.epoch == cutting_epoch and own_id == mark.batch_id
 
 
 def covers(mark: Mark, *, epoch: int, first_sequence: int, next_sequence: int) -> bool:

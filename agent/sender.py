@@ -37,8 +37,12 @@ class Sender:
         self._sent = 0
         """Position of the last batch that was sent or skipped."""
         self._next: Stored | None = None
-        own_id = facilities.outbox.own_id
-        self._skip = tuple(mark for mark in welcome.durable if may_skip(mark, own_id(mark)))
+        outbox = facilities.outbox
+        self._skip = tuple(
+            mark
+            for mark in welcome.durable
+            if may_skip(mark, outbox.own_id(mark), cutting_epoch=outbox.epoch)
+        )
         self.in_flight: bytes | None = None
         """Id of the last batch sent, until the gateway has it on disk."""
         self.renewal: Applicant | None = None
@@ -59,8 +63,9 @@ class Sender:
     def send_again(self, epoch: int, from_sequence: int) -> None:
         """Go back to the oldest batch of *epoch* with a record at or above *from_sequence*, if that was sent already."""
         start = self._with.outbox.before(epoch, from_sequence)
+        self._skip = ()
         if start is not None and start < self._sent:
-            self._sent, self._next, self._skip = start, None, ()
+            self._sent, self._next = start, None
 
     def due(self) -> bytes:
         """What is to be said now, most urgent first; b"" if nothing is before `wake_at` or the bell.

@@ -17,6 +17,7 @@ import trio
 from agent.enrollment import EnrollmentError
 from agent.facilities import Facilities
 from agent.hello import hello
+from agent.marks import Ruling
 from agent.observer import Ending, known
 from agent.path import Path
 from agent.sender import Sender
@@ -206,7 +207,12 @@ class Session:
 
     def _release(self, marks: tuple[Mark, ...]) -> None:
         for mark in marks:
-            self._with.observer.released(mark, self._with.outbox.release(mark))
+            closed = self._with.outbox.epoch
+            ruling = self._with.outbox.release(mark)
+            self._with.observer.released(mark, ruling)
+            if ruling is Ruling.REVERTED:
+                # The marks of its last batches may have come and gone: sent again, they are answered.
+                self._open_sender().send_again(closed, 1)
 
     def _acknowledged(self, ack: Ack) -> None:
         sender = self._open_sender()

@@ -25,16 +25,9 @@ class Alarms:
     def raise_all(self, alarms: Iterable[Alarm]) -> None:
         """Log those that were not logged within the last minute; count the others."""
         for alarm in alarms:
-            key = (alarm.event, alarm.agent_uid)
-            at = self._monotonic()
-            if at - self._said.get(key, float("-inf")) < EVERY_S:
-                self._unsaid[key] = self._unsaid.get(key, 0) + 1
+            unsaid = self._may_say(alarm.event, alarm.agent_uid)
+            if unsaid is None:
                 continue
-            if len(self._said) >= MAX_REMEMBERED:
-                self._said.clear()
-                self._unsaid.clear()
-            self._said[key] = at
-            unsaid = self._unsaid.pop(key, 0)
             log.warning(
                 alarm.event,
                 code=str(alarm.code),
@@ -42,3 +35,23 @@ class Alarms:
                 unsaid_before=unsaid,
                 **alarm.fields,
             )
+
+    def undone(self, error: Exception) -> None:
+        """Log what made a transaction fail, under the same rule."""
+        event = "transaction undone, taken again one by one"
+        unsaid = self._may_say(event, "")
+        if unsaid is not None:
+            log.error(event, unsaid_before=unsaid, exc_info=error)
+
+    def _may_say(self, event: str, agent_uid: str) -> int | None:
+        """How many times it went unsaid before, or None while it was said lately."""
+        key = (event, agent_uid)
+        at = self._monotonic()
+        if at - self._said.get(key, float("-inf")) < EVERY_S:
+            self._unsaid[key] = self._unsaid.get(key, 0) + 1
+            return None
+        if len(self._said) >= MAX_REMEMBERED:
+            self._said.clear()
+            self._unsaid.clear()
+        self._said[key] = at
+        return self._unsaid.pop(key, 0)

@@ -6,7 +6,6 @@ from typing import Any
 import attrs
 
 from gateway.journal import Record
-from gateway.projector.placement import fits_bounds
 from gateway.store import ParkedBatch, ReleasedMark
 from protocol import Code, RemoteProtocolError, Sequenced, decode
 
@@ -70,8 +69,8 @@ def _read(tag: int, payload: bytes) -> tuple[Sequenced | None, str]:
         message = decode(tag, payload)
     except RemoteProtocolError as error:
         return None, f"cannot be decoded by this version: {error.message}"
-    if not isinstance(message, Sequenced) or not fits_bounds(message.first_sequence, message.count):
-        return None, "no batch that has a place"
+    if not isinstance(message, Sequenced):
+        return None, f"a {type(message).__name__} has no place"
     return message, ""
 
 

@@ -1,4 +1,4 @@
-"""What the projector counts, under stable names: every one is in docs/operations.md, by test.
+"""What the projector counts, under stable names: every one is in docs/projector.md, by test.
 
 A journal's label is its folder's name, which the operator chose; nothing that an agent says becomes a label.
 """
@@ -14,7 +14,9 @@ HUNG_S = 60.0
 
 _TRANSACTION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
+# What Outcome.counts holds besides batches.
 _RECORDS = {"records": "projected", "quarantined": "quarantined"}
+_GAPS = {"asked", "lost"}
 
 
 class Metrics:
@@ -37,6 +39,9 @@ class Metrics:
             ["became"],
             registry=self.registry,
         )
+        self._gaps = Counter(
+            "fieldgate_gaps", "Gaps, by what was done about them.", ["became"], registry=self.registry
+        )
         self._seconds = Histogram(
             "fieldgate_projector_transaction_seconds",
             "From BEGIN to COMMIT.",
@@ -44,16 +49,19 @@ class Metrics:
             registry=self.registry,
         )
         self._lag_bytes = Gauge(
-            "fieldgate_projector_lag_bytes", "Unread bytes of a journal.", ["journal"], registry=self.registry
+            "fieldgate_journal_unread_bytes",
+            "Unread bytes of a journal.",
+            ["journal"],
+            registry=self.registry,
         )
         self._lag_seconds = Gauge(
-            "fieldgate_projector_lag_seconds",
+            "fieldgate_journal_unread_seconds",
             "How long the oldest unread record has waited.",
             ["journal"],
             registry=self.registry,
         )
         self._journal_alarms = Counter(
-            "fieldgate_projector_journal_alarms",
+            "fieldgate_journal_alarms",
             "Times something was found wrong with a journal.",
             registry=self.registry,
         )
@@ -72,6 +80,8 @@ class Metrics:
         for name, count in counts.items():
             if name in _RECORDS:
                 self._records.labels(became=_RECORDS[name]).inc(count)
+            elif name in _GAPS:
+                self._gaps.labels(became=name).inc(count)
             else:
                 self._batches.labels(placed=name).inc(count)
 

@@ -17,12 +17,6 @@ import attrs
 
 from gateway.store import StoredBatch, StoredStream
 
-# A payload of 1 MiB holds at most 8,192 rows. A tombstone has no rows that would bound its count.
-MAX_COUNT = 1 << 20
-
-# The last sequence number that a signed 64-bit column holds is 2**63 - 1.
-SEQUENCE_END = (1 << 63) - 1
-
 # A machine that is reverted every half hour opens 48 streams a day. What opens more is broken or means harm, and every
 # stream is a row that nothing ever deletes.
 STREAMS_A_DAY = 64
@@ -78,11 +72,6 @@ class Placement:
         return self.stream_id is None and self.verdict is not Verdict.GAP
 
 
-def fits_bounds(first_sequence: int, count: int) -> bool:
-    """Whether a batch's numbers can be kept at all."""
-    return first_sequence >= 1 and 1 <= count <= MAX_COUNT and first_sequence + count <= SEQUENCE_END
-
-
 def continued_by(batch: Batch, streams: Sequence[StoredStream]) -> StoredStream | None:
     """The stream whose tip *batch* follows."""
     for stream in streams:
@@ -101,7 +90,7 @@ def place(
     """The place of *batch* in its (agent, epoch).
 
     Args:
-        batch: Within `fits_bounds`.
+        batch: As decoded: its numbers are within what a column of 64 bits holds.
         streams: All streams of the (agent, epoch), oldest first.
         known: What is applied under the batch's own id.
         before: What is applied, or declared lost, under the id that it names as `previous`. Not looked at when the

@@ -94,8 +94,8 @@ class Sources:
         order = list(self._sources.values())
         for source in order[self._turn :] + order[: self._turn]:
             chunk = self._read(source, max_bytes)
-            if chunk is None:
-                continue
+            if chunk is None or (chunk.rewound and source.reader.journal_uid != source.uid):
+                continue  # its folder has gone, or is another journal's: the next look will say so
             self._report(source, chunk)
             items = self._items(source, chunk)
             source.oldest_ms = items[0].received_ms if items else None
@@ -134,7 +134,10 @@ class Sources:
         )
 
     def _gone(self, source: Source) -> None:
-        self._alarm("journal is gone", Code.JOURNAL_GONE, source.name, unread_bytes=source.lag_bytes)
+        if source.lag_bytes:
+            self._alarm("journal is gone", Code.JOURNAL_GONE, source.name, unread_bytes=source.lag_bytes)
+        else:
+            log.info("journal is gone, and was read to its end", journal=source.name)
 
     def _guarded(self, source: Source, do: Callable[[JournalReader, Cursor], T], otherwise: T) -> T:
         """What the reader answers, or *otherwise* when this journal can't be read now."""

@@ -69,9 +69,14 @@ def test_a_new_epoch_settles_the_matter() -> None:
 
 def test_an_edge_that_lost_its_journal_skips_nothing() -> None:
     """Only the very batch lets a session skip; the mark of an empty journal has no batch."""
-    assert may_skip(mark(), A)
-    assert not may_skip(mark(), B)
-    assert not may_skip(mark(), None)
+    assert may_skip(mark(), A, cutting_epoch=7)
+    assert not may_skip(mark(), B, cutting_epoch=7)
+    assert not may_skip(mark(), None, cutting_epoch=7)
+
+
+def test_what_is_left_of_a_closed_epoch_is_always_sent() -> None:
+    """A reverted agent may have missed its mark for good; the echo of what it sends again is the only one to come."""
+    assert not may_skip(mark(), A, cutting_epoch=8)
 
 
 @pytest.mark.parametrize(

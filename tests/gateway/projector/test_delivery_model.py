@@ -16,7 +16,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from tests.gateway.projector.delivery import AGENTS, EDGES, AgentSim, EdgeSim, World
+from tests.gateway.projector.model import AGENTS, EDGES, AgentSim, EdgeSim, World
 
 Blow = Callable[[World, AgentSim, EdgeSim], object]
 

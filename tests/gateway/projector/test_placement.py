@@ -5,12 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.projector.placement import (
-    MAX_COUNT,
-    SEQUENCE_END,
     Batch,
     Placement,
     Verdict,
-    fits_bounds,
     missing_from,
     place,
 )
@@ -200,22 +197,3 @@ def test_a_place_promises_no_more_than_its_predecessor_did(
                 assert placement.held_from == before.held_from
         case _:
             pytest.fail("nothing is known under its id")
-
-
-@pytest.mark.parametrize(
-    ("first", "count", "expected"),
-    [
-        (1, 1, True),
-        (1, MAX_COUNT, True),
-        (SEQUENCE_END - 1, 1, True),
-        (SEQUENCE_END, 1, False),
-        (1, MAX_COUNT + 1, False),
-        (1, 2**63 - 2, False),
-        (0, 1, False),
-        (1, 0, False),
-        (-5, 5, False),
-    ],
-)
-def test_numbers_are_bounded(first: int, count: int, expected: bool) -> None:
-    """No tombstone can push a mark past what a column of 64 bits holds."""
-    assert fits_bounds(first, count) is expected
