@@ -14,6 +14,7 @@ What happens when the file has reached its limit:
 """
 
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -283,6 +284,9 @@ class Outbox:
     def set_aside(self, epoch: int, first_sequence: int) -> bool:
         """Put a tombstone in the place of a batch that no gateway could decode.
 
+        A gateway that could not even read the batch's numbers says 0 for both. Then it is the oldest batch whose bytes are
+        damaged: they have another hash than when they were cut.
+
         Returns:
             Whether that was done: not if we hold no such batch, or if it is a tombstone already.
 
@@ -290,20 +294,10 @@ class Outbox:
             OutboxError: the file cannot be written.
         """
         with self._spool.writing() as db:
-            row = db.execute(
-                "SELECT position, next, batch_id, previous, payload FROM batches"
-                " WHERE owner = ? AND epoch = ? AND first = ? ORDER BY position LIMIT 1",
-                (self._id, epoch, first_sequence),
-            ).fetchone()
-            if row is None or batch_id(row[4]) != row[2]:
+            found = self._undecodable(db, epoch, first_sequence)
+            if found is None:
                 return False
-            position, next_sequence, own_id, previous, payload = row
-            tombstone = encode(
-                EventBatch(
-                    epoch=epoch, first_sequence=first_sequence, count=next_sequence - first_sequence,
-                    previous=previous, replaces=own_id, rows=(),
-                )
-            )  # fmt: skip
+            position, epoch, first_sequence, payload, tombstone = found
             db.execute(
                 "UPDATE batches SET tag = ?, payload = ? WHERE position = ?",
                 (EventBatch.tag, tombstone, position),
@@ -317,3 +311,22 @@ class Outbox:
             )
             self._count(0, len(tombstone) - len(payload))
         return True
+
+    def _undecodable(
+        self, db: sqlite3.Connection, epoch: int, first_sequence: int
+    ) -> tuple[int, int, int, bytes, bytes] | None:
+        """Position, epoch, first sequence and payload of the batch that is meant, and its tombstone."""
+        rows = db.execute(
+            "SELECT position, epoch, first, next, batch_id, previous, payload FROM batches"
+            " WHERE owner = ? AND (epoch = ? AND first = ? OR ? = 0) ORDER BY position",
+            (self._id, epoch, first_sequence, epoch),
+        )
+        for position, its_epoch, first, next_sequence, own_id, previous, payload in rows:
+            stands_for_it = EventBatch(
+                epoch=its_epoch, first_sequence=first, count=next_sequence - first, previous=previous, replaces=own_id,
+                rows=(),
+            )  # fmt: skip
+            tombstone = encode(stands_for_it)
+            if payload != tombstone and (epoch or batch_id(payload) != own_id):
+                return position, its_epoch, first, payload, tombstone
+        return None

@@ -423,6 +423,25 @@ def test_originals_that_nobody_could_decode_are_kept_for_a_while(path: Path) -> 
         assert all(isinstance(m, EventBatch) and not m.rows for m in map(read, pending(outbox)))
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["by its numbers", "by nothing: they were unreadable"])
+def test_a_batch_damaged_on_disk_is_buried(path: Path, told: bool) -> None:
+    """Its bytes have another hash than when it was cut, and it is no tombstone for that: it would be refused for ever."""
+    with Spool.open(path) as spool:
+        outbox = Outbox(spool, "me")
+        for _ in range(3):
+            outbox.cut_events(rows(2))
+        _, damaged, _ = pending(outbox)
+        with spool.writing() as db:
+            db.execute("UPDATE batches SET payload = ? WHERE batch_id = ?", (b"\xc1" * 40, damaged.batch_id))
+        place = (damaged.epoch, damaged.first_sequence) if told else (0, 0)
+
+        assert outbox.set_aside(*place)
+        assert not outbox.set_aside(*place)
+        found = read(pending(outbox)[1])
+        assert (found.replaces, found.count) == (damaged.batch_id, 2)
+        assert_chained(pending(outbox))
+
+
 CHILD = """
 import sys
 from pathlib import Path
