@@ -50,8 +50,8 @@ from protocol import (
 )
 from tests.e2e.crash.ledger import Batch, Ledger, digest, mark_fields
 
-# Bursts, and the pause between them: some 250 events a second, always a few batches on their way.
-BURST_BATCHES: Final = 10
+# Bursts, and the pause between them: some 300 events a second, nearly always a few batches on their way.
+BURST_BATCHES: Final = 16
 BATCH_EVENTS: Final = 6
 PAUSE_S: Final = (0.02, 0.16)
 

@@ -29,7 +29,7 @@ AnyActor = TypeVar("AnyActor", bound=Actor)
 # How often each is done: 52 kills, and 4 more in the acts that destroy state.
 ACTS: Final = {"agent": 19, "edge": 16, "projector": 8, "both edges": 4, "everybody": 5}
 
-AIMED: Final = 0.9
+AIMED: Final = 0.95
 AIM_S: Final = 1.0
 BEFORE_S: Final = (0.0, 0.3)
 DOWN_S: Final = (0.0, 0.3)
