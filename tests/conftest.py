@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+import structlog
 
 hypothesis.settings.register_profile(
     "default",
@@ -25,6 +26,14 @@ def absolute_limit() -> Iterator[None]:
     faulthandler.dump_traceback_later(TEST_LIMIT_S, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture(autouse=True)
+def logs_of_its_own() -> Iterator[None]:
+    """A command that ran inside a test leaves no log behind that writes to that test's captured, now closed, output."""
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
