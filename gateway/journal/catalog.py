@@ -54,17 +54,18 @@ def settle_last(folder: Path, files: Files, number: int) -> int:
     """Where the last whole frame of segment *number*, left by the life before, ends for good. 0 without a header.
 
     What a killed writer had not synced is in the page cache alone, and it must not vanish after its end has been
-    written down: so it is synced first.
+    written down: so it is synced first. It may be in earlier segments too, if the writer had rolled since its last sync.
 
     Raises:
         OSError: It can't be read or synced.
     """
+    for earlier in segment_sizes(folder):
+        fd = files.open(segment_path(folder, earlier), os.O_RDWR)
+        try:
+            files.fdatasync(fd)
+        finally:
+            files.close(fd)
     header = read_header(folder, number)
     if header is None:
         return 0
-    fd = files.open(segment_path(folder, number), os.O_RDWR)
-    try:
-        files.fdatasync(fd)
-    finally:
-        files.close(fd)
     return valid_end(folder, header)

@@ -174,3 +174,20 @@ def test_the_layer_forgets_what_was_not_synced(tmp_path: Path) -> None:
     files.writev(fd, [b"and more"])
     files.power_cut(surviving=everything)
     assert kept.read_bytes() == b"synced and more"
+
+
+def test_what_a_new_life_has_shown_its_readers_survives_a_power_cut(tmp_path: Path) -> None:
+    """A killed writer may leave unsynced records in several segments; the next life vouches for the end of them all."""
+    files = LossyFiles()
+    folder = tmp_path / "journal"
+    writer = JournalWriter(folder, segment_bytes=400, files=files)
+    written = [f"{n} ".encode() + bytes(150) for n in range(7)]
+    for record in written:
+        writer.append([record])
+    files.kill()
+    JournalWriter(folder, segment_bytes=400, files=files)
+    assert len(list(folder.glob("*.fgj"))) > 2
+
+    files.power_cut(surviving=nothing)
+
+    assert drain(folder).records == written
