@@ -17,22 +17,28 @@ OURS = ("protocol", "certs", "transport", "gateway", "agent")
 MAY_IMPORT = {
     "protocol": {"attrs", "msgpack"},
     "certs": {"attrs", "cryptography"},
+    "certs.inspection": {"attrs", "cryptography", "certs"},
     "transport": {"attrs", "trio", "OpenSSL", "cryptography"},
     "gateway.journal": {"attrs", "protocol"},
-    "gateway.store": {"alembic", "attrs", "psycopg", "pysqlite3", "sqlalchemy", "structlog", "protocol"},
-    "gateway.projector": {"attrs", "prometheus_client", "structlog", "protocol", "gateway.journal", "gateway.store"},
+    "gateway.store": {
+        "alembic", "attrs", "psycopg", "pysqlite3", "sqlalchemy", "structlog", "protocol", "certs.inspection",
+    },
+    "gateway.projector": {
+        "attrs", "prometheus_client", "structlog",
+        "protocol", "certs.inspection", "gateway.journal", "gateway.store",
+    },
     "gateway.edge": {
         "attrs", "cryptography", "prometheus_client", "structlog", "trio",
-        "protocol", "certs", "transport", "gateway.journal", "gateway.store", "gateway.config",
+        "protocol", "certs", "certs.inspection", "transport", "gateway.journal", "gateway.store", "gateway.config",
     },
     "gateway": {
         "attrs", "cryptography", "cyclopts", "prometheus_client", "rich", "structlog", "trio", "typed_settings",
-        "protocol", "certs", "transport",
+        "protocol", "certs", "certs.inspection", "transport",
         "gateway.journal", "gateway.store", "gateway.projector", "gateway.edge", "gateway.cli",
     },
     "agent": {
         "attrs", "cryptography", "cyclopts", "rich", "structlog", "trio", "typed_settings",
-        "protocol", "certs", "transport",
+        "protocol", "certs", "certs.inspection", "transport",
     },
 }  # fmt: skip
 
