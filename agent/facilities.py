@@ -58,8 +58,6 @@ class Facilities:
     """Rung when there is something to send."""
     renew_now: bool = False
     """A gateway told us to renew, whatever the dates say."""
-    leaving: bool = False
-    """The session is to end in order."""
     _answered: OrderedDict[tuple[str, int], None] = attrs.field(factory=OrderedDict)
 
     def is_answered(self, command_uid: str, fence: int) -> bool:

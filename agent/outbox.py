@@ -69,7 +69,7 @@ def random_epoch() -> int:
 class Outbox:
     """One agent's part of a spool."""
 
-    __slots__ = ("_id", "_name", "_new_epoch", "_newest", "_spool", "epoch", "next_sequence", "records", "released_sequence", "revision", "taken", "tip", "waiting_bytes")  # fmt: skip
+    __slots__ = ("_id", "_new_epoch", "_newest", "_spool", "epoch", "next_sequence", "records", "released_sequence", "revision", "taken", "tip", "waiting_bytes")  # fmt: skip
 
     def __init__(self, spool: Spool, name: str, *, new_epoch: Callable[[], int] = random_epoch) -> None:
         """The outbox of *name*; made in a new epoch if it does not exist.
@@ -78,7 +78,6 @@ class Outbox:
             OutboxError: the file cannot be written.
         """
         self._spool = spool
-        self._name = name
         self._new_epoch = new_epoch
         with spool.writing() as db:
             db.execute(

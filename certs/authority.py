@@ -110,19 +110,6 @@ class Authority:
         )
         return profiles.der(leaf), issuer.certificate
 
-    def issue_gateway(self, names: Sequence[str], csr_der: bytes, now: datetime) -> tuple[bytes, ...]:
-        """A certificate for a gateway that keeps its own key: leaf, issuer and roots, as it should serve them.
-
-        Raises:
-            AuthorityError: no usable names.
-            CsrError: the request is unusable.
-            KeyOfflineError: the gateway issuer's key is elsewhere.
-        """
-        issuer = self.state.gateway_issuer
-        public_key = read_csr(csr_der).public_key()
-        leaf = rotation.gateway_certificate(issuer, names, public_key, now)
-        return leaf, issuer.certificate, *self._served_roots()
-
     def gateway_chains(self) -> list[tuple[bytes, bytes]]:
         """What the gateway serves: (chain PEM, key PEM), leaf first; empty until there is a gateway certificate.
 
@@ -167,10 +154,6 @@ class Authority:
             pins_next=self.pins_next() + tuple(sorted(own)),
             names=tuple(names) if own else (),
         )
-
-    def server_anchors(self) -> Anchors:
-        """What an agent trusts that was told the pins of this authority alone."""
-        return self.trust_bundle().anchors()
 
     def client_anchors(self) -> Anchors:
         """What the gateway trusts in agents: the agent issuers alone, retired ones among them; never the root."""

@@ -90,10 +90,6 @@ class Connection:
         elif self._state not in (State.CLOSED, State.FAILED):
             self._buffer += data
 
-    def receive_eof(self) -> None:
-        """The peer will send no more."""
-        self._eof = True
-
     def next_event(self) -> Message | Literal[Signal.NEED_DATA, Signal.PEER_CLOSED]:
         """The next message, NEED_DATA, or PEER_CLOSED after the last one.
 
@@ -146,14 +142,6 @@ class Connection:
         self._spend(len(payload))
         self._state = target
         return HEADER.pack(len(payload), tag) + payload
-
-    def grant(self, n_bytes: int) -> bytes:
-        """The bytes of a Credit message (gateway only); the peer may send so much more.
-
-        Raises:
-            LocalProtocolError: as `send`.
-        """
-        return self.send(Credit(bytes=n_bytes))
 
     def _next_message(self) -> Message | None:
         while self._state is not State.CLOSED and len(self._buffer) >= HEADER.size:

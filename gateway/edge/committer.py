@@ -73,11 +73,6 @@ class Committer:
         self._work = trio.Event()
         self._failure: JournalFailed | None = None
 
-    @property
-    def idle(self) -> bool:
-        """Whether everything appended is acknowledged."""
-        return not self._due
-
     def append(self, session: Session, batch: Sequenced) -> None:
         """Journal *batch* and owe *session* an acknowledgement.
 

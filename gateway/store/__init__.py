@@ -26,7 +26,7 @@ The projector's verbs live in one transaction object, because rows, marks and cu
         p.streams     of open move lately_moved opened_since
         p.batches     find add fill
         p.parked      add find after remove waiting
-        p.gaps        find of open open_in due declared asked settle delete
+        p.gaps        find of open due declared asked settle delete
         p.events      insert(rows of EVENT_COLUMNS)
         p.inventory   apply
         p.quarantine  add

@@ -180,14 +180,6 @@ class ProjectedGaps:
         rows = self._hot.all(GAP + "WHERE g.state = ? ORDER BY g.id", (GapState.DECLARED.value,))
         return [gap_of(row) for row in rows]
 
-    def open_in(self, agent_id: int, epoch: int) -> int:
-        """How many gaps of an (agent, epoch) wait for batches."""
-        row = self._hot.one(
-            "SELECT count(*) FROM gaps WHERE agent_id = ? AND epoch = ? AND state IN (?, ?)",
-            (agent_id, epoch, GapState.OPEN.value, GapState.DECLARED.value),
-        )
-        return 0 if row is None else int(row[0])
-
     def asked(self, gap: Gap, *, next_ask_ms: int) -> None:
         """The agent was asked; ask again at *next_ask_ms*."""
         self._hot.run("UPDATE gaps SET asks = asks + 1, ask_ms = ? WHERE id = ?", (next_ask_ms, gap.gap_id))

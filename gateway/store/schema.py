@@ -30,9 +30,6 @@ from gateway.store.columns import (
 SCHEMA_VERSION = 1
 """What this code reads and writes."""
 
-OLDEST_READER = 1
-"""The oldest SCHEMA_VERSION whose code may still use a store of ours: expand first, contract a version later."""
-
 metadata = new_metadata()
 table = table_maker(metadata)
 

@@ -202,7 +202,7 @@ def test_what_each_sight_means() -> None:
     """Chain before name before request before version before ALPN; then only the time is left."""
     ours = Gateway.make()
     chain = list(chain_from_pem(ours.authority.gateway_chains()[0][0]))
-    anchors = ours.authority.server_anchors()
+    anchors = ours.authority.trust_bundle().anchors()
 
     def judged(shown: Shown, *, host: str = "127.0.0.1", days: int = 0, certified: bool = True) -> object:
         verdict = judge_path(

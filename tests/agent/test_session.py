@@ -19,6 +19,7 @@ from protocol import (
     Code,
     Command,
     CommandResult,
+    Credit,
     Drain,
     Durability,
     EventBatch,
@@ -144,11 +145,11 @@ async def test_nothing_is_sent_beyond_the_credit(clock: MockClock, gateway: Gate
         assert peer.batches == []
         assert rig.outbox.records == 3
 
-        await peer.say_bytes(peer.connection.grant(sizes[0] + sizes[1] + 1))
+        await peer.say_bytes(peer.connection.send(Credit(bytes=sizes[0] + sizes[1] + 1)))
         await gateway.heard(2)
         await gateway.heard(4, Heartbeat)
         assert len(peer.batches) == 2
-        await peer.say_bytes(peer.connection.grant(10_000))
+        await peer.say_bytes(peer.connection.send(Credit(bytes=10_000)))
         found = await gateway.heard(4)
 
     assert isinstance(found[3], Inventory)
@@ -318,7 +319,7 @@ async def test_an_unverified_agent_stays_and_waits(clock: MockClock, gateway: Ga
         peer = await gateway.peer()
         await gateway.heard(3, Heartbeat)
         assert peer.batches == []
-        await peer.say_bytes(peer.connection.grant(100_000))
+        await peer.say_bytes(peer.connection.send(Credit(bytes=100_000)))
         await gateway.heard(2)
 
 
@@ -408,7 +409,7 @@ async def test_a_full_outbox_pauses_collection_and_says_so(
         beats = await gateway.heard(1, Heartbeat)
         assert isinstance(beats[0], Heartbeat)
         assert beats[0].health.name == "WARNING"
-        await peer.say_bytes(peer.connection.grant(10_000_000))
+        await peer.say_bytes(peer.connection.send(Credit(bytes=10_000_000)))
         seen = 0
         with trio.fail_after(200):
             while sum(len(b.rows) for b in peer.all(EventBatch) if isinstance(b, EventBatch)) < len(expected):

@@ -91,19 +91,6 @@ def test_agent_issuer_is_confined_by_its_own_certificate() -> None:
 def test_requests_are_checked_before_anything_is_signed() -> None:
     with pytest.raises(CsrError):
         authority().issue_agent(b"junk", AGENT, NOW)
-    with pytest.raises(CsrError):
-        authority().issue_gateway(["gateway.example"], b"junk", NOW)
-
-
-def test_gateway_that_keeps_its_own_key() -> None:
-    key = generate_key()
-
-    chain = authority().issue_gateway(["edge2.example"], make_csr(key, "edge2"), NOW)
-
-    result = judge_chain(
-        chain, authority().server_anchors(), name="edge2.example", usage=Usage.SERVER, at=NOW
-    )
-    assert result.ok
 
 
 @pytest.mark.parametrize(
@@ -122,7 +109,7 @@ def test_gateway_is_reached_by_every_kind_of_name(name: str) -> None:
     chain = chain_from_pem(made.gateway_chains()[0][0])
 
     dialed = name.replace("*", "north")
-    assert judge_chain(chain, made.server_anchors(), name=dialed, usage=Usage.SERVER, at=NOW).ok
+    assert judge_chain(chain, made.trust_bundle().anchors(), name=dialed, usage=Usage.SERVER, at=NOW).ok
 
 
 def test_names_too_long_for_a_subject_are_clipped_there_alone() -> None:

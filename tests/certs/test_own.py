@@ -170,7 +170,7 @@ def test_moving_to_a_public_ca_leaves_no_agent_behind(files: tuple[Path, Path, P
     """Announce first: an agent that was told accepts the old chain and the new; one that was not, the old one alone."""
     chain, key, issuers = files
     told = authority().trust_bundle(own_issuer_pins(chain=None, issuers=issuers), NAMES).anchors()
-    untold = authority().server_anchors()
+    untold = authority().trust_bundle().anchors()
     own = OwnCertificate.load(chain, key, names=NAMES, at=NOW, issuers=issuers)
     ours, theirs = (chain_from_pem(chains[0][0]) for chains in (authority().gateway_chains(), own.chains()))
 

@@ -31,7 +31,9 @@ class Agent:
 
     @classmethod
     def enroll(cls, gateway: Authority, at: datetime) -> "Agent":
-        return cls(gateway.server_anchors(), gateway.issue_agent(make_csr(generate_key(), "host"), AGENT, at))
+        return cls(
+            gateway.trust_bundle().anchors(), gateway.issue_agent(make_csr(generate_key(), "host"), AGENT, at)
+        )
 
     def connect(self, gateway: Authority, at: datetime) -> None:
         """Both judge each other; then trust is updated and a certificate that is due is renewed, as over a session."""
@@ -113,7 +115,9 @@ def test_agent_that_was_never_told_refuses_after_the_linger() -> None:
     new = old.rotate_ca(NOW).finish_ca(NOW).rotate_gateway(NOW + LINGER + DAY)
     served = chain_from_pem(new.gateway_chains()[0][0])
 
-    result = judge_chain(served, old.server_anchors(), name=None, usage=Usage.SERVER, at=NOW + LINGER + DAY)
+    result = judge_chain(
+        served, old.trust_bundle().anchors(), name=None, usage=Usage.SERVER, at=NOW + LINGER + DAY
+    )
 
     assert result.chain is ChainVerdict.PIN_MISMATCH
 
@@ -123,7 +127,9 @@ def test_two_rotations_in_a_row_still_reach_the_first_pin() -> None:
     third = first.rotate_ca(NOW).finish_ca(NOW).rotate_ca(NOW).finish_ca(NOW)
     served = chain_from_pem(third.gateway_chains()[0][0])
 
-    assert judge_chain(served, first.server_anchors(), name="gateway.example", usage=Usage.SERVER, at=NOW).ok
+    assert judge_chain(
+        served, first.trust_bundle().anchors(), name="gateway.example", usage=Usage.SERVER, at=NOW
+    ).ok
 
 
 def test_rotations_do_not_overlap() -> None:

@@ -234,7 +234,7 @@ def test_another_providers_gateway_is_told_apart_from_a_stranger() -> None:
     chain = chain_from_pem(other.gateway_chains()[0][0])
 
     result = judge_chain(
-        chain, authority().server_anchors(), name="gateway.example", usage=Usage.SERVER, at=NOW
+        chain, authority().trust_bundle().anchors(), name="gateway.example", usage=Usage.SERVER, at=NOW
     )
 
     assert result.chain is ChainVerdict.PIN_MISMATCH
@@ -247,7 +247,7 @@ def test_interceptor_that_copies_names_is_unknown() -> None:
 
     result = judge_chain(
         [server("gateway.example", firewall).der, firewall.der],
-        authority().server_anchors(),
+        authority().trust_bundle().anchors(),
         name="gateway.example",
         usage=Usage.SERVER,
         at=NOW,
@@ -268,7 +268,7 @@ def test_agents_certificate_is_no_gateways() -> None:
     """Even when the root that signed its issuer is sent along, and it has a name."""
     chain = (*agent_chain(authority()), *authority().root_certificates())
 
-    result = judge_chain(chain, authority().server_anchors(), name=None, usage=Usage.SERVER, at=NOW)
+    result = judge_chain(chain, authority().trust_bundle().anchors(), name=None, usage=Usage.SERVER, at=NOW)
 
     assert result.chain is ChainVerdict.WRONG_USAGE
 
@@ -286,7 +286,7 @@ def test_stolen_agent_issuer_cannot_make_a_gateway() -> None:
 
     result = judge_chain(
         [fake.der, stolen.der, root],
-        authority().server_anchors(),
+        authority().trust_bundle().anchors(),
         name="gateway.example",
         usage=Usage.SERVER,
         at=NOW,
@@ -303,7 +303,7 @@ def test_stolen_agent_issuer_cannot_make_an_issuer() -> None:
 
     result = judge_chain(
         [server("gateway.example", wider).der, wider.der, stolen.der, root],
-        authority().server_anchors(),
+        authority().trust_bundle().anchors(),
         name="gateway.example",
         usage=Usage.SERVER,
         at=NOW,
@@ -335,7 +335,9 @@ def test_gateway_issuer_cannot_make_agents() -> None:
     chain = [fake.der, stolen.der, *authority().root_certificates()]
 
     assert not judge_chain(chain, authority().client_anchors(), name=None, usage=Usage.CLIENT, at=NOW).ok
-    assert not judge_chain(chain, authority().server_anchors(), name=None, usage=Usage.CLIENT, at=NOW).ok
+    assert not judge_chain(
+        chain, authority().trust_bundle().anchors(), name=None, usage=Usage.CLIENT, at=NOW
+    ).ok
 
 
 @pytest.mark.parametrize(

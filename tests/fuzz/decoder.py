@@ -55,7 +55,7 @@ def check(data: bytes) -> None:
         for start in range(0, len(rest), cut):
             connection.receive_data(rest[start : start + cut])
             drain(connection, from_gateway=role is Role.AGENT)
-        connection.receive_eof()
+        connection.receive_data(b"")
         assert drain(connection, from_gateway=role is Role.AGENT)
     except RemoteProtocolError as error:
         check_stays(connection, error)

@@ -51,7 +51,7 @@ class Provider:
 
     @property
     def anchors(self) -> Anchors:
-        return self.authority.server_anchors()
+        return self.authority.trust_bundle().anchors()
 
     def config(self, name: str = "edge", *, heartbeat_s: float = 30.0, **limits: float) -> Config:
         return Config(

@@ -27,7 +27,7 @@ from gateway.store import (
     StoredToken,
     open_store,
 )
-from gateway.store.schema import OLDEST_READER, SCHEMA_VERSION, metadata
+from gateway.store.schema import SCHEMA_VERSION, metadata
 from protocol import EventKind, JobStatus
 from tests.helpers.postgres import PostgresServer
 
@@ -64,7 +64,7 @@ def postgres_url(postgres_server: PostgresServer, postgres_database: str) -> str
         for table in reversed(metadata.sorted_tables):
             connection.execute(psycopg.sql.SQL("DELETE FROM {}").format(psycopg.sql.Identifier(table.name)))
         connection.execute("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'")
-        connection.execute("INSERT INTO schema_info VALUES (1, %s, %s)", (SCHEMA_VERSION, OLDEST_READER))
+        connection.execute("INSERT INTO schema_info VALUES (1, %s, %s)", (SCHEMA_VERSION, SCHEMA_VERSION))
         connection.execute("INSERT INTO change_counter VALUES (1, 0)")
     return postgres_server.url(postgres_database)
 

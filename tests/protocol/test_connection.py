@@ -1,7 +1,5 @@
 """The connection as a value: framing, limits, credit, ends."""
 
-from typing import Any
-
 import attrs
 import pytest
 from hypothesis import given, settings
@@ -172,7 +170,7 @@ def test_both_sides_count_the_same_credit() -> None:
     sides = pair_in(State.OPEN, credit=SIZE)
     agent, gateway = sides[Role.AGENT], sides[Role.GATEWAY]
 
-    agent.receive_data(gateway.grant(100))
+    agent.receive_data(gateway.send(Credit(bytes=100)))
     agent.next_event()
     assert agent.credit == gateway.credit == SIZE + 100
 
@@ -212,7 +210,7 @@ def test_agents_grant_nothing() -> None:
     agent = connection_in(State.OPEN, Role.AGENT)
 
     with pytest.raises(LocalProtocolError) as caught:
-        agent.grant(1)
+        agent.send(Credit(bytes=1))
 
     assert caught.value.code is Code.UNEXPECTED_MESSAGE
 
@@ -257,15 +255,12 @@ def test_stored_batches_keep_the_rules(state: State, tag: int, size: int, code: 
 # -- ends --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "close", [lambda c: c.receive_eof(), lambda c: c.receive_data(b"")], ids=["eof", "empty"]
-)
 @pytest.mark.parametrize("state", [s for s in State if s is not State.FAILED])
 @pytest.mark.parametrize("role", Role)
-def test_the_end_of_the_stream(close: Any, state: State, role: Role) -> None:
+def test_the_end_of_the_stream(state: State, role: Role) -> None:
     """A peer that closes between frames is reported as closed, after whatever it said before."""
     connection = connection_in(state, role)
-    close(connection)
+    connection.receive_data(b"")
 
     assert connection.next_event() is PEER_CLOSED
     assert connection.next_event() is PEER_CLOSED
@@ -275,7 +270,7 @@ def test_the_last_words_before_the_end_are_heard() -> None:
     """End of stream does not overtake the messages before it."""
     gateway = connection_in(State.OPEN, Role.GATEWAY)
     gateway.receive_data(frame(3, encode(BEAT)))
-    gateway.receive_eof()
+    gateway.receive_data(b"")
 
     assert events_of(gateway) == [BEAT, PEER_CLOSED]
 
@@ -285,7 +280,7 @@ def test_an_end_inside_a_frame_is_an_error(kept: int) -> None:
     """Half a frame and then nothing is no orderly end."""
     gateway = connection_in(State.OPEN, Role.GATEWAY)
     gateway.receive_data(frame(3, encode(BEAT))[:kept])
-    gateway.receive_eof()
+    gateway.receive_data(b"")
 
     with pytest.raises(RemoteProtocolError) as caught:
         gateway.next_event()
@@ -305,7 +300,7 @@ def test_after_a_goodbye_nothing_is_read_or_said(role: Role) -> None:
     assert connection.missing == 0
     with pytest.raises(LocalProtocolError):
         connection.send(Goodbye(code=Code.GOODBYE))
-    connection.receive_eof()
+    connection.receive_data(b"")
     assert connection.next_event() is PEER_CLOSED
 
 
@@ -313,7 +308,7 @@ def test_what_follows_a_goodbye_in_the_same_bytes_is_dropped() -> None:
     """A peer that goes on after its last word is not listened to."""
     gateway = connection_in(State.OPEN, Role.GATEWAY)
     gateway.receive_data(frame(10, encode(Goodbye(code=1))) + frame(3, encode(BEAT)) + b"\x00\x00")
-    gateway.receive_eof()
+    gateway.receive_data(b"")
 
     assert events_of(gateway) == [Goodbye(code=1), PEER_CLOSED]
     assert gateway.state is State.CLOSED
@@ -327,7 +322,7 @@ def test_an_error_stays(role: Role) -> None:
     connection.receive_data(frame(3, encode(BEAT)))
     with pytest.raises(RemoteProtocolError):
         connection.next_event()
-    connection.receive_eof()
+    connection.receive_data(b"")
     with pytest.raises(RemoteProtocolError):
         connection.next_event()
 

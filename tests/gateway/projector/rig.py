@@ -1,7 +1,6 @@
 """A projector over real journals and a real store, with a clock in the hand, and agents that are lists of batches."""
 
 import itertools
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -149,9 +148,3 @@ class Rig:
         """Let go of the journals."""
         for writer in self.writers.values():
             writer.close()
-
-
-def interleaved(*sequences: Sequence[bytes]) -> Iterator[bytes]:
-    """One of each in turn."""
-    for group in itertools.zip_longest(*sequences):
-        yield from (each for each in group if each is not None)

@@ -259,5 +259,6 @@ job_events = table(
 def upgrade() -> None:
     """Make every table, and the two rows that are always there."""
     metadata.create_all(op.get_bind())
+    # The oldest code that may still use what a migration leaves: expand first, contract a version later.
     op.execute(sa.insert(schema_info).values(id=1, version=1, oldest_reader=1))
     op.execute(sa.insert(change_counter).values(id=1, last_id=0))
