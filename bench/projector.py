@@ -119,7 +119,7 @@ def project(folder: Path, case: Case) -> tuple[float, list[tuple[Any, ...]]]:
         took_s = time.perf_counter() - began
         projector.finish()
     with contextlib.closing(sqlite.connect(folder / "store.sqlite")) as db:
-        rows = db.execute(f"SELECT {', '.join(EVENT_COLUMNS)} FROM job_events").fetchall()  # noqa: S608 - our own names
+        rows = db.execute(f"SELECT {', '.join(EVENT_COLUMNS)} FROM job_events").fetchall()  # noqa: S608  # our own names
     assert len(rows) == case.events
     return case.events / took_s, rows
 
@@ -132,7 +132,7 @@ def insert_raw(folder: Path, case: Case, rows: list[tuple[Any, ...]]) -> float:
     with contextlib.closing(db):
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -65536"):
             db.execute(f"PRAGMA {pragma}")
-        sql = f"INSERT INTO job_events ({', '.join(EVENT_COLUMNS)}) VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"  # noqa: S608 - our own names
+        sql = f"INSERT INTO job_events ({', '.join(EVENT_COLUMNS)}) VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"  # noqa: S608  # our own names
         began = time.perf_counter()
         for start in range(0, len(rows), RAW_ROWS):
             db.execute("BEGIN IMMEDIATE")

@@ -127,7 +127,7 @@ def by_sqlite(connection: dbapi2.Connection) -> Write:
     for pragma in ("synchronous = FULL", "cache_size = -65536"):
         connection.execute(f"PRAGMA {pragma}")
     insert = (
-        f"INSERT INTO job_events ({', '.join(EVENT_COLUMNS)}) VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"  # noqa: S608 - names of ours
+        f"INSERT INTO job_events ({', '.join(EVENT_COLUMNS)}) VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"  # noqa: S608  # names of ours
     )
     rows = events()
 

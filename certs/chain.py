@@ -81,9 +81,8 @@ def readable() -> Iterator[None]:
         raise CertificateError(f"unreadable certificate: {exc}") from exc
 
 
-@functools.lru_cache(
-    maxsize=64
-)  # one connect asks three times: for the judgement, for the agent, for the serial
+# One connect asks three times: for the judgement, for the agent, for the serial.
+@functools.lru_cache(maxsize=64)
 def parse_certificate(der: bytes) -> x509.Certificate:
     """Parse one certificate: structure, key and validity; see `readable` for the rest.
 

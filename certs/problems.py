@@ -148,9 +148,7 @@ def _leaf(leaf: x509.Certificate, key_pin: bytes | None) -> Iterator[Problem]:
     try:
         usages = list(leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
     except x509.ExtensionNotFound:
-        usages = [
-            ExtendedKeyUsageOID.SERVER_AUTH
-        ]  # without the extension every use is allowed (RFC 5280 4.2.1.12)
+        usages = [ExtendedKeyUsageOID.SERVER_AUTH]  # without it every use is allowed (RFC 5280 4.2.1.12)
     if not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & set(usages):
         yield problem_of(ProblemKind.WRONG_USAGE, f"{_text(leaf)} is not for server authentication")
 

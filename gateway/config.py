@@ -137,12 +137,11 @@ class Config:
 
     data: Path = Path("fieldgate-data")
     name: str = "edge"  # this edge's name: its journal lies in DATA/journals/NAME
-    names: tuple[str, ...] = attrs.field(
-        factory=lambda: (socket.gethostname(),)
-    )  # DNS names and addresses of the gateway
+    # DNS names and addresses of the gateway
+    names: tuple[str, ...] = attrs.field(factory=lambda: (socket.gethostname(),))
     listeners: tuple[Listener, ...] = attrs.field(factory=_default_listeners)
     # SQLAlchemy URL; "" is DATA/store.sqlite
-    store: ts.SecretStr = ts.secret(factory=lambda: ts.SecretStr(""))  # noqa: RUF009 - a field, as attrs.field is
+    store: ts.SecretStr = ts.secret(factory=lambda: ts.SecretStr(""))  # noqa: RUF009  # a field, as attrs.field is
     heartbeat_s: float = 30.0  # three missed and an agent is Inaccessible
     certificate: str = ""  # your own certificate chain (PEM), leaf first; "" is one of our CA's
     certificate_key: str = ""

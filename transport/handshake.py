@@ -148,9 +148,8 @@ class Handshake:
             if seen and seen[:1] not in _TLS_RECORD_TYPES:
                 self._first_bytes = seen
             return True
-        raise self.handshake_failed(
-            *classify_os_error(number)
-        )  # peeking has taken the error away from OpenSSL
+        # Peeking has taken the error away from OpenSSL.
+        raise self.handshake_failed(*classify_os_error(number))
 
     def handshake_failed(self, reason: Break, detail: str) -> HandshakeError:
         """What to raise when the handshake ends here, with the evidence there is; the stream is broken from now on."""

@@ -115,9 +115,7 @@ class Planner:
             self.add(end, EventKind.RETRY, JobStatus.RUNNING, attempt=attempt, message=text)
         end = self.synthetic_full(end)
         self.finish(list(left.values()), end, attempt, finished)
-        self.steps.sort(
-            key=lambda step: step.time_ms
-        )  # stable: the order of equal times is the order of planning
+        self.steps.sort(key=lambda step: step.time_ms)  # equal times stay in the order of planning
         return self.steps
 
     def log_run(self, finished: Callable[[JobStatus], None]) -> list[Step]:

@@ -34,9 +34,8 @@ def _prepare(data: Data, process: str, parent: int | None, *, name: str | None =
     DataFolder(data).check()
     config = load_config(data, name=name)
     configure_logs(config.log_format, process=process)
-    open_upgraded(
-        config.store_url
-    ).close()  # an older store is brought up to this version once, before we serve
+    # An older store is brought up to this version here, before anybody serves from it.
+    open_upgraded(config.store_url).close()
     return config
 
 

@@ -81,7 +81,7 @@ class Feed:
         while True:
             after = self._last_id
             found = await trio.to_thread.run_sync(
-                lambda: self.store.changes.after(after, limit=CHANGES_AT_A_TIME),  # noqa: B023 - called at once
+                lambda: self.store.changes.after(after, limit=CHANGES_AT_A_TIME),  # noqa: B023  # called at once
                 limiter=self._limiter,
             )
             for n, change in enumerate(found, start=1):

@@ -90,7 +90,7 @@ class Outgoing:
             self._spawn(self._flush, self._waiting, self._scope)
 
     def _enqueue(self, rest: memoryview) -> None:
-        assert self._waiting is not None  # noqa: S101 - both callers have just made sure
+        assert self._waiting is not None  # noqa: S101  # both callers have just made sure
         self._waiting.append(rest)
         self._waiting_bytes += len(rest)
         if self._waiting_bytes > MAX_WAITING:

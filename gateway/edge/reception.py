@@ -167,8 +167,8 @@ class _Visit:
             trusted = identity is not None and identity.trust.chain is ChainVerdict.OK
             await self._refuse(decision, agent_uid=agent.uid if trusted and agent is not None else "")
             return None
-        assert agent is not None  # noqa: S101 - nobody is admitted whom the directory does not know
-        assert identity is not None  # noqa: S101 - nor without a certificate
+        assert agent is not None  # noqa: S101  # nobody is admitted whom the directory does not know
+        assert identity is not None  # noqa: S101  # nor without a certificate
         return self._open(agent, identity, decision, hello)
 
     def _judge(self, identity: Identity | None, hello: Hello) -> tuple[Agent | None, Admitted | Refused]:
@@ -229,7 +229,7 @@ class _Visit:
         """Welcome the agent."""
         services, now_ms, now = self.services, self.services.now(), trio.current_time()
         verified = decision.standing is Standing.VERIFIED
-        assert identity.trust.not_after is not None  # noqa: S101 - nobody is admitted without a path
+        assert identity.trust.not_after is not None  # noqa: S101  # nobody is admitted without a path
         session = Session(
             services=services, agent=agent, connection=self.connection, stream=self.stream, peer=self.peer,
             uid=str(uuid.uuid4()), serial=identity.serial, expires_ms=to_ms(identity.trust.not_after),

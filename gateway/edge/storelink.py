@@ -202,7 +202,7 @@ class StoreLink:
             wanted = [self._wanted(session) for session in batch]
             self._in_flight = frozenset(batch)
             try:
-                outcomes = await self._write(lambda: self._claim_and_ring(wanted))  # noqa: B023 - called at once
+                outcomes = await self._write(lambda: self._claim_and_ring(wanted))  # noqa: B023  # called at once
             finally:
                 self._in_flight = frozenset()
             for session, sent, outcome in zip(batch, wanted, outcomes, strict=True):
@@ -215,7 +215,7 @@ class StoreLink:
 
     def _wanted(self, session: Session) -> Claim:
         claim = session.claim
-        assert claim is not None  # noqa: S101 - only claimed sessions are in the list
+        assert claim is not None  # noqa: S101  # only claimed sessions are in the list
         return Claim(
             agent_uid=claim.agent_uid,
             edge_uid=claim.edge_uid,

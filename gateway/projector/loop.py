@@ -153,7 +153,7 @@ class Projector:
             outcome, took_s = self._transact(reads, with_chores=with_chores, telling=telling, careful=False)
         except (StoreError, OSError):
             raise
-        except Exception as error:  # noqa: BLE001 - one batch can't be projected: it must not stall the others
+        except Exception as error:  # noqa: BLE001  # one batch can't be projected: it must not stall the others
             self._alarms.undone(error)
             outcome, took_s = self._transact(reads, with_chores=with_chores, telling=telling, careful=True)
         if any(read.items for read in reads):

@@ -56,7 +56,7 @@ def monitoring(metrics: Metrics, host: str, port: int) -> Iterator[int]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
             """Scrapes are no news."""
 
     with ThreadingHTTPServer((host, port), Handler) as server:

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 CLOCK = Clock(now_ms=lambda: time.time_ns() // 1_000_000, monotonic=time.monotonic)
 
 
-class ProjectorRunsAlready(Exception):  # noqa: N818 - named after the state
+class ProjectorRunsAlready(Exception):  # noqa: N818  # named after the state
     """Another projector works on this data folder. Two would only take turns."""
 
     code = Code.DATA_FOLDER_IN_USE

@@ -80,7 +80,7 @@ def _attempt(p: Projection, item: Item, *, now_ms: int) -> Work:
                 work.finish()
         except StoreError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must not stall every other agent: that is the point
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must not stall every other agent: that is the point
             poison = f"{type(error).__name__}: {error}"[:MAX_REASON]
         else:
             return work

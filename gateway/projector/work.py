@@ -130,7 +130,7 @@ class Work:
     def tree_of(self, agent_uid: str, epoch: int) -> Tree:
         """The same by the uid of an agent that the store knows."""
         agent = self.agent(UUID(agent_uid).bytes)
-        assert agent is not None  # noqa: S101 - a gap's row refers to its agent's
+        assert agent is not None  # noqa: S101  # a gap's row refers to its agent's
         return self.tree(agent, epoch)
 
     def release(self, tree: Tree, missing: bytes) -> None:
@@ -189,7 +189,7 @@ class Work:
         self, tree: Tree, batch: Batch, placement: Placement, item: Item, message: Sequenced, poison: str
     ) -> None:
         """The original of a tombstone has come after all."""
-        assert placement.stream_id is not None  # noqa: S101 - FILL is about a batch that has a stream
+        assert placement.stream_id is not None  # noqa: S101  # FILL is about a batch that has a stream
         self._p.batches.fill(tree.agent.agent_id, tree.epoch, batch.batch_id)
         self._project(tree, batch, placement.stream_id, item, message, poison)
         self.holes.settle(tree, batch)
@@ -225,7 +225,7 @@ class Work:
             )
 
     def _echo(self, tree: Tree, batch: Batch, placement: Placement) -> None:
-        assert placement.stream_id is not None  # noqa: S101 - what is in has a stream
+        assert placement.stream_id is not None  # noqa: S101  # what is in has a stream
         at_tip = tree.stream(placement.stream_id).tip == batch.batch_id
         self._tell(tree, placement.stream_id, batch, placement.held_from, echo=not at_tip)
 

@@ -128,9 +128,8 @@ def sqlite_engine(url: URL, *, create: bool) -> sa.Engine:
     path = Path(url.database)
     if create:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(
-            os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        )  # customers' names and tokens' public keys are inside
+        # Customers' names and tokens' public keys are inside.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     elif not path.exists():
         raise StoreMissing(f"no store at {path}")
     engine = sa.create_engine(

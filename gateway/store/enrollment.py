@@ -174,5 +174,5 @@ def admit(
             )
         )
     entry = entry_of(connection, agents.c.id == agent_id)
-    assert entry is not None  # noqa: S101 - it was inserted a moment ago
+    assert entry is not None  # noqa: S101  # it was inserted a moment ago
     return entry

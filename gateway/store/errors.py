@@ -3,7 +3,7 @@
 Everything the verbs raise on purpose is a StoreError. Any other exception that leaves this package is a bug here.
 """
 
-# ruff: noqa: N818 - the kinds are named after the state that they report, and StoreError is their family name
+# ruff: noqa: N818  # the kinds are named after the state that they report, and StoreError is their family name
 
 import sqlite3
 import sys

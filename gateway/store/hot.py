@@ -32,7 +32,7 @@ def in_psycopg(sql: str) -> str:
 def insert_into(table: str, columns: tuple[str, ...], suffix: str = "") -> str:
     """An INSERT of one row of these columns."""
     values = ", ".join("?" * len(columns))
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}) {suffix}"  # noqa: S608 - names of ours
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}) {suffix}"  # noqa: S608  # names of ours
 
 
 class Hot:

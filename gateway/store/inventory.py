@@ -53,7 +53,7 @@ def upsert_sql(table: str, columns: tuple[str, ...]) -> str:
 
 
 UPSERTS = {kind: upsert_sql(*of) for kind, of in COLUMNS.items()}
-DELETE_FROM = {kind: "DELETE FROM " + table for kind, (table, _) in COLUMNS.items()}  # noqa: S608 - names of ours
+DELETE_FROM = {kind: "DELETE FROM " + table for kind, (table, _) in COLUMNS.items()}  # noqa: S608  # names of ours
 DELETES = {kind: table + " WHERE agent_id = ? AND uid = ?" for kind, table in DELETE_FROM.items()}
 PRUNES = {kind: table + " WHERE agent_id = ? AND revision <> ?" for kind, table in DELETE_FROM.items()}
 

@@ -160,9 +160,8 @@ batches = table(
     *columns(Int, "agent_id epoch"),
     *columns(Blob, "batch_id"),
     *columns(Int, "stream_id first_sequence next_sequence tag received_ms"),
-    *columns(
-        Flag(), "tombstone"
-    ),  # only the stand-in has come so far: should the original come too, it counts
+    # Only the stand-in has come so far: should the original come too, it counts.
+    *columns(Flag(), "tombstone"),
     sa.UniqueConstraint("agent_id", "epoch", "batch_id"),
 )
 
@@ -199,9 +198,8 @@ gaps = table(
 quarantine = table(
     "quarantine",
     serial_id(),
-    *columns(
-        Text, "agent_uid"
-    ),  # not the id: a restored store may not know the agent, and keeps what it said
+    # Not the id: a restored store may not know the agent, and keeps what it said.
+    *columns(Text, "agent_uid"),
     *columns(Int, "epoch"),
     *columns(Blob, "batch_id"),
     *columns(Int, "tag sequence received_ms"),  # sequence: of the one record, or 0 for the whole batch
@@ -213,9 +211,8 @@ quarantine = table(
 resyncs = table(
     "resyncs",
     reference("agent_id", "agents.id"),
-    *columns(
-        Int, "scope epoch from_sequence requested_ms"
-    ),  # scope: protocol.ResyncScope; epoch 0 unless RANGE
+    # scope: protocol.ResyncScope; epoch 0 unless RANGE
+    *columns(Int, "scope epoch from_sequence requested_ms"),
     sa.PrimaryKeyConstraint("agent_id", "scope", "epoch"),
 )
 

@@ -70,7 +70,7 @@ class ProjectedStreams:
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
             (agent_id, epoch, base, held_from, next_sequence, tip, predecessor, opened_ms),
         )
-        assert row is not None  # noqa: S101 - RETURNING of a plain INSERT
+        assert row is not None  # noqa: S101  # RETURNING of a plain INSERT
         return int(row[0])
 
     def move(self, stream_id: int, *, next_sequence: int, tip: bytes) -> None:
@@ -99,7 +99,7 @@ class ProjectedStreams:
         row = self._hot.one(
             "SELECT count(*) FROM streams WHERE agent_id = ? AND opened_ms >= ?", (agent_id, since_ms)
         )
-        assert row is not None  # noqa: S101 - an aggregate always has a row
+        assert row is not None  # noqa: S101  # an aggregate always has a row
         return int(row[0])
 
 

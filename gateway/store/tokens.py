@@ -122,8 +122,7 @@ def find_token(connection: Connection, token_id: str, *, lock: bool = False) -> 
     """The token of that id; *lock* keeps every other enrollment by it waiting until this transaction ends."""
     query = sa.select(tokens).where(tokens.c.id == token_id)
     if lock:
-        query = (
-            query.with_for_update()
-        )  # SQLite ignores it: there, the transaction has the only write lock already
+        # SQLite ignores it: there, the transaction has the only write lock already.
+        query = query.with_for_update()
     row = connection.execute(query).mappings().first()
     return None if row is None else token_of(row)

@@ -19,12 +19,8 @@ def mark(next_sequence: int = 5, batch_id: bytes = A, epoch: int = 7, first_sequ
     [
         (A, 1, 7, Ruling.RELEASED),  # the usual case
         (A, 1, 99, Ruling.RELEASED),  # of an epoch that we no longer cut into
-        (
-            A,
-            9,
-            7,
-            Ruling.RELEASED,
-        ),  # of a hole below what was released: the operator gave it up, we still held it
+        # Of a hole below what was released: the operator gave it up, we still held it.
+        (A, 9, 7, Ruling.RELEASED),
         (B, 1, 7, Ruling.REVERTED),  # another batch ends there: we have cut the same numbers twice
         (None, 1, 7, Ruling.REVERTED),  # no batch ends there: we have not come so far, in our own counting
         (None, 4, 7, Ruling.REVERTED),

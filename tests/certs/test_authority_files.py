@@ -132,9 +132,8 @@ def test_a_kill_at_any_write_leaves_the_old_authority_or_the_new(
             assert Authority.load(folder) == old
             continue
         break
-    assert (
-        attempts == 10
-    )  # a root, two issuers, a gateway: certificate and key each; a cross certificate; the manifest
+    # A root, two issuers, a gateway: certificate and key each; a cross certificate; the manifest.
+    assert attempts == 10
 
     assert Authority.load(folder) == new
 

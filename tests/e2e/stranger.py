@@ -211,7 +211,7 @@ class Agent:
             elif message := wire.hear(0.2):
                 self.take(message)
 
-    def take(self, message: tuple[int, list[Any]] | None) -> None:  # noqa: C901 -- one case for each message
+    def take(self, message: tuple[int, list[Any]] | None) -> None:  # noqa: C901  # one case for each message
         state = self.state
         print(json.dumps({"heard": message}, default=bytes.hex), flush=True)
         match message:

@@ -147,7 +147,7 @@ def _fork(request: dict[str, Any]) -> int:
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 - whatever it is, it must not reach the parent's code
+    except BaseException:  # noqa: BLE001  # whatever it is, it must not reach the parent's code
         traceback.print_exc()
     finally:
         sys.stdout.flush()

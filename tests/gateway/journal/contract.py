@@ -1,5 +1,6 @@
 """What every journal has to do, whatever it is made of. A backend's tests inherit JournalContract and make `backend`."""
 
+import abc
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -74,12 +75,13 @@ def read_all(
     raise AssertionError("the journal has no end")
 
 
-class JournalContract:
+class JournalContract(abc.ABC):
     """The promises. Every test opens the same empty journal."""
 
+    @abc.abstractmethod
     @pytest.fixture
     def backend(self) -> Backend:
-        raise NotImplementedError
+        """The journal under test."""
 
     def test_what_was_synced_is_read_in_order(self, backend: Backend) -> None:
         writer = backend.writer()
