@@ -6,7 +6,7 @@ One method for each thing worth knowing; here none does anything, so that a watc
 import attrs
 
 from agent.marks import Ruling
-from agent.outbox import Stored
+from agent.stored import Stored
 from protocol import Action, Code, Mark, Welcome
 
 

@@ -23,6 +23,7 @@ import attrs
 from agent.facts import SECTIONS, Facts
 from agent.marks import Cutting, Ruling, judge_released
 from agent.spool import OVERHEAD_BYTES, OutboxFullError, Spool
+from agent.stored import Stored
 from protocol import (
     NO_BATCH,
     CommandResult,
@@ -43,22 +44,11 @@ BATCH_ROWS: Final = 128
 _KEPT_ASIDE: Final = 16
 
 
+# The columns that `Stored` is made of, in its order.
+_STORED: Final = "position, epoch, first, next, tag, batch_id, previous, payload"
+
 _Cuttable = Inventory | EventBatch | CommandResult
 _UNPLACED: Final[dict[str, Any]] = {"epoch": 1, "first_sequence": 1, "previous": NO_BATCH}
-
-
-@attrs.frozen
-class Stored:
-    """A batch in the outbox."""
-
-    position: int
-    """Grows with every batch; only good for comparing."""
-    epoch: int
-    first_sequence: int
-    next_sequence: int
-    tag: int
-    batch_id: bytes
-    payload: bytes = attrs.field(repr=False)
 
 
 def random_epoch() -> int:
@@ -219,8 +209,7 @@ class Outbox:
         if after >= self._newest:
             return None
         row = self._spool.read(
-            "SELECT position, epoch, first, next, tag, batch_id, payload FROM batches"
-            " WHERE owner = ? AND position > ? ORDER BY position LIMIT 1",
+            f"SELECT {_STORED} FROM batches WHERE owner = ? AND position > ? ORDER BY position LIMIT 1",  # noqa: S608  # a constant
             (self._id, after),
         ).fetchone()
         return Stored(*row) if row else None
@@ -280,6 +269,8 @@ class Outbox:
                 (self.epoch, self._id),
             )
 
+    # -- what cannot travel as it is ---------------------------------------------------------------------------
+
     def set_aside(self, epoch: int, first_sequence: int) -> bool:
         """Put a tombstone in the place of a batch that no gateway could decode.
 
@@ -293,39 +284,56 @@ class Outbox:
             OutboxError: the file cannot be written.
         """
         with self._spool.writing() as db:
-            found = self._undecodable(db, epoch, first_sequence)
-            if found is None:
-                return False
-            position, epoch, first_sequence, payload, tombstone = found
-            db.execute(
-                "UPDATE batches SET tag = ?, payload = ? WHERE position = ?",
-                (EventBatch.tag, tombstone, position),
+            rows = db.execute(
+                f"SELECT {_STORED} FROM batches WHERE owner = ? AND (epoch = ? AND first = ? OR ? = 0) ORDER BY position",  # noqa: S608  # a constant
+                (self._id, epoch, first_sequence, epoch),
             )
-            db.execute(
-                "INSERT INTO set_aside (owner, epoch, first, payload) VALUES (?, ?, ?, ?)",
-                (self._id, epoch, first_sequence, payload),
-            )
-            db.execute(
-                "DELETE FROM set_aside WHERE id <= (SELECT max(id) FROM set_aside) - ?", (_KEPT_ASIDE,)
-            )
-            self._count(0, len(tombstone) - len(payload))
-        return True
+            held = (Stored(*row) for row in rows)
+            found = next((b for b in held if not (b.is_tombstone if epoch else b.is_whole)), None)
+            if found is not None:
+                self._bury(db, attrs.evolve(found, batch_id=self._known_as(found)))
+        return found is not None
 
-    def _undecodable(
-        self, db: sqlite3.Connection, epoch: int, first_sequence: int
-    ) -> tuple[int, int, int, bytes, bytes] | None:
-        """Position, epoch, first sequence and payload of the batch that is meant, and its tombstone."""
-        rows = db.execute(
-            "SELECT position, epoch, first, next, batch_id, previous, payload FROM batches"
-            " WHERE owner = ? AND (epoch = ? AND first = ? OR ? = 0) ORDER BY position",
-            (self._id, epoch, first_sequence, epoch),
+    def mend(self, batch: Stored) -> Stored:
+        """What takes the place of a batch that the disk has changed, so that the chain holds.
+
+        If the batches cut after it name the hash that its bytes have now, it is the stored id that was changed, and is put
+        right. Otherwise the bytes were: they are set aside, and a tombstone takes their place.
+
+        Raises:
+            OutboxFullError: no room for that; nothing was changed.
+            OutboxError: the file cannot be written.
+        """
+        batch = attrs.evolve(batch, batch_id=self._known_as(batch))
+        with self._spool.writing() as db:
+            if batch.is_whole:
+                db.execute(
+                    "UPDATE batches SET batch_id = ? WHERE position = ?", (batch.batch_id, batch.position)
+                )
+                return batch
+            return self._bury(db, batch)
+
+    def _known_as(self, batch: Stored) -> bytes:
+        """The id by which what was cut right after it names it; its stored one, if that is held no more."""
+        if (batch.epoch, batch.next_sequence) == (self.epoch, self.next_sequence):
+            return self.tip
+        row = self._spool.read(
+            "SELECT previous FROM batches WHERE owner = ? AND epoch = ? AND first = ? AND position > ? LIMIT 1",
+            (self._id, batch.epoch, batch.next_sequence, batch.position),
+        ).fetchone()
+        return row[0] if row else batch.batch_id
+
+    def _bury(self, db: sqlite3.Connection, batch: Stored) -> Stored:
+        """Keep its bytes aside, and put a tombstone in its place."""
+        tombstone = batch.buried()
+        db.execute(
+            "INSERT INTO set_aside (owner, epoch, first, payload) VALUES (?, ?, ?, ?)",
+            (self._id, batch.epoch, batch.first_sequence, batch.payload),
         )
-        for position, its_epoch, first, next_sequence, own_id, previous, payload in rows:
-            stands_for_it = EventBatch(
-                epoch=its_epoch, first_sequence=first, count=next_sequence - first, previous=previous, replaces=own_id,
-                rows=(),
-            )  # fmt: skip
-            tombstone = encode(stands_for_it)
-            if payload != tombstone and (epoch or batch_id(payload) != own_id):
-                return position, its_epoch, first, payload, tombstone
-        return None
+        db.execute("DELETE FROM set_aside WHERE id <= (SELECT max(id) FROM set_aside) - ?", (_KEPT_ASIDE,))
+        db.execute(
+            "UPDATE batches SET tag = ?, batch_id = ?, payload = ? WHERE position = ?",
+            (tombstone.tag, tombstone.batch_id, tombstone.payload, tombstone.position),
+        )
+        self._count(0, len(tombstone.payload) - len(batch.payload))
+        return tombstone

@@ -2,7 +2,7 @@
 
 Nothing is queued for the writer. Whoever wants something said leaves a wish (`answer_probe`, `send_again`) and rings
 the bell; `due` looks at all wishes, the clock, the outbox and the credit, and gives the bytes of the most urgent message.
-Its methods do no I/O but reading the outbox, so they can be called from a test without a network.
+Its methods do no I/O but on the outbox, so they can be called from a test without a network.
 """
 
 from typing import Final
@@ -12,9 +12,10 @@ import trio
 from agent.enrollment import Applicant
 from agent.facilities import Facilities
 from agent.marks import covers, may_skip
-from agent.outbox import Stored
+from agent.spool import OutboxFullError
+from agent.stored import Stored
 from certs import from_ms
-from protocol import Connection, Heartbeat, Mark, Standing, State, Welcome
+from protocol import Code, Connection, Heartbeat, Mark, Standing, State, Welcome
 
 RENEWAL_CHECK_S: Final = 3600.0
 
@@ -71,7 +72,7 @@ class Sender:
         """What is to be said now, most urgent first; b"" if nothing is before `wake_at` or the bell.
 
         Raises:
-            OutboxError: the outbox cannot be read.
+            OutboxError: the outbox cannot be used.
         """
         if self._connection.state is not State.OPEN:
             return b""
@@ -101,7 +102,11 @@ class Sender:
         """The next batch, if there is one and the credit covers it."""
         while True:
             if self._next is None:
-                self._next = self._with.outbox.next_batch(self._sent)
+                try:
+                    self._next = self._fetch()
+                except OutboxFullError as error:
+                    self._with.observer.trouble(error.code, str(error))
+                    return b""
             batch = self._next
             if batch is None:
                 if self._connection.credit:
@@ -115,6 +120,18 @@ class Sender:
                 self._sent, self._next, self.in_flight = batch.position, None, batch.batch_id
                 self._with.observer.sent(batch)
                 return self._connection.send_batch(batch.tag, batch.payload)
+
+    def _fetch(self) -> Stored | None:
+        """The next batch, as it was cut; one that the disk has changed since is mended first, and never sent as it is."""
+        outbox = self._with.outbox
+        batch = outbox.next_batch(self._sent)
+        if batch is None or self._is_held_there(batch) or batch.is_whole:
+            return batch
+        mended = outbox.mend(batch)
+        what = "set aside, a tombstone takes its place" if mended.is_tombstone else "its id is put right"
+        message = f"this disk has changed record {batch.first_sequence} of epoch {batch.epoch}: {what}"
+        self._with.observer.trouble(Code.BATCH_UNDECODABLE, message)
+        return mended
 
     def _is_held_there(self, batch: Stored) -> bool:
         return any(

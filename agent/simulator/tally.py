@@ -8,8 +8,8 @@ import trio
 
 from agent.marks import Ruling
 from agent.observer import Ending, Observer, code_text
-from agent.outbox import Stored
 from agent.simulator.ledger import Ledger
+from agent.stored import Stored
 from protocol import Code, Mark, Standing, Welcome
 
 # Connections that may be under way at once while a fleet comes up: more would only make each slower.

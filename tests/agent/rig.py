@@ -17,8 +17,9 @@ from agent.facts import Facts
 from agent.identity import Credential, Identity, Keeper
 from agent.marks import Ruling
 from agent.observer import Ending, Observer
-from agent.outbox import Outbox, Stored
+from agent.outbox import Outbox
 from agent.spool import LIMIT_BYTES, Spool
+from agent.stored import Stored
 from certs import from_ms, generate_key, key_to_pem, make_csr
 from protocol import AgentType, Code, EventKind, JobEvent, JobStatus, Mark, Row, Server, ServerKind, Welcome
 from tests.helpers.gateway import NOW_MS, Gateway

@@ -17,8 +17,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from agent.facts import Facts
 from agent.marks import Ruling
-from agent.outbox import BATCH_ROWS, Outbox, Stored
+from agent.outbox import BATCH_ROWS, Outbox
 from agent.spool import OVERHEAD_BYTES, OutboxError, OutboxFullError, Spool
+from agent.stored import Stored
 from protocol import (
     NO_BATCH,
     Code,

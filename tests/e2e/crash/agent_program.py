@@ -29,10 +29,11 @@ from agent.facilities import Facilities
 from agent.facts import Facts
 from agent.marks import Ruling
 from agent.observer import Ending, Observer
-from agent.outbox import Outbox, Stored
+from agent.outbox import Outbox
 from agent.service import now_ms
 from agent.spool import Spool
 from agent.state import NotEnrolledError, StateFolder, enrollment_key, installation_uid
+from agent.stored import Stored
 from certs import Token
 from protocol import (
     AgentType,
@@ -202,7 +203,7 @@ async def report(
             facilities.collector.want(InventoryMode.DELTA)
         facilities.bell.ring()
         await trio.sleep(rng.uniform(*PAUSE_S))
-    while outbox.records:  # noqa: ASYNC110 - the outbox rings no bell when it is empty
+    while outbox.records:  # noqa: ASYNC110  # the outbox rings no bell when it is empty
         await trio.sleep(0.05)
     ledger.note("empty")
 

@@ -14,8 +14,9 @@ import structlog
 from pysqlite3 import dbapi2 as sqlite
 
 from agent.marks import Ruling, covers, may_skip
-from agent.outbox import Outbox, Stored
+from agent.outbox import Outbox
 from agent.spool import Spool
+from agent.stored import Stored
 from gateway.edge.directory import Directory, place_mark
 from gateway.journal import START, Cursor, JournalReader, JournalWriter, Record, RecordFlags
 from gateway.projector import Clock, Metrics, Projector, rows
@@ -47,9 +48,8 @@ class Life:
         self._bug = mock.patch.dict(rows.PROJECTIONS, {EventBatch: explosive})
         self._bug.start()
         self._quiet = contextlib.ExitStack()
-        self._quiet.enter_context(
-            structlog.testing.capture_logs()
-        )  # rendering tracebacks takes longer than all else
+        # Rendering tracebacks takes longer than all else.
+        self._quiet.enter_context(structlog.testing.capture_logs())
         self.at_s = 0.0
         self.promises: dict[str, Promise] = {}
         self.copies_destroyed = False
