@@ -1,5 +1,6 @@
 """Who opened the TLS: evidence from both ends, one pure verdict, and the words that explain it."""
 
+from certs.inspection.clienthello import ClientHelloError, IncompleteHelloError, parse_client_hello
 from certs.inspection.evidence import (
     AgentSide,
     Alert,
@@ -23,11 +24,13 @@ __all__ = [
     "AgentSide",
     "Alert",
     "ClientHello",
+    "ClientHelloError",
     "Evidence",
     "Expected",
     "Family",
     "Finding",
     "GatewaySide",
+    "IncompleteHelloError",
     "Join",
     "LastIo",
     "Nearby",
@@ -38,4 +41,5 @@ __all__ = [
     "SessionEnd",
     "Syn",
     "Verdict",
+    "parse_client_hello",
 ]
