@@ -107,7 +107,7 @@ def enroll_command(
         The name to report; default: this machine's.
     again
         Enroll anew although an agent is enrolled here: it becomes another agent, and what the old one had not yet
-        delivered is discarded.
+        delivered is put aside, for nobody else may send it.
     """
     try:
         parsed = Token.parse(sys.stdin.read() if token == _STDIN else token)
@@ -145,7 +145,7 @@ def _forbid_accident(state: Path, *, again: bool) -> None:
     if not again:
         raise CommandError(
             f"{state} is already enrolled as {keeper.identity.agent_uid}: fieldgate-agent run --state {state}\n"
-            "(--again makes it another agent and discards what this one had not yet delivered)",
+            "(--again makes it another agent; what this one had not yet delivered is put aside and not sent)",
             UNUSABLE,
         )
 
@@ -232,10 +232,15 @@ def status(*, state: State, json_: Json = False) -> int:
     else:
         fields |= {"agent_uid": keeper.identity.agent_uid, "gateways": ", ".join(keeper.identity.gateways)}
         for name, value in fields.items():
-            is_time = name.endswith("_ms") and "offset" not in name
-            text = _when(value) if is_time else value
-            sys.stdout.write(f"{name.removesuffix('_ms').replace('_', ' '):22} {text}\n")
+            sys.stdout.write(f"{name.removesuffix('_ms').replace('_', ' '):22} {_shown(name, value)}\n")
     return 0 if fields.get("state") == "connected" else FAILED
+
+
+def _shown(name: str, value: object) -> object:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    is_time = name.endswith("_ms") and "offset" not in name
+    return _when(value) if is_time and isinstance(value, int) else value
 
 
 def _when(time_ms: int) -> str:

@@ -15,6 +15,7 @@ from agent.collector import TAKE, Collector
 from agent.facilities import Facilities
 from agent.facts import Source
 from agent.failures import unwrapped
+from agent.former import open_own
 from agent.host import Host
 from agent.identity import Identity
 from agent.outbox import Outbox
@@ -64,8 +65,12 @@ async def serve_agent(folder: Path, options: ServiceOptions) -> Farewell:
     """
     keeper = StateFolder.load(folder)
     watch = Watch(folder / "status.json", now_ms)
-    with Spool.open(folder / "outbox.sqlite", limit_bytes=options.outbox_bytes) as spool:
-        spool.forget_all_but(keeper.identity.agent_uid)
+    spool, put_aside = open_own(
+        folder / "outbox.sqlite", keeper.identity.agent_uid, limit_bytes=options.outbox_bytes
+    )
+    if put_aside is not None:
+        watch.trouble(Code.FORMER_OUTBOX, str(put_aside))
+    with spool:
         outbox = Outbox(spool, keeper.identity.agent_uid)
         source = source_of(keeper.identity)
         source.skip(outbox.taken)

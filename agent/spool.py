@@ -215,18 +215,32 @@ class Spool:
             # `execute` would stop after the first page: the pragma steps once for each, and returns nothing.
             self._connection.executescript(f"PRAGMA incremental_vacuum({_FREE_PAGES})")
 
-    def forget_all_but(self, name: str) -> None:
-        """Remove every outbox but *name*'s: an outbox belongs to one identity, and nobody else may send it.
+    def records_of_others(self, name: str) -> int:
+        """How many records of anybody but *name* are in the file: waiting, or set aside.
+
+        Raises:
+            OutboxError: the file cannot be read.
+        """
+        strangers = "owner IN (SELECT id FROM owners WHERE name <> ?)"
+        waiting = self.read(
+            f"SELECT coalesce(sum(next - first), 0) FROM batches WHERE {strangers}",  # noqa: S608  # a constant
+            (name,),
+        ).fetchone()[0]
+        aside = self.read(
+            f"SELECT count(*) FROM set_aside WHERE {strangers}",  # noqa: S608  # a constant
+            (name,),
+        ).fetchone()[0]
+        return int(waiting + aside)
+
+    def gather(self) -> None:
+        """Bring everything into the one file, so that it may be moved once it is closed.
 
         Raises:
             OutboxError: the file cannot be written.
         """
-        with self.writing() as db:
-            strangers = "(SELECT id FROM owners WHERE name <> ?)"
-            for table in ("batches", "set_aside"):
-                db.execute(f"DELETE FROM {table} WHERE owner IN {strangers}", (name,))  # noqa: S608  # constants
-            db.execute("DELETE FROM owners WHERE name <> ?", (name,))
-        self._recount()
+        self.flush()
+        if self.read("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            raise OutboxError(f"{self.path} is in use")
 
     def has_room(self, n_bytes: int, *, reserve: bool = False) -> bool:
         """Whether a batch with a payload of *n_bytes* fits under the limit."""

@@ -6,6 +6,7 @@
     nonces.json            of the last two Welcomes
     enrollment.key         while enrolling: the key, so that a second try is the same agent and not another
     outbox.sqlite          what is not yet in the store (`agent.spool`)
+    outbox-former-1.sqlite what a former identity of this machine had not delivered (`agent.former`)
     status.json            what `fieldgate-agent status` shows
 
 Every file is replaced atomically and readable by its owner only; a kill at any moment leaves the old content or the new.

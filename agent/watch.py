@@ -16,6 +16,7 @@ import structlog
 import trio
 
 from agent.facilities import Facilities
+from agent.former import former_outboxes
 from agent.marks import Ruling
 from agent.observer import Ending, Observer, code_text
 from certs import to_ms, write_private
@@ -68,6 +69,8 @@ class Watch(Observer):
     def write(self) -> None:
         """Replace the file. One that cannot be written is not worth stopping for."""
         fields: dict[str, Any] = {"pid": os.getpid(), "written_ms": self._now(), **self._state}
+        if former := former_outboxes(self._path.parent):
+            fields["former_outboxes"] = [path.name for path in former]
         if self._facilities is not None:
             keeper, outbox = self._facilities.keeper, self._facilities.outbox
             fields |= {

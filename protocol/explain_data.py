@@ -127,6 +127,13 @@ DATA: Final[dict[Code, Explanation]] = {
         "Run one agent per state folder. If the file is damaged, move it away and start the agent: it begins a new epoch, and "
         "what was not yet released stays in the file that was moved.",
     ),
+    Code.FORMER_OUTBOX: Explanation(
+        "the outbox of a former identity was put aside",
+        "This machine was enrolled as another agent before everything of the former one was delivered. Nobody else may send those "
+        "records, so its outbox lies in the state folder as outbox-former-1.sqlite, or a higher number. The last four are kept.",
+        "What an edge had acknowledged arrives all the same. Ask the provider whether anything is missed, and keep the file for "
+        "whoever looks into it; remove it when nobody needs it. fieldgate-agent status names it until then.",
+    ),
     Code.COMMAND_UNSUPPORTED: Explanation(
         "the agent does not know this command",
         "The command's kind is unknown to that agent, usually because the agent is older than the gateway.",
