@@ -171,9 +171,7 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
                 if isinstance(sent, int):
                     rest = rest[sent:]
                 elif sent is Outcome.WANT_READ or sent is Outcome.WANT_WRITE:
-                    with contextlib.suppress(
-                        trio.ClosedResourceError
-                    ):  # if it was closed, the next look finds out
+                    with contextlib.suppress(trio.ClosedResourceError):  # the next look finds out
                         await self._wait(sent)  # and offer the very same bytes again
                     waited = True
                 else:

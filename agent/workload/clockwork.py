@@ -28,7 +28,7 @@ class Clockwork:
     starting: Callable[[JobState, int], Iterable[Step]]
     """Asked at the start of every run what else happens then."""
     touched: set[str] = attrs.field(factory=set)
-    """Uids of jobs whose row has changed since somebody cleared this."""
+    """Uids of all whose row has changed since `take_touched`: jobs by the clockwork, the rest by *made* and *starting*."""
     _heap: list[tuple[int, int, JobState | Step]] = attrs.field(factory=list, init=False)
     _order: int = attrs.field(default=0, init=False)
 
@@ -60,6 +60,11 @@ class Clockwork:
             else:
                 self._run(item, time_ms)
         return rows
+
+    def take_touched(self) -> set[str]:
+        """What was touched since the last call."""
+        touched, self.touched = self.touched, set()
+        return touched
 
     def _run(self, job: JobState, now_ms: int) -> None:
         for step in self.starting(job, now_ms):
@@ -96,3 +101,23 @@ class Clockwork:
     def _push(self, time_ms: int, item: JobState | Step) -> None:
         self._order += 1
         heapq.heappush(self._heap, (time_ms, self._order, item))
+
+
+class Played:
+    """What an estate and a site share: a clockwork that makes their jobs run."""
+
+    _clockwork: Clockwork
+
+    @property
+    def next_ms(self) -> int | None:
+        """When the next thing happens, if anything ever does."""
+        return self._clockwork.next_ms
+
+    def advance(self, until_ms: int, limit: int = 1_000_000) -> list[Row]:
+        """Events up to *until_ms*, at most *limit*; when exactly *limit* come there may be more."""
+        return self._clockwork.advance(until_ms, limit)
+
+    def skip(self, events: int) -> None:
+        """Play the first *events* events and forget them."""
+        while events > 0:
+            events -= len(self.advance(1 << 62, min(events, 10_000)))

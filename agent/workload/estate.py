@@ -18,11 +18,11 @@ from collections.abc import Iterator
 
 from agent.facts import Facts
 from agent.workload.build import build_estate
-from agent.workload.clockwork import Clockwork
+from agent.workload.clockwork import Clockwork, Played
 from agent.workload.names import make_uid
 from agent.workload.run import Step, amount
 from agent.workload.shape import TB, EstateState, JobState, RepositoryState, WorkloadState
-from protocol import AgentType, EventKind, JobEvent, JobStatus, Row
+from protocol import AgentType, EventKind, JobEvent, JobStatus
 
 KEPT_OF_A_COPY = 0.04
 """How much of what a copy or log job stores stays for good: its own retention removes the rest."""
@@ -35,7 +35,7 @@ PATIENCE = 6
 """Below this share of free space, every sixth start of a job finds that somebody has extended the repository."""
 
 
-class Estate:
+class Estate(Played):
     """One backup server; see the module."""
 
     agent_type = AgentType.CLIENT
@@ -49,7 +49,6 @@ class Estate:
         self.seed = seed
         self.state: EstateState = build_estate(seed, company)
         self._new_disks = random.Random(seed ^ 0x5D15C5)
-        self._touched: set[str] = set()
         self._clockwork = Clockwork(
             seed=seed, offset_ms=self.state.offset_ms, host_names=self.state.host_names, jobs=self.state.jobs,
             made=self._made, starting=self._starting,
@@ -67,11 +66,6 @@ class Estate:
         return self.state.company
 
     @property
-    def next_ms(self) -> int | None:
-        """When the next thing happens, if anything ever does."""
-        return self._clockwork.next_ms
-
-    @property
     def events_per_day(self) -> float:
         """How many events an average day brings, about: what a time compression is computed from."""
         return sum(
@@ -80,18 +74,9 @@ class Estate:
             if job.enabled
         )
 
-    def advance(self, until_ms: int, limit: int = 1_000_000) -> list[Row]:
-        """Events up to *until_ms*, at most *limit*; when exactly *limit* come there may be more."""
-        return self._clockwork.advance(until_ms, limit)
-
-    def skip(self, events: int) -> None:
-        """Play the first *events* events and forget them."""
-        while events > 0:
-            events -= len(self.advance(1 << 62, min(events, 10_000)))
-
     def inventory(self) -> Facts:
         """Everything, as of now; `changes` starts over from here."""
-        self._forget_changes()
+        self._clockwork.take_touched()
         state = self.state
         return Facts(
             servers=tuple(state.servers),
@@ -102,8 +87,7 @@ class Estate:
 
     def changes(self) -> Facts:
         """The rows that have changed since `inventory` or `changes` was last called."""
-        touched = self._touched | self._clockwork.touched
-        self._forget_changes()
+        touched = self._clockwork.take_touched()
         state = self.state
         return Facts(
             repositories=tuple(r.row() for r in state.repositories if r.uid in touched),
@@ -111,17 +95,13 @@ class Estate:
             jobs=tuple(j.row() for j in state.jobs if j.uid in touched),
         )
 
-    def _forget_changes(self) -> None:
-        self._touched.clear()
-        self._clockwork.touched.clear()
-
     def _made(self, job: JobState, workload: WorkloadState, stored: int, time_ms: int) -> None:
         """A restore point: the chain gains it, retention takes the oldest, the machine has grown a little."""
-        self._touched.add(job.repository.uid)
+        self._clockwork.touched.add(job.repository.uid)
         if not job.chained:
             job.repository.used_bytes += int(stored * KEPT_OF_A_COPY)
             return
-        self._touched.add(workload.uid)
+        self._clockwork.touched.add(workload.uid)
         before = workload.chain_bytes
         workload.chain_bytes += stored
         if workload.restore_points >= job.retention:
@@ -142,7 +122,7 @@ class Estate:
     def _extend(self, repository: RepositoryState, job: JobState, now_ms: int) -> Step:
         before = repository.capacity_bytes
         repository.capacity_bytes = -(-int(before * 1.35) // TB) * TB
-        self._touched.add(repository.uid)
+        self._clockwork.touched.add(repository.uid)
         text = f"repository {repository.name} was extended from {amount(before)} to {amount(repository.capacity_bytes)}"
         row = JobEvent(
             time_ms=now_ms, kind=EventKind.NOTICE, job_uid=job.uid, session_uid=make_uid(self._new_disks),

@@ -12,7 +12,7 @@ import attrs
 
 from agent.facts import Facts
 from agent.workload.catalogue import QUOTA_LOW
-from agent.workload.clockwork import Clockwork
+from agent.workload.clockwork import Clockwork, Played
 from agent.workload.names import make_company, make_uid
 from agent.workload.run import Step, amount
 from agent.workload.schedule import DAY_MS, HOUR_MS, Daily
@@ -61,7 +61,7 @@ class TenantState:
         ).to_row()  # fmt: skip
 
 
-class Site:
+class Site(Played):
     """One cloud-connect server; see the module."""
 
     agent_type = AgentType.SITE
@@ -96,7 +96,6 @@ class Site:
         jobs = [self._tenant(rng, now_ms) for _ in range(round(lognormal(rng, 14, 0.6, low=4, high=80)))]
         for pool in self._pools:
             pool.capacity_bytes = -(-int(pool.used_bytes / rng.uniform(0.55, 0.85)) // (10 * TB)) * 10 * TB
-        self._touched: set[str] = set()
         self._clockwork = Clockwork(
             seed=seed, offset_ms=HOUR_MS, host_names={self._master: self.host_name}, jobs=jobs,
             made=self._made, starting=self._starting,
@@ -104,27 +103,13 @@ class Site:
         self._clockwork.begin(now_ms)
 
     @property
-    def next_ms(self) -> int | None:
-        """When the next thing happens."""
-        return self._clockwork.next_ms
-
-    @property
     def events_per_day(self) -> float:
         """How many events an average day brings, about."""
         return sum(2 + 2.05 * len(job.workloads) for job in self._clockwork.jobs if job.enabled)
 
-    def advance(self, until_ms: int, limit: int = 1_000_000) -> list[Row]:
-        """Events up to *until_ms*, at most *limit*; when exactly *limit* come there may be more."""
-        return self._clockwork.advance(until_ms, limit)
-
-    def skip(self, events: int) -> None:
-        """Play the first *events* events and forget them."""
-        while events > 0:
-            events -= len(self.advance(1 << 62, min(events, 10_000)))
-
     def inventory(self) -> Facts:
         """Everything, as of now; `changes` starts over from here."""
-        self._forget_changes()
+        self._clockwork.take_touched()
         return Facts(
             servers=self._servers,
             repositories=tuple(pool.row() for pool in self._pools),
@@ -134,17 +119,12 @@ class Site:
 
     def changes(self) -> Facts:
         """The rows that have changed since `inventory` or `changes` was last called."""
-        touched = self._touched | self._clockwork.touched
-        self._forget_changes()
+        touched = self._clockwork.take_touched()
         return Facts(
             repositories=tuple(pool.row() for pool in self._pools if pool.uid in touched),
             jobs=tuple(job.row() for job in self._clockwork.jobs if job.uid in touched),
             cloud_tenants=tuple(t.row() for key, t in self._tenants.items() if key in touched),
         )
-
-    def _forget_changes(self) -> None:
-        self._touched.clear()
-        self._clockwork.touched.clear()
 
     def _server(self, rng: random.Random, uid: str, name: str, kind: ServerKind) -> Row:
         os = "Windows Server 2022 Standard" if kind is ServerKind.BACKUP_SERVER else "Rocky Linux 9.6"
@@ -188,18 +168,16 @@ class Site:
         pool = self._pool_of[job.uid]
         job.repository.used_bytes += kept
         pool.used_bytes += kept
-        if (
-            pool.free_share < 0.05
-        ):  # the provider never lets a pool run full: shelves are added in tens of terabytes
+        if pool.free_share < 0.05:  # the provider lets no pool run full: it adds shelves of tens of terabytes
             pool.capacity_bytes += 20 * TB
-        self._touched |= {job.uid, pool.uid}
+        self._clockwork.touched |= {job.uid, pool.uid}
 
     def _starting(self, job: JobState, now_ms: int) -> Iterator[Step]:
         quota, tenant = job.repository, self._tenants[job.uid]
         if quota.free_share < 0.01 and self._sales.randrange(PATIENCE) == 0:
             before = quota.capacity_bytes
             quota.capacity_bytes = -(-int(before * 1.4) // (TB // 2)) * (TB // 2)
-            self._touched.add(job.uid)
+            self._clockwork.touched.add(job.uid)
             text = (
                 f"quota of {tenant.name} was raised from {amount(before)} to {amount(quota.capacity_bytes)}"
             )

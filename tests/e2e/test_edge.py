@@ -1,9 +1,6 @@
 """The edge over real TLS: what an agent says is on disk before it is told so."""
 
-from pathlib import Path
-
 import attrs
-import pytest
 import trio
 
 from gateway.journal import RecordFlags
@@ -26,17 +23,8 @@ from protocol import (
     encode,
 )
 from protocol.connection import HEADER
-from tests.helpers.agent import TestAgent, job_event
-from tests.helpers.edges import Provider, RunningEdge, make_provider, running_edge
-
-
-@pytest.fixture
-def provider(tmp_path: Path) -> Provider:
-    return make_provider(tmp_path)
-
-
-async def enrolled(edge: RunningEdge) -> TestAgent:
-    return await TestAgent().enroll(edge.remote_port, edge.provider.token())
+from tests.helpers.agent import TestAgent, enrolled, job_event
+from tests.helpers.edges import Provider, running_edge
 
 
 async def test_what_was_acknowledged_is_in_the_journal(provider: Provider) -> None:

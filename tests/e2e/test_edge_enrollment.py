@@ -1,7 +1,5 @@
 """How an agent gets its first certificate, and its next ones; and who gets none."""
 
-from pathlib import Path
-
 import attrs
 import pytest
 
@@ -20,12 +18,7 @@ from gateway.store import StoreLocked
 from gateway.store.tokens import Tokens
 from protocol import Action, AgentType, Code, Credit, Enrolled, Rejected, Standing
 from tests.helpers.agent import TestAgent
-from tests.helpers.edges import DAY_MS, Provider, RunningEdge, make_provider, running_edge
-
-
-@pytest.fixture
-def provider(tmp_path: Path) -> Provider:
-    return make_provider(tmp_path)
+from tests.helpers.edges import DAY_MS, Provider, RunningEdge, running_edge
 
 
 async def refused(edge: RunningEdge, token: Token, agent: TestAgent | None = None) -> Rejected:

@@ -4,13 +4,12 @@ import contextlib
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-import structlog
 import trio
 
 from gateway.edge import server, upkeep
@@ -21,23 +20,8 @@ from gateway.journal import OS_FILES, JournalFailed, JournalLocked, JournalReade
 from gateway.store import CursorMoved, GatewaysChanged
 from protocol import Ack, Action, Code, Credit, EventBatch, Rejected
 from protocol.connection import HEADER
-from tests.helpers.agent import TestAgent, job_event
-from tests.helpers.edges import Provider, RunningEdge, make_provider, running_edge
-
-
-@pytest.fixture
-def provider(tmp_path: Path) -> Provider:
-    return make_provider(tmp_path)
-
-
-@pytest.fixture
-def log() -> Iterator[list[dict[str, object]]]:
-    with structlog.testing.capture_logs() as lines:
-        yield lines  # type: ignore[misc]  # a mutable mapping is a dict here
-
-
-async def enrolled(edge: RunningEdge) -> TestAgent:
-    return await TestAgent().enroll(edge.remote_port, edge.provider.token())
+from tests.helpers.agent import TestAgent, enrolled, job_event
+from tests.helpers.edges import Provider, running_edge
 
 
 @attrs.define

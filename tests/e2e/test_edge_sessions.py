@@ -4,12 +4,11 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import attrs
 import pytest
-import structlog
 import trio
 from OpenSSL import SSL
 
@@ -37,24 +36,9 @@ from protocol import (
     TrustUpdate,
     Welcome,
 )
-from tests.helpers.agent import Line, TestAgent
+from tests.helpers.agent import Line, TestAgent, enrolled
 from tests.helpers.edges import Provider, RunningEdge, make_provider, running_edge
 from transport import client_context, connect
-
-
-@pytest.fixture
-def provider(tmp_path: Path) -> Provider:
-    return make_provider(tmp_path)
-
-
-@pytest.fixture
-def log() -> Iterator[list[dict[str, object]]]:
-    with structlog.testing.capture_logs() as lines:
-        yield lines  # type: ignore[misc]  # a mutable mapping is a dict here
-
-
-async def enrolled(edge: RunningEdge) -> TestAgent:
-    return await TestAgent().enroll(edge.remote_port, edge.provider.token())
 
 
 def ends(log: list[dict[str, object]]) -> list[dict[str, object]]:

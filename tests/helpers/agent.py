@@ -45,7 +45,7 @@ from protocol import (
     batch_id,
     encode,
 )
-from tests.helpers.edges import wall_ms
+from tests.helpers.edges import RunningEdge, wall_ms
 from transport import TLSStream, client_context, connect
 
 T = TypeVar("T", bound=Message)
@@ -262,3 +262,8 @@ class TestAgent:
         return await line.expect(
             Ack, lambda ack: any(m.epoch == self.epoch and m.next_sequence == mark for m in ack.durable)
         )
+
+
+async def enrolled(edge: RunningEdge) -> TestAgent:
+    """An agent of the company, enrolled a moment ago."""
+    return await TestAgent().enroll(edge.remote_port, edge.provider.token())

@@ -78,10 +78,8 @@ def binaries_for(user: int | None, base: Path) -> Path:
     package = Path(spec.origin).parent
     if user is None:
         return package / "pginstall" / "bin"
-    for part in (
-        package / "pginstall",
-        package.with_suffix(".libs"),
-    ):  # they find one another by relative paths
+    # They find one another by relative paths.
+    for part in (package / "pginstall", package.with_suffix(".libs")):
         shutil.copytree(
             part, base / part.relative_to(package.parent), ignore=shutil.ignore_patterns("include")
         )

@@ -96,6 +96,13 @@ def store_url(store: Store) -> str:
     return store.url
 
 
+@contextlib.contextmanager
+def opened(data: Path) -> Iterator[Store]:
+    """The store of the provider in the data folder *data*."""
+    with contextlib.closing(open_store(f"sqlite:///{data / 'store.sqlite'}")) as store:
+        yield store
+
+
 @attrs.frozen(kw_only=True)
 class World:
     """A provider, a company with a location, and a token for each kind of agent."""

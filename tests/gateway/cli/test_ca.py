@@ -1,10 +1,8 @@
 """`fieldgate ca`: what a platform engineer sees and does with keys."""
 
-import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,6 @@ from cryptography import x509
 from certs import Authority, Token, chain_from_pem, chain_to_pem
 from gateway.cli import main
 from gateway.cli.common import now_ms
-from gateway.cli.provider import make_provider
 from gateway.store import (
     Admitted,
     Applicant,
@@ -23,16 +20,9 @@ from gateway.store import (
     Store,
     TrustChanged,
     listen,
-    open_store,
 )
 from tests.certs.pki import make, server
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    make_provider(folder, "Nordwind", ("gateway.example",))
-    return folder
+from tests.helpers.stores import opened
 
 
 def ca(data: Path, *words: str) -> int:
@@ -45,15 +35,6 @@ def shown(data: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
     found = json.loads(capsys.readouterr().out)
     assert isinstance(found, dict)
     return found
-
-
-@contextlib.contextmanager
-def opened(data: Path) -> Iterator[Store]:
-    store = open_store(f"sqlite:///{data / 'store.sqlite'}")
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def announced(data: Path) -> list[int]:

@@ -10,18 +10,10 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import main
-from gateway.cli.provider import make_provider
 from gateway.datafolder import LAYOUT_VERSION
 from gateway.store.errors import sqlite_driver
 
 READERS = ("status", "serve", "edge", "projector", "doctor", "company list", "ca show", "token create")
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    make_provider(folder, "Nordwind", ("gateway.example",))
-    return folder
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:

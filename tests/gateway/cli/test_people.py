@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +10,20 @@ import pytest
 from certs import Token
 from gateway.cli import main
 from gateway.cli.common import now_ms
-from gateway.cli.provider import make_provider
-from gateway.store import Admitted, AgentEntry, Applicant, Revocation, Store, listen, open_store
+from gateway.store import Admitted, AgentEntry, Applicant, Revocation, listen
 from protocol import Code
+from tests.helpers.stores import opened
 
 Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
+def data(data: Path) -> Path:
     """A provider with the company Acme in Berlin, and Contoso."""
-    folder = tmp_path / "data"
-    make_provider(folder, "Nordwind", ("gateway.example",))
     for words in (["company", "add", "Acme"], ["company", "add", "Contoso"]):
-        assert main([*words, "--data", str(folder)]) == 0
-    assert main(["location", "add", "Berlin", "--company", "Acme", "--data", str(folder)]) == 0
-    return folder
+        assert main([*words, "--data", str(data)]) == 0
+    assert main(["location", "add", "Berlin", "--company", "Acme", "--data", str(data)]) == 0
+    return data
 
 
 def run(capsys: Capture, data: Path, *words: str, expect: int = 0) -> str:
@@ -41,15 +38,6 @@ def run(capsys: Capture, data: Path, *words: str, expect: int = 0) -> str:
 def found(capsys: Capture, data: Path, *words: str) -> Any:
     """What a command says with --json."""
     return json.loads(run(capsys, data, *words, "--json"))
-
-
-@contextlib.contextmanager
-def opened(data: Path) -> Iterator[Store]:
-    store = open_store(f"sqlite:///{data / 'store.sqlite'}")
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def enroll(data: Path, token_id: str, host_name: str) -> AgentEntry:
