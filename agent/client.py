@@ -104,8 +104,7 @@ class Client:
         try:
             path = await self._connect()
         except PathError as error:
-            self._with.observer.refused(error.code, error.message, error.address)
-            return Ending(code=error.code, message=error.message)
+            return Ending(code=error.code, message=error.message, reached=False, address=error.address)
         self._session = Session(self._with, path)
         try:
             return await self._session.run()

@@ -37,13 +37,14 @@ class Ending:
     """How long the session was open; 0 if it was not."""
     renewed: bool = False
     """We ended it ourselves, to prove a new certificate at once."""
+    reached: bool = True
+    """Whether a gateway of ours could be spoken with; if not, `code` says why, and nothing was said."""
+    address: str = ""
+    """Which one was dialed, if it could not."""
 
 
 class Observer:
     """Watches and does nothing."""
-
-    def refused(self, code: Code | int, message: str, address: str) -> None:
-        """A connection could not be made, or not be trusted."""
 
     def welcomed(self, welcome: Welcome, address: str) -> None:
         """A session is open."""
@@ -64,4 +65,4 @@ class Observer:
         """What the last `trouble` was about is over."""
 
     def ended(self, ending: Ending, wait_s: float) -> None:
-        """A session is over; the next attempt is due in *wait_s*."""
+        """A session, or the attempt at one, is over; the next attempt is due in *wait_s*. Called once for each attempt."""

@@ -85,10 +85,6 @@ class Watch(Observer):
         except OSError as error:
             self._log.warning("status not written", path=str(self._path), error=error.strerror)
 
-    def refused(self, code: Code | int, message: str, address: str) -> None:
-        """Log it; `ended` follows."""
-        self._log.warning("no gateway", code=code_text(code), reason=message, address=address)
-
     def welcomed(self, welcome: Welcome, address: str) -> None:
         """Log it and show it."""
         offset_ms = self._now() - welcome.gateway_time_ms
@@ -129,11 +125,13 @@ class Watch(Observer):
         self.write()
 
     def ended(self, ending: Ending, wait_s: float) -> None:
-        """Log it and show it."""
-        self._log.info(
-            "session ended", code=code_text(ending.code), reason=ending.message, lasted_s=round(ending.lasted_s, 1),
-            next_s=round(wait_s, 1), action=ending.action.name.lower(),
-        )  # fmt: skip
+        """One line for each attempt, whatever came of it; and show it."""
+        why = {"code": code_text(ending.code), "reason": ending.message}
+        follows = {"next_s": round(wait_s, 1), "action": ending.action.name.lower()}
+        if ending.reached:
+            self._log.info("session ended", **why, lasted_s=round(ending.lasted_s, 1), **follows)
+        else:
+            self._log.warning("no gateway", **why, address=ending.address, **follows)
         self._state = {
             "state": "waiting", "code": code_text(ending.code), "reason": ending.message, "since_ms": self._now(),
             "next_attempt_ms": self._now() + round(wait_s * 1000),

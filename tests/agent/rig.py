@@ -81,9 +81,6 @@ class Recorder(Observer):
                 await self.changed.wait()
         return self.of(what)[count - 1]
 
-    def refused(self, code: Code | int, message: str, address: str) -> None:
-        self.note("refused", code)
-
     def welcomed(self, welcome: Welcome, address: str) -> None:
         self.note("welcomed", address)
 
