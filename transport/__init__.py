@@ -1,20 +1,36 @@
 """The one TLS stream of the product: what the gateway accepts and what the agent dials."""
 
+from transport.alerts import Alert
 from transport.contexts import ALPN, Context, client_context, server_context
 from transport.dial import connect
-from transport.errors import Break, BrokenStreamError, ConnectError, HandshakeError, TransportError
+from transport.errors import (
+    Break,
+    BrokenStreamError,
+    ConnectError,
+    HandshakeError,
+    ProxyError,
+    TransportError,
+)
+from transport.hello import dry_run
+from transport.proxy import Proxy
+from transport.record import Seen
 from transport.stream import TLSStream
 
 __all__ = [
     "ALPN",
+    "Alert",
     "Break",
     "BrokenStreamError",
     "ConnectError",
     "Context",
     "HandshakeError",
+    "Proxy",
+    "ProxyError",
+    "Seen",
     "TLSStream",
     "TransportError",
     "client_context",
     "connect",
+    "dry_run",
     "server_context",
 ]

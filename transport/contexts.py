@@ -16,14 +16,18 @@ has one and is never asked for it sits behind a box that terminates TLS.
 connections keep the context they began with.
 """
 
+import functools
 import os
 import tempfile
 from collections.abc import Sequence
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL
+from OpenSSL._util import lib as _lib
 from OpenSSL.crypto import X509
 
+from transport.alerts import Alert
+from transport.hello import dry_run
 from transport.record import Record
 
 __all__ = ["ALPN", "Context", "client_context", "server_context"]
@@ -39,6 +43,15 @@ _TLS12_CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 # buffer after WANT_WRITE and silently sends the old bytes; without it, a different buffer is an error.
 _MODE_ACCEPT_MOVING_WRITE_BUFFER = 2
 
+# The info callback's "where" and its value (ssl.h); the value is level << 8 | description.
+_CB_ALERT, _CB_WRITE = 0x4000, 0x08
+_MAX_ALERTS = 8  # OpenSSL ends a connection itself after five warnings in a row
+
+# What every gateway can do, and no share of it larger than 133 bytes.
+_CLASSICAL_GROUPS = b"X25519:P-256:P-384"
+_LONGEST_PROTOCOL = 255
+_RECORD_HEADER = 5
+
 # How far OpenSSL follows a chain for its own verdict; a signature is checked for every step.
 _VERIFY_DEPTH = 8
 
@@ -51,7 +64,10 @@ def _note_verdict(connection: SSL.Connection, certificate: X509, code: int, dept
 
 def _note_progress(connection: SSL.Connection, where: int, value: int) -> None:
     record: Record = connection.get_app_data()
-    if where & SSL.SSL_CB_LOOP and b"certificate request" in connection.get_state_string():
+    if where & _CB_ALERT:
+        if len(record.alerts) < _MAX_ALERTS:
+            record.alerts += (Alert(bool(where & _CB_WRITE), value >> 8, value & 0xFF),)
+    elif where & SSL.SSL_CB_LOOP and b"certificate request" in connection.get_state_string():
         record.certificate_requested = True
 
 
@@ -114,8 +130,32 @@ def server_context(chains: Sequence[tuple[bytes, bytes]], *, request_client_cert
     return context
 
 
-def client_context(cert_chain_pem: bytes | None = None, key_pem: bytes | None = None) -> Context:
+def _filling(length: int) -> list[bytes]:
+    """Protocols that nobody speaks, *length* bytes of them in a hello."""
+    filling = []
+    while length > 1:
+        filling.append(b"-" * min(length - 1, _LONGEST_PROTOCOL))
+        length -= 1 + len(filling[-1])
+    return filling
+
+
+@functools.cache
+def _bare_hello_bytes() -> int:
+    """A hello's size with the classical groups and nothing to fill it: what the record has in it."""
+    return len(dry_run(client_context(hello_bytes=0), None)) - _RECORD_HEADER
+
+
+def client_context(
+    cert_chain_pem: bytes | None = None, key_pem: bytes | None = None, *, hello_bytes: int | None = None
+) -> Context:
     """An agent's context, with its certificate once it has one.
+
+    Args:
+        cert_chain_pem: the certificate and its issuers.
+        key_pem: the certificate's key.
+        hello_bytes: make a ClientHello of so many bytes (or of what it needs, 300, if that is more), server name aside:
+            with a classical key share, and filled up with protocols that nobody speaks. None: as OpenSSL makes it, today with a
+            post-quantum share and more than one TCP segment long. For asking what a path does to large ones.
 
     Raises:
         ValueError: one of the two is missing or unreadable, or the key is another's.
@@ -125,7 +165,13 @@ def client_context(cert_chain_pem: bytes | None = None, key_pem: bytes | None = 
         _use_chain(context, cert_chain_pem, key_pem)
     elif cert_chain_pem is not None or key_pem is not None:
         raise ValueError("a certificate and its key come together")
-    context.set_alpn_protos([ALPN])
+    protocols = [ALPN]
+    if hello_bytes is not None:
+        if _lib.SSL_CTX_set1_curves_list(context._context, _CLASSICAL_GROUPS) != 1:  # noqa: SLF001  # no public way
+            raise AssertionError("openssl does not know the classical groups")
+        if hello_bytes:
+            protocols += _filling(hello_bytes - _bare_hello_bytes())
+    context.set_alpn_protos(protocols)
     context.set_verify(SSL.VERIFY_PEER, _note_verdict)
     context.set_info_callback(_note_progress)
     return context

@@ -1,5 +1,6 @@
 """Dialling out: TCP to the first address that answers, then TLS, under one deadline."""
 
+import errno
 import math
 import socket
 
@@ -7,24 +8,31 @@ import trio
 
 from transport.contexts import Context
 from transport.errors import Break, ConnectError, classify_os_error
+from transport.proxy import Proxy, open_tunnel
 from transport.stream import TLSStream
 
 __all__ = ["connect"]
 
 
-def _tcp_failure(error: OSError | UnicodeError) -> tuple[Break, str]:
+def _tcp_failure(error: OSError | UnicodeError) -> ConnectError:
     if isinstance(error, UnicodeError):
-        return Break.UNREACHABLE, f"name not resolved: {error}"
+        return ConnectError(Break.UNREACHABLE, f"name not resolved: {error}", errno_name="EAI_NONAME")
     if isinstance(error, socket.gaierror):
-        return Break.UNREACHABLE, f"name not resolved: {error.strerror}"
+        detail = f"name not resolved: {error.strerror}"
+        return ConnectError(
+            Break.UNREACHABLE, detail, errno_name=_RESOLVER_ERRORS.get(error.errno, "EAI_FAIL")
+        )
     cause: BaseException | None = error
     while isinstance(cause, BaseException):
         if isinstance(cause, OSError) and cause.errno:
-            return classify_os_error(cause.errno)
+            name = errno.errorcode.get(cause.errno, str(cause.errno))
+            return ConnectError(*classify_os_error(cause.errno), errno_name=name)
         # trio raises one OSError from the group of what each address said; the first stands for all.
         cause = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause.__cause__
-    return Break.UNREACHABLE, str(error)
+    return ConnectError(Break.UNREACHABLE, str(error), errno_name="EIO")
 
+
+_RESOLVER_ERRORS = {getattr(socket, name): name for name in dir(socket) if name.startswith("EAI_")}
 
 # A gateway that lost its power acknowledges nothing more. Linux would go on sending heartbeats into the void for a
 # quarter of an hour (tcp_retries2); this is the three heartbeats after which a gateway gives up on an agent.
@@ -41,33 +49,61 @@ async def _dial(host: str, port: int) -> socket.socket:
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; others give up by themselves after a minute or less
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
         return sock
-    raise ConnectError(*failure)
+    raise failure
 
 
 async def connect(
-    host: str, port: int, context: Context, server_name: str | None = None, deadline: float = math.inf
+    host: str,
+    port: int,
+    context: Context,
+    server_name: str | None = None,
+    deadline: float = math.inf,
+    *,
+    proxy: Proxy | None = None,
 ) -> TLSStream:
     """A TLS stream to *host*, its handshake done and its peer unjudged.
 
     Args:
+        host: a name or an address; the proxy resolves it, if there is one.
+        port: of *host*.
+        context: from `client_context`.
         server_name: the name to ask for; *host* if None.
         deadline: on trio's clock (`trio.current_time()`), for everything together.
+        proxy: an HTTP proxy to go through.
 
     Raises:
         ConnectError: no name, no route, nobody there, or no TCP connection before the deadline.
+        ProxyError: one of these, too: the proxy is there and refuses, or answers in no sense.
         HandshakeError: TCP came up, TLS did not; the exception has the evidence.
     """
     stream: TLSStream | None = None
+    began = trio.current_time()
     try:
         with trio.CancelScope(deadline=deadline):
-            sock = await _dial(host, port)
+            sock, received = await _reach(host, port, proxy)
             stream = TLSStream(sock, context, server_side=False, server_name=server_name or host)
+            stream.came_up(connect_s=trio.current_time() - began, received=received)
             await stream.do_handshake()
             return stream
         if stream is None:
-            raise ConnectError(Break.TIMED_OUT, "no tcp connection before the deadline")
+            where = "no tunnel through the proxy" if proxy else "no tcp connection"
+            raise ConnectError(Break.TIMED_OUT, f"{where} before the deadline", errno_name="ETIMEDOUT")
         raise stream.handshake_failed(Break.TIMED_OUT, "no complete tls handshake before the deadline")
     except BaseException:
         if stream is not None:
             await trio.aclose_forcefully(stream)
+        raise
+
+
+async def _reach(host: str, port: int, proxy: Proxy | None) -> tuple[socket.socket, int]:
+    """A socket that leads to *host*, and how many bytes have come over it already."""
+    if proxy is None:
+        return await _dial(host, port), 0
+    sock = await _dial(proxy.host, proxy.port)
+    try:
+        sock.setblocking(False)
+        return sock, await open_tunnel(sock, proxy, host, port)
+    except BaseException:
+        trio.lowlevel.notify_closing(sock)
+        sock.close()
         raise

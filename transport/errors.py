@@ -12,11 +12,14 @@ import os
 import trio
 from OpenSSL import SSL
 
+from transport.record import Seen
+
 __all__ = [
     "Break",
     "BrokenStreamError",
     "ConnectError",
     "HandshakeError",
+    "ProxyError",
     "TransportError",
     "classify",
     "classify_os_error",
@@ -38,6 +41,8 @@ class Break(enum.Enum):
     """The kernel, or the caller's deadline, gave up waiting."""
     UNREACHABLE = "unreachable"
     """No such name, no route, or nobody listens there."""
+    PROXY = "proxy"
+    """An HTTP proxy did not open the way."""
     UNVERIFIED = "unverified"
     """A certificate was shown and OpenSSL recorded no verdict on it, as in a resumed session."""
     POISONED = "poisoned"
@@ -59,16 +64,49 @@ class TransportError(Exception):
 
 
 class ConnectError(TransportError):
-    """No TCP connection came up in time."""
+    """No TCP connection came up in time.
+
+    Attributes:
+        errno_name: as in "ECONNREFUSED", of the resolver as in "EAI_NONAME"; "ETIMEDOUT" also for our own deadline.
+    """
+
+    def __init__(self, reason: Break, detail: str, *, errno_name: str = "") -> None:
+        super().__init__(reason, detail)
+        self.errno_name = errno_name
+
+
+class ProxyError(ConnectError):
+    """The proxy is there, and there is no tunnel through it.
+
+    Attributes:
+        status: of its answer; None if that was no HTTP.
+        words: that follow the status, and how the proxy wants to be asked (407).
+        first_bytes: up to 120 bytes of the answer.
+    """
+
+    def __init__(
+        self,
+        reason: Break,
+        detail: str,
+        *,
+        status: int | None = None,
+        words: str = "",
+        first_bytes: bytes = b"",
+    ) -> None:
+        super().__init__(reason, detail)
+        self.status = status
+        self.words = words
+        self.first_bytes = first_bytes
 
 
 class HandshakeError(TransportError):
     """TCP came up and TLS did not.
 
     Attributes:
-        first_bytes: up to 64 bytes the peer sent where TLS was expected; empty if it said nothing, or spoke TLS.
+        first_bytes: up to 120 bytes the peer sent where TLS was expected; empty if it said nothing, or spoke TLS.
         chain_der: the peer's certificates, leaf first, as far as they were seen.
         verify_codes: what OpenSSL recorded about them, as (depth, X509_V_ERR code).
+        seen: on a client's side, these and all else that was seen.
     """
 
     def __init__(
@@ -79,8 +117,10 @@ class HandshakeError(TransportError):
         first_bytes: bytes = b"",
         chain_der: tuple[bytes, ...] = (),
         verify_codes: tuple[tuple[int, int], ...] = (),
+        seen: Seen | None = None,
     ) -> None:
         super().__init__(reason, detail)
+        self.seen = seen
         self.first_bytes = first_bytes
         self.chain_der = chain_der
         self.verify_codes = verify_codes

@@ -7,7 +7,6 @@ what OpenSSL raises into a value first, and nobody here waits while an exception
 
 import contextlib
 import enum
-import ipaddress
 import socket
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -17,16 +16,19 @@ from OpenSSL import SSL
 from OpenSSL._util import lib as _lib
 from OpenSSL.crypto import FILETYPE_ASN1, dump_certificate
 
+from transport.alerts import Alert, alert_named
 from transport.contexts import ALPN, Context
 from transport.errors import Break, BrokenStreamError, HandshakeError, classify, classify_os_error
-from transport.record import Record
+from transport.hello import wire_name
+from transport.record import Record, Seen
+from transport.tcpinfo import received_bytes
 
 __all__ = ["Handshake", "Outcome"]
 
 T = TypeVar("T")
 
 # Of what a peer said where TLS was expected: enough to tell an HTTP answer from an SSH banner.
-_FIRST_BYTES = 64
+_FIRST_BYTES = 120
 _TLS_RECORD_TYPES = (b"\x15", b"\x16")  # an alert or a handshake; nothing else may come first
 
 # A gateway serves five at most, while a root is rotated; public chains have four. OpenSSL takes 100 kB, and two
@@ -46,14 +48,6 @@ class Outcome(enum.Enum):
     BROKEN = enum.auto()
 
 
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
 def _one_record_at_a_time(conn: SSL.Connection) -> None:
     """Let a read return after every record, one without data included.
 
@@ -62,6 +56,14 @@ def _one_record_at_a_time(conn: SSL.Connection) -> None:
     event loop, for as long as it likes: before it is authenticated, and no deadline could fire.
     """
     _lib.SSL_clear_mode(conn._ssl, _lib.SSL_MODE_AUTO_RETRY)  # noqa: SLF001  # it has no public way to say so
+
+
+def _host_and_port(ask: Callable[[], Any]) -> tuple[str, int]:
+    try:
+        name = ask()
+    except OSError:
+        return "", 0
+    return (name[0], name[1]) if isinstance(name, tuple) else ("", 0)
 
 
 class Handshake:
@@ -74,7 +76,7 @@ class Handshake:
         server_name: what a client asks for (SNI); an address is not sent (RFC 6066, 3).
     """
 
-    __slots__ = ("_broken", "_conn", "_fault", "_first_bytes", "_ready", "_record", "_server_side", "_sock")  # fmt: skip
+    __slots__ = ("_began", "_broken", "_conn", "_fault", "_first_bytes", "_ready", "_record", "_server_side", "_sock")  # fmt: skip
 
     def __init__(
         self, sock: socket.socket, context: Context, *, server_side: bool, server_name: str | None = None
@@ -84,6 +86,7 @@ class Handshake:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock = sock
         self._record = Record()
+        self._began = 0.0
         self._broken = False
         self._fault = _NO_FAULT
         self._first_bytes = b""
@@ -96,8 +99,7 @@ class Handshake:
             conn.set_accept_state()
         else:
             conn.set_connect_state()
-            if server_name and not _is_address(server_name):
-                name = server_name.encode("ascii") if server_name.isascii() else server_name.encode("idna")
+            if (name := wire_name(server_name)) is not None:
                 conn.set_tlsext_host_name(name)
         self._conn: SSL.Connection | None = conn
 
@@ -111,6 +113,7 @@ class Handshake:
                 `linger` lets the alert that OpenSSL sent arrive.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
+        self._began = trio.current_time()
         # The gateway's listener has looked at its peer's first bytes already. A client looks before OpenSSL reads, for
         # those that talk at once, and when the first answer comes.
         looked = self._server_side or self._look()
@@ -122,7 +125,13 @@ class Handshake:
             await self._wait(outcome)
             looked = looked or self._look()
         self._judge()
+        self._record.handshake_s = trio.current_time() - self._began
         self._ready = True
+
+    def came_up(self, *, connect_s: float, received: int) -> None:
+        """Note how long TCP took, and how many bytes came before TLS."""
+        self._record.connect_s = connect_s
+        self._record.received_before = received
 
     def _judge(self) -> None:
         """Refuse what no layer above should have to think of."""
@@ -147,6 +156,8 @@ class Handshake:
         else:
             if seen and seen[:1] not in _TLS_RECORD_TYPES:
                 self._first_bytes = seen
+            if seen:
+                self._record.first_byte_s = trio.current_time() - self._began
             return True
         # Peeking has taken the error away from OpenSSL.
         raise self.handshake_failed(*classify_os_error(number))
@@ -155,12 +166,15 @@ class Handshake:
         """What to raise when the handshake ends here, with the evidence there is; the stream is broken from now on."""
         self._broken = True
         self._fault = reason, detail
+        if not self._server_side:
+            self._record.handshake_s = trio.current_time() - self._began
         return HandshakeError(
             reason,
             detail,
             first_bytes=self._first_bytes,
             chain_der=tuple(self.peer_chain_der()[:MAX_CHAIN]),
             verify_codes=self.verify_codes,
+            seen=None if self._server_side else self.seen(),
         )
 
     # -- what the handshake showed -----------------------------------------------------------------------------
@@ -196,13 +210,42 @@ class Handshake:
         return self._record.certificate_requested
 
     @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """On the client's side, those in both directions; on the server's, a fatal one that came and ended it."""
+        if not self._server_side:
+            return self._record.alerts
+        alert = alert_named(self._fault[1]) if self._fault[0] is Break.ALERT else None
+        return () if alert is None else (alert,)
+
+    @property
+    def exporter_binds(self) -> bool:
+        """Whether the exporter belongs to this connection alone: not on TLS 1.2 without an extended master secret."""
+        conn = self._open()
+        return self.version == "TLSv1.3" or _lib.SSL_get_extms_support(conn._ssl) == 1  # noqa: SLF001  # no public way
+
+    def seen(self) -> Seen:
+        """On the client's side: all that was seen so far. Not after `close`."""
+        record = self._record
+        received = received_bytes(self._sock)
+        return Seen(
+            local=self.sockname, remote=self.peername, connect_s=record.connect_s, handshake_s=record.handshake_s,
+            first_byte_s=record.first_byte_s, first_bytes=self._first_bytes,
+            received_bytes=None if received is None else max(received - record.received_before, 0),
+            client_random=self.client_random(), complete=self._ready,
+            version=self.version if self._ready else "", alpn=self.alpn if self._ready else b"",
+            cipher=self.cipher if self._ready else "", certificate_requested=record.certificate_requested,
+            chain_der=tuple(self.peer_chain_der()[:MAX_CHAIN]), verify_codes=self.verify_codes, alerts=record.alerts,
+        )  # fmt: skip
+
+    @property
+    def sockname(self) -> tuple[str, int]:
+        """Our end's address and port; ("", 0) once the socket is gone."""
+        return _host_and_port(self._sock.getsockname)
+
+    @property
     def peername(self) -> tuple[str, int]:
         """The other end's address and port, as this socket sees it; ("", 0) once it is gone."""
-        try:
-            name = self._sock.getpeername()
-        except OSError:
-            return "", 0
-        return (name[0], name[1]) if isinstance(name, tuple) else ("", 0)
+        return _host_and_port(self._sock.getpeername)
 
     def peer_chain_der(self) -> list[bytes]:
         """The certificates the peer sent, leaf first, unjudged; empty if it sent none."""
@@ -220,7 +263,7 @@ class Handshake:
         return self._open().export_keying_material(label, length)
 
     def client_random(self) -> bytes:
-        """The 32 random bytes of the ClientHello, b"" before the ServerHello."""
+        """The 32 random bytes of the ClientHello; b"" before it was sent, or came."""
         return self._open().client_random() or b""
 
     # -- between OpenSSL and trio ------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ async def test_what_a_peer_answers_instead_of_tls_is_kept(banner: bytes) -> None
     with pytest.raises(HandshakeError) as caught:
         await dial(serve)
     assert caught.value.reason is Break.PROTOCOL
-    assert caught.value.first_bytes == banner[:64]
+    assert caught.value.first_bytes == banner[:120]
 
 
 async def test_what_a_peer_says_before_it_is_asked_is_kept() -> None:
