@@ -7,9 +7,9 @@ sequence), one index by agent and time. 200 agents in turn, 100 events a batch, 
 durably (SQLite: WAL and synchronous=FULL; PostgreSQL: its defaults).
 
 - *raw*: the driver's `executemany` (PostgreSQL: COPY) and a commit, nothing else. It could not tell a duplicate.
-- *store*: the projector's verbs as the projector calls them. For a batch: what placement asks (two lookups of ids, the
-  streams), the batch's id, the moved mark and its change row. For a transaction: all events with their job sessions (one
-  event in ten starts or finishes one) and the journal's cursor.
+- *store*: the projector's verbs as the projector calls them, once for a transaction: what placement asks of agents, streams,
+  gaps and ids; all events with their job sessions (one event in ten starts or finishes one), the batches' ids, the moved
+  marks with their change rows, and the journal's cursor.
 
 "per CPU second" counts our process alone and is the steadier figure on a shared machine; on PostgreSQL it leaves out the
 server.
@@ -82,44 +82,40 @@ def by_verbs(store: Store) -> Write:
     agents, streams = filled(store)
     rows = events()
 
-    def write(batches: Iterator[tuple[int, int]]) -> None:
+    def write(places: Iterator[tuple[int, int]]) -> None:
+        where = list(places)
         with store.projection() as p:
-            inserted: list[Cells] = []
-            for number, first in batches:
-                agent, stream, following = agents[number], streams[number], first + BATCH
-                batch_id = first.to_bytes(16, "big")
-                p.batches.find(agent.agent_id, EPOCH, batch_id)
-                p.batches.find(agent.agent_id, EPOCH, bytes(16))
-                p.streams.of(agent.agent_id, EPOCH)
-                inserted += cells(number, first, rows)
-                p.batches.add(
-                    agent.agent_id,
-                    EPOCH,
-                    batch_id,
-                    stream_id=stream,
-                    first_sequence=first,
-                    next_sequence=following,
-                    tag=5,
-                    tombstone=False,
-                    received_ms=1,
-                )
-                p.streams.move(stream, next_sequence=following, tip=batch_id)
+            batches = [(agents[n], streams[n], first, first.to_bytes(16, "big")) for n, first in where]
+            epochs = {(agent.agent_id, EPOCH) for agent, *_ in batches}
+            p.journals.cursor("j")
+            p.agents({agent.agent_uid for agent, *_ in batches})
+            p.streams.of(epochs)
+            p.gaps.of(epochs)
+            p.batches.find([(agent.agent_id, EPOCH, batch_id) for agent, _, _, batch_id in batches])
+            p.events.insert([row for n, first in where for row in cells(n, first, rows)])
+            p.batches.add(
+                [
+                    (agent.agent_id, EPOCH, batch_id, stream, first, first + BATCH, 5, 1, False)
+                    for agent, stream, first, batch_id in batches
+                ]
+            )
+            p.streams.move([(stream, first + BATCH, batch_id) for _, stream, first, batch_id in batches])
+            for agent, stream, first, batch_id in batches:
                 p.publish(
                     ReleasedMark(
                         agent_uid=agent.agent_uid,
                         stream_id=stream,
                         epoch=EPOCH,
                         first_sequence=1,
-                        next_sequence=following,
+                        next_sequence=first + BATCH,
                         batch_id=batch_id,
                     )
                 )
-            p.events.insert(inserted)
             p.journals.save(
                 CursorMoved(journal_uid="j", segment=1, incarnation=bytes(16), offset=1, time_ms=1)
             )
 
-    return write  # fmt: skip
+    return write
 
 
 def by_sqlite(connection: dbapi2.Connection) -> Write:

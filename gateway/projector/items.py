@@ -6,8 +6,9 @@ from typing import Any
 import attrs
 
 from gateway.journal import Record
+from gateway.projector.placement import Batch
 from gateway.store import ParkedBatch, ReleasedMark
-from protocol import Code, RemoteProtocolError, Sequenced, decode
+from protocol import Code, RemoteProtocolError, Sequenced, batch_id, decode
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -17,6 +18,7 @@ class Item:
     Attributes:
         agent_key: The agent uid's 16 bytes.
         message: What the payload says; None if that cannot be read, and then *problem* says why.
+        batch: What placement must know of it; None if *message* is.
         parked: Where it lay, if it did.
     """
 
@@ -26,6 +28,7 @@ class Item:
     tag: int
     payload: bytes
     message: Sequenced | None
+    batch: Batch | None
     problem: str
     parked: ParkedBatch | None = None
 
@@ -45,6 +48,7 @@ class Item:
             tag=record.tag,
             payload=record.payload,
             message=message,
+            batch=None if message is None else batch_of(message),
             problem=problem,
         )
 
@@ -59,9 +63,21 @@ class Item:
             tag=batch.tag,
             payload=batch.payload,
             message=message,
+            batch=None if message is None else batch_of(message),
             problem=problem,
             parked=batch,
         )
+
+
+def batch_of(message: Sequenced) -> Batch:
+    """What placement must know of a message."""
+    return Batch(
+        batch_id=batch_id(message),
+        previous=message.previous,
+        first_sequence=message.first_sequence,
+        next_sequence=message.next_sequence,
+        tombstone=bool(message.replaces),
+    )
 
 
 def _read(tag: int, payload: bytes) -> tuple[Sequenced | None, str]:

@@ -7,7 +7,7 @@ Nothing stalls, and nothing is thrown away.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from gateway.projector.items import Item, Outcome
 from gateway.projector.work import Work
@@ -31,7 +31,7 @@ def chores(p: Projection, work: Work) -> None:
         work.holes.ask(work.tree_of(gap.agent_uid, gap.epoch), gap)
 
 
-def take(p: Projection, items: Iterable[Item], *, now_ms: int, with_chores: bool) -> Outcome:
+def take(p: Projection, items: Sequence[Item], *, now_ms: int, with_chores: bool) -> Outcome:
     """Place and project all of *items* together, and what becomes ready behind them.
 
     Raises:
@@ -41,6 +41,7 @@ def take(p: Projection, items: Iterable[Item], *, now_ms: int, with_chores: bool
     work = Work(p, now_ms=now_ms)
     if with_chores:
         chores(p, work)
+    work.read_ahead(items)
     todo = deque([*work.take_ready(), *items])
     while todo:
         work.apply(todo.popleft())
@@ -49,7 +50,7 @@ def take(p: Projection, items: Iterable[Item], *, now_ms: int, with_chores: bool
     return work.outcome
 
 
-def take_carefully(p: Projection, items: Iterable[Item], *, now_ms: int, with_chores: bool) -> Outcome:
+def take_carefully(p: Projection, items: Sequence[Item], *, now_ms: int, with_chores: bool) -> Outcome:
     """The same one by one, and what raises goes into quarantine.
 
     Raises:

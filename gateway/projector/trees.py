@@ -31,14 +31,17 @@ class AgentAtWork:
 class Tree:
     """The branches of an (agent, epoch), and its holes."""
 
-    def __init__(self, p: Projection, agent: AgentAtWork, epoch: int) -> None:
+    def __init__(
+        self, p: Projection, agent: AgentAtWork, epoch: int, *, streams: list[StoredStream], gaps: list[Gap]
+    ) -> None:
         self.agent = agent
         self.epoch = epoch
-        self.streams: list[StoredStream] = p.streams.of(agent.agent_id, epoch)
-        self.gaps: dict[bytes, Gap] = {gap.missing: gap for gap in p.gaps.of(agent.agent_id, epoch)}
+        self.streams = streams
+        self.gaps: dict[bytes, Gap] = {gap.missing: gap for gap in gaps}
         """By what is missing; but those that are filled."""
         self._p = p
         self._moved: set[int] = set()
+        self._known: dict[bytes, StoredBatch | None] = {}
 
     def stream(self, stream_id: int) -> StoredStream:
         """The stream of that id."""
@@ -77,16 +80,21 @@ class Tree:
                 )
         self._moved.add(stream_id)
 
-    def save(self) -> None:
-        """Write the marks that have moved."""
-        for stream in self.streams:
-            if stream.stream_id in self._moved:
-                self._p.streams.move(stream.stream_id, next_sequence=stream.next_sequence, tip=stream.tip)
-        self._moved.clear()
+    def take_moved(self) -> list[tuple[int, int, bytes]]:
+        """The marks that have moved since the last call: (stream, next sequence, tip) each."""
+        moved, self._moved = self._moved, set()
+        return [(s.stream_id, s.next_sequence, s.tip) for s in self.streams if s.stream_id in moved]
 
     def known(self, batch_id: bytes) -> StoredBatch | None:
-        """What is applied under that id."""
-        return self._p.batches.find(self.agent.agent_id, self.epoch, batch_id)
+        """What is applied under that id, be it in this transaction."""
+        if batch_id not in self._known:
+            key = (self.agent.agent_id, self.epoch, batch_id)
+            self._known[batch_id] = self._p.batches.find([key]).get(key)
+        return self._known[batch_id]
+
+    def learn(self, batch_id: bytes, stored: StoredBatch | None) -> None:
+        """Remember what is applied under an id: as the store has just said, or because we have just applied it."""
+        self._known[batch_id] = stored
 
     def before(self, batch: Batch) -> StoredBatch | None:
         """What is applied, or declared lost, under the id that *batch* follows; None where placement does not ask."""

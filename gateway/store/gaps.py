@@ -14,8 +14,10 @@ import sqlalchemy as sa
 
 from gateway.store.engine import Database
 from gateway.store.errors import Conflict, NotFound
+from gateway.store.given import packed
 from gateway.store.hot import Hot
 from gateway.store.schema import agents, gaps, parking
+from gateway.store.streams import AGENT_EPOCH, AgentEpoch
 
 
 class GapState(StrEnum):
@@ -107,10 +109,11 @@ def view_of(row: sa.Row[Any]) -> GapView:
     return GapView(gap=gap, host_name=row.host_name, parked_batches=row.batches or 0)
 
 
-GAP = (
+SELECT_GAP = (
     "SELECT g.id, g.agent_id, a.uid, g.epoch, g.missing, g.from_sequence, g.to_sequence, g.state, g.opened_ms, "
-    "g.ask_ms, g.asks, g.settled_ms FROM gaps g JOIN agents a ON a.id = g.agent_id "
+    "g.ask_ms, g.asks, g.settled_ms"
 )
+GAP = SELECT_GAP + " FROM gaps g JOIN agents a ON a.id = g.agent_id "
 
 
 def gap_of(row: tuple[Any, ...]) -> Gap:
@@ -134,13 +137,17 @@ class ProjectedGaps:
         )
         return None if row is None else gap_of(row)
 
-    def of(self, agent_id: int, epoch: int) -> list[Gap]:
-        """The gaps of an (agent, epoch), but those that are FILLED."""
+    def of(self, where: Collection[AgentEpoch]) -> dict[AgentEpoch, list[Gap]]:
+        """The gaps of each of those (agent, epoch), but such as are FILLED."""
+        found: dict[AgentEpoch, list[Gap]] = {key: [] for key in where}
         rows = self._hot.all(
-            GAP + "WHERE g.agent_id = ? AND g.epoch = ? AND g.state <> ?",
-            (agent_id, epoch, GapState.FILLED.value),
+            f"{SELECT_GAP} FROM {self._hot.given(AGENT_EPOCH)} AS given CROSS JOIN gaps g JOIN agents a ON a.id = g.agent_id"
+            " WHERE g.agent_id = given.agent_id AND g.epoch = given.epoch AND g.state <> ?",
+            (*packed(found), GapState.FILLED.value),
         )
-        return [gap_of(row) for row in rows]
+        for gap in map(gap_of, rows):
+            found[gap.agent_id, gap.epoch].append(gap)
+        return found
 
     def open(
         self,

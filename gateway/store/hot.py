@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from gateway.store.engine import speaking_plainly
 from gateway.store.errors import StoreError
+from gateway.store.given import Columns, apart, given, packed
 
 Cells = Sequence[Any]
 
@@ -61,6 +62,29 @@ class Hot:
         """The first row that a query finds."""
         found = self.all(sql, cells)
         return found[0] if found else None
+
+    def given(self, columns: Columns) -> str:
+        """The rows of a parameter that `packed` made, as a subquery to be named by an AS."""
+        return given(columns, postgresql=self.postgresql)
+
+    def upsert(
+        self, table: str, columns: Columns, rows: Sequence[Cells], *, key_width: int, suffix: str
+    ) -> None:
+        """Insert rows that may be there already.
+
+        Args:
+            columns: of the rows; the first *key_width* are the table's key.
+            suffix: `ON CONFLICT …`. Of two rows with one key the later one meets the earlier.
+        """
+        if not self.postgresql:
+            self.many(insert_into(table, tuple(columns), suffix), rows)
+            return
+        names = ", ".join(columns)
+        for once in apart(rows, key_width):
+            self.run(
+                f"INSERT INTO {table} ({names}) SELECT {names} FROM {self.given(columns)} AS given {suffix}",  # noqa: S608  # names of ours
+                packed(once),
+            )
 
     def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Cells]) -> None:
         """Insert rows that are known to be new, the fastest way the driver has."""

@@ -116,11 +116,6 @@ class ProjectedParking:
         if self._hot.run("DELETE FROM parked WHERE id = ?", (batch.parked_id,)):
             self._count(batch.agent_id, -1, -len(batch.payload))
 
-    def waiting(self, agent_id: int) -> int:
-        """How many batches of an agent are parked."""
-        row = self._hot.one("SELECT batches FROM parking WHERE agent_id = ?", (agent_id,))
-        return 0 if row is None else int(row[0])
-
     def _count(self, agent_id: int, batches: int, size: int) -> None:
         self._hot.run(
             "INSERT INTO parking (agent_id, batches, bytes) VALUES (?, ?, ?) ON CONFLICT (agent_id) DO UPDATE SET "

@@ -13,7 +13,7 @@ all when it raises. Changes are collected and written last, because that takes t
 key become one. Ring the doorbell afterwards.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import attrs
@@ -23,11 +23,14 @@ from gateway.store.bodies import Body, CursorMoved, ResyncWanted
 from gateway.store.changes import publish
 from gateway.store.engine import Database
 from gateway.store.gaps import ProjectedGaps
+from gateway.store.given import TEXT, packed
 from gateway.store.hot import Hot
 from gateway.store.inventory import ProjectedInventory
 from gateway.store.parking import ProjectedParking
 from gateway.store.rows import ProjectedEvents, ProjectedQuarantine
 from gateway.store.streams import ProjectedBatches, ProjectedStreams
+
+UID = {"uid": TEXT}
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +42,8 @@ class ProjectedAgent:
     kind: str
     standing: str
     synthetic: bool
+    parked: int
+    """How many of its batches wait for others."""
 
 
 class Projection:
@@ -57,14 +62,20 @@ class Projection:
         self.journals = ProjectedJournals(hot, self.publish)
         self.savepoint = hot.savepoint
 
-    def agent(self, agent_uid: str) -> ProjectedAgent | None:
-        """The agent of that uid, if the store knows it."""
-        row = self._hot.one("SELECT id, kind, standing, synthetic FROM agents WHERE uid = ?", (agent_uid,))
-        if row is None:
-            return None
-        return ProjectedAgent(
-            agent_id=row[0], agent_uid=agent_uid, kind=row[1], standing=row[2], synthetic=bool(row[3])
+    def agents(self, uids: Collection[str]) -> dict[str, ProjectedAgent]:
+        """Those of the agents that the store knows, by their uids."""
+        rows = self._hot.all(
+            "SELECT a.uid, a.id, a.kind, a.standing, a.synthetic, coalesce(p.batches, 0)"  # noqa: S608  # names of ours
+            f" FROM {self._hot.given(UID)} AS given CROSS JOIN agents a LEFT JOIN parking p ON p.agent_id = a.id"
+            " WHERE a.uid = given.uid",
+            packed((uid,) for uid in uids),
         )
+        return {
+            r[0]: ProjectedAgent(
+                agent_id=r[1], agent_uid=r[0], kind=r[2], standing=r[3], synthetic=bool(r[4]), parked=r[5]
+            )
+            for r in rows
+        }
 
     def ask(self, agent: ProjectedAgent, *, scope: int, epoch: int, from_sequence: int, now_ms: int) -> None:
         """Ask an agent to send something again; it is asked at every connect until `answered`.

@@ -10,7 +10,8 @@ from typing import Any
 
 import attrs
 
-from gateway.store.hot import Hot, insert_into
+from gateway.store.given import INTEGER, TEXT, packed
+from gateway.store.hot import Hot
 from protocol import EventKind, JobStatus
 
 EVENT_COLUMNS = (
@@ -24,47 +25,36 @@ KIND = EVENT_COLUMNS.index("kind")
 SESSION_UID = EVENT_COLUMNS.index("session_uid")
 JOB_KINDS = frozenset({EventKind.JOB_STARTED, EventKind.JOB_FINISHED})
 
-FINISH_COLUMNS = (
-    "end_ms",
-    "status",
-    "duration_ms",
-    "processed_bytes",
-    "transferred_bytes",
-    "code",
-    "message",
-)
-SESSION_COLUMNS = ("agent_id", "session_uid", "job_uid", "start_ms", "attempts", *FINISH_COLUMNS)
+FINISH = {
+    "end_ms": INTEGER, "status": INTEGER, "duration_ms": INTEGER, "processed_bytes": INTEGER,
+    "transferred_bytes": INTEGER, "code": INTEGER, "message": TEXT,
+}  # fmt: skip
+KEY = {"agent_id": INTEGER, "session_uid": TEXT}
+SESSION = KEY | {"job_uid": TEXT, "start_ms": INTEGER, "attempts": INTEGER} | FINISH
 
 ATTEMPTS = (
     "attempts = CASE WHEN excluded.attempts > job_sessions.attempts THEN excluded.attempts "
     "ELSE job_sessions.attempts END"
 )
-STARTED = insert_into(
-    "job_sessions",
-    SESSION_COLUMNS,
+STARTED = (
     "ON CONFLICT (agent_id, session_uid) DO UPDATE SET "
     "start_ms = CASE WHEN job_sessions.start_ms <= excluded.start_ms THEN job_sessions.start_ms "
-    f"ELSE excluded.start_ms END, {ATTEMPTS}",
+    f"ELSE excluded.start_ms END, {ATTEMPTS}"
 )
 
 
 def finished_sql() -> str:
     """The later finish wins; between two of one millisecond, the one whose cells are greater, whichever came first."""
-    old = ", ".join(f"job_sessions.{name}" for name in FINISH_COLUMNS)
-    new = ", ".join(f"excluded.{name}" for name in FINISH_COLUMNS)
-    sets = ", ".join(f"{name} = excluded.{name}" for name in FINISH_COLUMNS)
-    return insert_into(
-        "job_sessions",
-        SESSION_COLUMNS,
+    old = ", ".join(f"job_sessions.{name}" for name in FINISH)
+    new = ", ".join(f"excluded.{name}" for name in FINISH)
+    sets = ", ".join(f"{name} = excluded.{name}" for name in FINISH)
+    return (
         f"ON CONFLICT (agent_id, session_uid) DO UPDATE SET {sets}, {ATTEMPTS} "
-        f"WHERE job_sessions.end_ms IS NULL OR ({new}) > ({old})",
+        f"WHERE job_sessions.end_ms IS NULL OR ({new}) > ({old})"
     )
 
 
 FINISHED = finished_sql()
-
-# An earlier finish that comes late changes nothing above; its attempt still counts.
-ATTEMPTED = "UPDATE job_sessions SET attempts = ? WHERE agent_id = ? AND session_uid = ? AND attempts < ?"
 
 
 @attrs.frozen
@@ -91,9 +81,23 @@ class ProjectedEvents:
             for r in of_jobs
             if r[KIND] == EventKind.JOB_FINISHED
         ]
-        self._hot.many(STARTED, started)
-        self._hot.many(FINISHED, finished)
-        self._hot.many(ATTEMPTED, [(row[4], row[0], row[1], row[4]) for row in finished if row[4] > 1])
+        self._hot.upsert("job_sessions", SESSION, started, key_width=len(KEY), suffix=STARTED)
+        self._hot.upsert("job_sessions", SESSION, finished, key_width=len(KEY), suffix=FINISHED)
+        self._attempted(finished)
+
+    def _attempted(self, finished: Sequence[tuple[Any, ...]]) -> None:
+        """An earlier finish that comes late changes nothing else of its session; its attempt still counts."""
+        highest: dict[tuple[Any, ...], int] = {}
+        for agent_id, session_uid, _, _, attempt, *_ in finished:
+            if attempt > highest.get((agent_id, session_uid), 1):
+                highest[agent_id, session_uid] = attempt
+        if highest:
+            self._hot.run(
+                f"UPDATE job_sessions SET attempts = given.attempts FROM {self._hot.given(KEY | {'attempts': INTEGER})} AS given"  # noqa: S608  # names of ours
+                " WHERE job_sessions.agent_id = given.agent_id AND job_sessions.session_uid = given.session_uid"
+                " AND job_sessions.attempts < given.attempts",
+                packed((*key, attempt) for key, attempt in highest.items()),
+            )
 
 
 @attrs.frozen

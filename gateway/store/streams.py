@@ -4,10 +4,26 @@ A stream is one branch of an (agent, epoch); a batch row says that those bytes a
 transaction that moves their rows.
 """
 
+from collections.abc import Collection, Sequence
+from typing import Any
+
 import attrs
 
 from gateway.store.bodies import ReleasedMark
+from gateway.store.given import BYTES, INTEGER, packed
 from gateway.store.hot import Hot
+
+AgentEpoch = tuple[int, int]
+"""The store's number for an agent, and an epoch."""
+
+AGENT_EPOCH = {"agent_id": INTEGER, "epoch": INTEGER}
+BATCH = AGENT_EPOCH | {"batch_id": BYTES}
+MARK = {"id": INTEGER, "next_sequence": INTEGER, "tip": BYTES}
+
+BATCH_COLUMNS = (
+    "agent_id", "epoch", "batch_id", "stream_id", "first_sequence", "next_sequence", "tag", "received_ms", "tombstone",
+)  # fmt: skip
+"""A row of batches."""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,16 +57,20 @@ class ProjectedStreams:
 
     _hot: Hot
 
-    def of(self, agent_id: int, epoch: int) -> list[StoredStream]:
-        """The streams of that epoch, oldest first."""
+    def of(self, where: Collection[AgentEpoch]) -> dict[AgentEpoch, list[StoredStream]]:
+        """The streams of each of those epochs, oldest first."""
+        found: dict[AgentEpoch, list[StoredStream]] = {key: [] for key in where}
         rows = self._hot.all(
-            "SELECT id, base, held_from, next_sequence, tip FROM streams WHERE agent_id = ? AND epoch = ? ORDER BY id",
-            (agent_id, epoch),
+            "SELECT s.agent_id, s.epoch, s.id, s.base, s.held_from, s.next_sequence, s.tip"  # noqa: S608  # names of ours
+            f" FROM {self._hot.given(AGENT_EPOCH)} AS given CROSS JOIN streams s"
+            " WHERE s.agent_id = given.agent_id AND s.epoch = given.epoch ORDER BY s.id",
+            packed(found),
         )
-        return [
-            StoredStream(stream_id=r[0], base=r[1], held_from=r[2], next_sequence=r[3], tip=bytes(r[4]))
-            for r in rows
-        ]
+        for r in rows:
+            found[r[0], r[1]].append(
+                StoredStream(stream_id=r[2], base=r[3], held_from=r[4], next_sequence=r[5], tip=bytes(r[6]))
+            )
+        return found
 
     def open(
         self,
@@ -73,11 +93,17 @@ class ProjectedStreams:
         assert row is not None  # noqa: S101  # RETURNING of a plain INSERT
         return int(row[0])
 
-    def move(self, stream_id: int, *, next_sequence: int, tip: bytes) -> None:
-        """The mark: everything below *next_sequence* is in, and *tip* is the batch that ends there."""
-        self._hot.run(
-            "UPDATE streams SET next_sequence = ?, tip = ? WHERE id = ?", (next_sequence, tip, stream_id)
-        )
+    def move(self, marks: Collection[tuple[int, int, bytes]]) -> None:
+        """Move marks: (stream, next sequence, tip) each, of different streams.
+
+        Everything below the next sequence is in, and the tip is the batch that ends there.
+        """
+        if marks:
+            self._hot.run(
+                f"UPDATE streams SET next_sequence = given.next_sequence, tip = given.tip FROM {self._hot.given(MARK)} AS given"  # noqa: S608  # names of ours
+                " WHERE streams.id = given.id",
+                packed(marks),
+            )
 
     def lately_moved(self, batches: int) -> list[ReleasedMark]:
         """The marks of the streams that the newest *batches* batches are in: what may not have been told yet."""
@@ -109,53 +135,28 @@ class ProjectedBatches:
 
     _hot: Hot
 
-    def find(self, agent_id: int, epoch: int, batch_id: bytes) -> StoredBatch | None:
-        """What is applied under that id."""
-        row = self._hot.one(
-            "SELECT b.stream_id, s.held_from, b.first_sequence, b.next_sequence, b.tombstone FROM batches b "
-            "JOIN streams s ON s.id = b.stream_id WHERE b.agent_id = ? AND b.epoch = ? AND b.batch_id = ?",
-            (agent_id, epoch, batch_id),
+    def find(self, ids: Collection[tuple[int, int, bytes]]) -> dict[tuple[int, int, bytes], StoredBatch]:
+        """Those of the batches (agent, epoch, id) that are applied."""
+        rows = self._hot.all(
+            "SELECT b.agent_id, b.epoch, b.batch_id, b.stream_id, s.held_from, b.first_sequence, b.next_sequence, b.tombstone"  # noqa: S608  # names of ours
+            f" FROM {self._hot.given(BATCH)} AS given CROSS JOIN batches b JOIN streams s ON s.id = b.stream_id"
+            " WHERE b.agent_id = given.agent_id AND b.epoch = given.epoch AND b.batch_id = given.batch_id",
+            packed(ids),
         )
-        if row is None:
-            return None
-        return StoredBatch(
-            stream_id=row[0],
-            held_from=row[1],
-            first_sequence=row[2],
-            next_sequence=row[3],
-            tombstone=bool(row[4]),
-        )
+        return {
+            (r[0], r[1], bytes(r[2])): StoredBatch(
+                stream_id=r[3], held_from=r[4], first_sequence=r[5], next_sequence=r[6], tombstone=bool(r[7])
+            )
+            for r in rows
+        }
 
-    def add(
-        self,
-        agent_id: int,
-        epoch: int,
-        batch_id: bytes,
-        *,
-        stream_id: int,
-        first_sequence: int,
-        next_sequence: int,
-        tag: int,
-        tombstone: bool,
-        received_ms: int,
-    ) -> None:
-        """Remember that those bytes are in."""
-        self._hot.run(
-            "INSERT INTO batches "
-            "(agent_id, epoch, batch_id, stream_id, first_sequence, next_sequence, tag, received_ms, tombstone) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                agent_id,
-                epoch,
-                batch_id,
-                stream_id,
-                first_sequence,
-                next_sequence,
-                tag,
-                received_ms,
-                tombstone,
-            ),
-        )
+    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Remember that those batches are in.
+
+        Args:
+            rows: BATCH_COLUMNS each, in the order of their application.
+        """
+        self._hot.insert("batches", BATCH_COLUMNS, rows)
 
     def fill(self, agent_id: int, epoch: int, batch_id: bytes) -> None:
         """The original of a tombstone has come."""

@@ -24,6 +24,7 @@ from gateway.store import (
     Organization,
     Projection,
     Store,
+    StoredStream,
     StoredToken,
     open_store,
 )
@@ -174,11 +175,14 @@ def apply_batch(
     """What the projector does with a batch that is next: rows, batch, mark."""
     following = first + len(rows)
     p.events.insert([(stream_id, first + n, agent.agent_id, 5000, *cells) for n, cells in enumerate(rows)])
-    p.batches.add(
-        agent.agent_id, epoch, batch_id, stream_id=stream_id, first_sequence=first, next_sequence=following, tag=5,
-        tombstone=False, received_ms=5000,
-    )  # fmt: skip
-    p.streams.move(stream_id, next_sequence=following, tip=batch_id)
+    p.batches.add([(agent.agent_id, epoch, batch_id, stream_id, first, following, 5, 5000, False)])
+    p.streams.move([(stream_id, following, batch_id)])
+
+
+def streams_of(p: Projection, agent: AgentEntry, epoch: int) -> list[StoredStream]:
+    """The streams of one epoch."""
+    where = (agent.agent_id, epoch)
+    return p.streams.of([where])[where]
 
 
 def open_stream(p: Projection, agent: AgentEntry, *, epoch: int, base: int = 1, opened_ms: int = 5000) -> int:

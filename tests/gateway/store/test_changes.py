@@ -198,8 +198,7 @@ def test_a_directory_holds_all_that_an_edge_must_know(store: Store) -> None:
     cursor = CursorMoved(journal_uid="j", segment=3, incarnation=b"i" * 16, offset=99, time_ms=5)
     with store.projection() as p:
         stream = open_stream(p, agent, epoch=7, base=11)
-        known = p.agent(agent.agent_uid)
-        assert known is not None
+        known = p.agents([agent.agent_uid])[agent.agent_uid]
         p.ask(known, scope=2, epoch=0, from_sequence=1, now_ms=5)
         p.journals.save(cursor)
     gateways = GatewaysChanged(revision=1, gateways=("gw:6180",))

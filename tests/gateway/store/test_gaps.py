@@ -19,6 +19,10 @@ def park(p: Projection, agent: AgentEntry, n: int, *, epoch: int = 7, payload: b
     )  # fmt: skip
 
 
+def parked(p: Projection, agent: AgentEntry) -> int:
+    return p.agents([agent.agent_uid])[agent.agent_uid].parked
+
+
 def open_gap(
     p: Projection, agent: AgentEntry, missing: bytes = b"m" * 16, *, state: GapState = GapState.OPEN
 ) -> bool:
@@ -33,7 +37,7 @@ def test_a_parked_batch_waits_for_its_predecessor(store: Store, agent: AgentEntr
         assert park(p, agent, 5) is Parking.PARKED
         assert park(p, agent, 5) is Parking.KNOWN
     with store.projection() as p:
-        assert p.parked.waiting(agent.agent_id) == 1
+        assert parked(p, agent) == 1
         assert p.parked.after(agent.agent_id, 7, bytes([5]) * 16) == []
         assert p.parked.after(agent.agent_id, 8, bytes([4]) * 16) == []
         (found,) = p.parked.after(agent.agent_id, 7, bytes([4]) * 16)
@@ -41,7 +45,7 @@ def test_a_parked_batch_waits_for_its_predecessor(store: Store, agent: AgentEntr
         assert (found.tag, found.flags, found.received_ms, found.payload) == (5, 1, 9, b"batch")
         p.parked.remove(found)
         p.parked.remove(found)
-        assert p.parked.waiting(agent.agent_id) == 0
+        assert parked(p, agent) == 0
         assert park(p, agent, 5) is Parking.PARKED
 
 
@@ -73,6 +77,20 @@ def test_a_gap_is_opened_once(store: Store, agent: AgentEntry) -> None:
         assert (found.from_sequence, found.to_sequence, found.state) == (3, 8, GapState.OPEN)
         assert found.agent_uid == agent.agent_uid
         assert p.gaps.find(agent.agent_id, 7, b"n" * 16) is None
+
+
+def test_gaps_are_found_by_their_epochs(store: Store, agent: AgentEntry) -> None:
+    """Those of many (agent, epoch) at once, but what is filled; an epoch without one has none."""
+    with store.projection() as p:
+        open_gap(p, agent)
+        open_gap(p, agent, b"f" * 16)
+        filled = p.gaps.find(agent.agent_id, 7, b"f" * 16)
+        assert filled is not None
+        p.gaps.settle(filled, GapState.FILLED, now_ms=500)
+        here, elsewhere = (agent.agent_id, 7), (agent.agent_id, 8)
+        found = p.gaps.of([elsewhere, here])
+        assert [gap.missing for gap in found[here]] == [b"m" * 16]
+        assert found[elsewhere] == []
 
 
 def test_a_gap_is_asked_for_when_it_is_due(store: Store, agent: AgentEntry) -> None:

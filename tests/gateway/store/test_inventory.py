@@ -11,7 +11,7 @@ from gateway.store.inventory import COLUMNS
 from gateway.store.schema import metadata
 from protocol import CloudTenant as CloudTenantRow
 from protocol import ItemKind, Job, Repository, Server, ServerKind, Workload, WorkloadKind
-from tests.helpers.stores import enroll, make_world, open_stream
+from tests.helpers.stores import enroll, make_world, open_stream, streams_of
 
 ROW_CLASSES = {
     ItemKind.SERVER: Server,
@@ -52,7 +52,7 @@ def apply(
     removed: Sequence[tuple[int, str]] = (),
 ) -> bool:
     with store.projection() as p:
-        if not p.streams.of(agent.agent_id, epoch):
+        if not streams_of(p, agent, epoch):
             open_stream(p, agent, epoch=epoch)
         return p.inventory.apply(
             agent.agent_id, epoch, revision=revision, full=full, final=final, items=items or {}, removed=removed,

@@ -17,7 +17,7 @@ from gateway.store import (
 )
 from gateway.store.errors import DRIVER_ERRORS
 from gateway.store.events import PAGE_ROWS
-from tests.helpers.stores import apply_batch, enroll, event, make_world, open_stream
+from tests.helpers.stores import apply_batch, enroll, event, make_world, open_stream, streams_of
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_all_or_nothing(store: Store, agent: AgentEntry) -> None:
     assert store.cursors() == {}
     assert store.changes.last_id() == 1
     with store.projection() as p:
-        assert p.streams.of(agent.agent_id, 7) == []
+        assert streams_of(p, agent, 7) == []
         assert p.journals.cursor("j") is None
 
 
@@ -85,7 +85,7 @@ def test_a_savepoint_undoes_one_batch_only(store: Store, agent: AgentEntry) -> N
         apply_batch(p, agent, epoch=7, stream_id=stream, first=2, rows=[event(2)], batch_id=b"2" * 16)
     assert [found.message for found in store.events.export()] == ["message 1", "message 2"]
     with store.projection() as p:
-        assert [found.next_sequence for found in p.streams.of(agent.agent_id, 7)] == [3]
+        assert [found.next_sequence for found in streams_of(p, agent, 7)] == [3]
 
 
 def test_a_full_disk_is_no_batchs_fault(sqlite_store: Store) -> None:
@@ -133,7 +133,7 @@ def test_a_server_that_goes_away_is_no_batchs_fault(postgres_store: Store) -> No
     with pytest.raises(StoreUnreachable):
         be_cut_off()
     with store.projection() as p:
-        assert p.streams.of(agent.agent_id, 7) == []
+        assert streams_of(p, agent, 7) == []
 
 
 def test_streams_and_batches_are_found_again(store: Store, agent: AgentEntry) -> None:
@@ -146,18 +146,24 @@ def test_streams_and_batches_are_found_again(store: Store, agent: AgentEntry) ->
         open_stream(p, other, epoch=7, opened_ms=3000)
         apply_batch(p, agent, epoch=7, stream_id=first, first=1, rows=[event(1)] * 3, batch_id=b"b" * 16)
     with store.projection() as p:
-        assert p.streams.of(agent.agent_id, 7) == [
+        assert streams_of(p, agent, 7) == [
             StoredStream(stream_id=first, base=1, held_from=1, next_sequence=4, tip=b"b" * 16),
             StoredStream(stream_id=second, base=50, held_from=50, next_sequence=50, tip=bytes(16)),
         ]
         assert [p.streams.opened_since(agent.agent_id, since) for since in (0, 2000, 3001)] == [3, 2, 0]
         known = StoredBatch(stream_id=first, held_from=1, first_sequence=1, next_sequence=4, tombstone=False)
-        assert p.batches.find(agent.agent_id, 7, b"b" * 16) == known
-        assert p.batches.find(agent.agent_id, 8, b"b" * 16) is None
-        assert p.batches.find(other.agent_id, 7, b"b" * 16) is None
-        assert p.agent("nobody") is None
-        found = p.agent(agent.agent_uid)
-        assert found is not None
+        key = (agent.agent_id, 7, b"b" * 16)
+        elsewhere = [
+            (agent.agent_id, 8, b"b" * 16),
+            (other.agent_id, 7, b"b" * 16),
+            (agent.agent_id, 7, bytes(16)),
+        ]
+        assert p.batches.find([*elsewhere, key]) == {key: known}
+        assert set(p.agents(["nobody", agent.agent_uid, other.agent_uid])) == {
+            agent.agent_uid,
+            other.agent_uid,
+        }
+        found = p.agents([agent.agent_uid])[agent.agent_uid]
         assert (found.agent_id, found.kind, found.synthetic) == (agent.agent_id, "client", False)
 
 
@@ -165,17 +171,11 @@ def test_a_tombstone_is_filled(store: Store, agent: AgentEntry) -> None:
     """The place is remembered, and taken once."""
     with store.projection() as p:
         stream = open_stream(p, agent, epoch=7)
-        p.batches.add(
-            agent.agent_id, 7, b"t" * 16, stream_id=stream, first_sequence=1, next_sequence=3, tag=5, tombstone=True,
-            received_ms=1,
-        )  # fmt: skip
-        found = p.batches.find(agent.agent_id, 7, b"t" * 16)
-        assert found is not None
-        assert found.tombstone
-        p.batches.fill(agent.agent_id, 7, b"t" * 16)
-        found = p.batches.find(agent.agent_id, 7, b"t" * 16)
-        assert found is not None
-        assert not found.tombstone
+        p.batches.add([(agent.agent_id, 7, b"t" * 16, stream, 1, 3, 5, 1, True)])
+        key = (agent.agent_id, 7, b"t" * 16)
+        assert p.batches.find([key])[key].tombstone
+        p.batches.fill(*key)
+        assert not p.batches.find([key])[key].tombstone
 
 
 def test_quarantine_keeps_what_could_not_become_rows(store: Store, agent: AgentEntry) -> None:
@@ -251,8 +251,7 @@ def test_a_tail_follows_application(store: Store, agent: AgentEntry) -> None:
 def test_a_resync_is_asked_until_it_is_answered(store: Store, agent: AgentEntry) -> None:
     """It outlives the session that heard it first; its end is heard once."""
     with store.projection() as p:
-        known = p.agent(agent.agent_uid)
-        assert known is not None
+        known = p.agents([agent.agent_uid])[agent.agent_uid]
         p.ask(known, scope=3, epoch=7, from_sequence=1, now_ms=5)
         p.ask(known, scope=3, epoch=7, from_sequence=4, now_ms=6)
     (pending,) = store.directory().resyncs
