@@ -25,6 +25,7 @@ from certs import (
     verify_enrollment,
 )
 from gateway.edge.identify import Refused
+from gateway.edge.peer import Peer
 from gateway.store import AgentEntry, Applicant, StoreError, ring
 from gateway.store import Refused as StoreRefused
 from gateway.store import Standing as Decided
@@ -32,7 +33,6 @@ from protocol import Action, AgentType, Code, Enroll, Enrolled, Standing
 from transport import TLSStream
 
 if TYPE_CHECKING:
-    from gateway.edge.peer import Peer
     from gateway.edge.services import Services
     from gateway.edge.session import Session
 
@@ -61,12 +61,10 @@ class Issued:
     chain: tuple[bytes, ...]
 
 
-async def enroll(
-    services: "Services", stream: TLSStream, peer: "Peer", message: Enroll
-) -> Enrolled | Refused:
+async def enroll(services: "Services", stream: TLSStream, peer: Peer, message: Enroll) -> Enrolled | Refused:
     """Answer the first message of an agent that has no certificate."""
     if services.link.waiting_calls >= MAX_WAITING:
-        return _retry(Code.ENROLLMENT_BUSY, "too many enrollments at once", BUSY_RETRY_MS)
+        return Refused.for_now(Code.ENROLLMENT_BUSY, "too many enrollments at once", BUSY_RETRY_MS)
     exporter = stream.exporter(EXPORTER_LABEL, EXPORTER_BYTES)
     kind = peer.listener.kind
     answer = await _in_thread(services, lambda: _enroll(services, message, exporter, kind))
@@ -103,12 +101,14 @@ async def _in_thread(services: "Services", work: Callable[[], Issued | Refused])
     try:
         return await services.link.call(work)
     except StoreError as error:
-        return _retry(error.code, f"the gateway's store: {error}", BUSY_RETRY_MS)
+        return Refused.for_now(error.code, f"the gateway's store: {error}", BUSY_RETRY_MS)
     except CsrError as error:
         return _refused(Code.CSR_INVALID, str(error))
     except AuthorityError as error:
         log.error("no certificate can be issued", error=str(error))
-        return _retry(Code.INTERNAL_ERROR, "the gateway can't issue certificates now", LIMIT_RETRY_MS)
+        return Refused.for_now(
+            Code.INTERNAL_ERROR, "the gateway can't issue certificates now", LIMIT_RETRY_MS
+        )
 
 
 def _enroll(services: "Services", message: Enroll, exporter: bytes, listener_kind: str) -> Issued | Refused:
@@ -137,7 +137,7 @@ def _enroll(services: "Services", message: Enroll, exporter: bytes, listener_kin
     if isinstance(outcome, StoreRefused):
         retry_ms = RETRIES.get(outcome.code)
         if retry_ms is not None:
-            return _retry(outcome.code, outcome.message, retry_ms)
+            return Refused.for_now(outcome.code, outcome.message, retry_ms)
         return _refused(outcome.code, outcome.message)
     issued = _issue(services, outcome.agent, message.csr)
     if outcome.is_new:
@@ -186,7 +186,3 @@ def _enrolled(services: "Services", issued: Issued, listener_kind: str) -> Enrol
 
 def _refused(code: Code, message: str) -> Refused:
     return Refused(code=code, message=message, action=Action.STOP)
-
-
-def _retry(code: Code, message: str, after_ms: int) -> Refused:
-    return Refused(code=code, message=message, action=Action.RETRY, retry_after_ms=after_ms)

@@ -55,6 +55,11 @@ class Refused:
     action: Action
     retry_after_ms: int = 0
 
+    @classmethod
+    def for_now(cls, code: Code, message: str, after_ms: int) -> "Refused":
+        """What may pass by itself: come again in *after_ms*."""
+        return cls(code=code, message=message, action=Action.RETRY, retry_after_ms=after_ms)
+
 
 def identify(
     identity: Identity | None,
@@ -88,7 +93,7 @@ def identify(
         message = f"the certificate is for {identity.agent_uid}, the hello for {claimed_uid}"
         return _refused(Code.CLIENT_CERT_WRONG_AGENT, message, Action.STOP)
     if trust.time is TimeVerdict.NOT_YET_VALID:
-        return _retry(Code.CLOCK_SKEW, f"the certificate is {trust.detail}", CLOCK_RETRY_MS)
+        return Refused.for_now(Code.CLOCK_SKEW, f"the certificate is {trust.detail}", CLOCK_RETRY_MS)
     if not trust.may_renew(at):
         return _refused(Code.CLIENT_CERT_BEYOND_GRACE, f"the certificate was {trust.detail}", Action.REENROLL)
     if entry is None:
@@ -99,7 +104,7 @@ def identify(
 def _unknown(trust: TrustResult, at: datetime) -> Refused:
     """The certificate is ours and no edge was told of its agent."""
     if trust.not_before is not None and at - trust.not_before < HEARSAY:
-        return _retry(Code.AGENT_UNKNOWN, "the agent is too new to be known here", UNKNOWN_RETRY_MS)
+        return Refused.for_now(Code.AGENT_UNKNOWN, "the agent is too new to be known here", UNKNOWN_RETRY_MS)
     return _refused(Code.AGENT_UNKNOWN, "the store does not know this agent", Action.REENROLL)
 
 
@@ -121,7 +126,3 @@ def _decided(entry: AgentEntry, *, expired: bool, co_located: bool) -> Admitted 
 
 def _refused(code: Code, message: str, action: Action) -> Refused:
     return Refused(code=code, message=message, action=action)
-
-
-def _retry(code: Code, message: str, after_ms: int) -> Refused:
-    return Refused(code=code, message=message, action=Action.RETRY, retry_after_ms=after_ms)

@@ -25,7 +25,6 @@ from gateway.store import NotFound, StoreError
 from protocol import (
     NEED_DATA,
     PEER_CLOSED,
-    Action,
     Code,
     Connection,
     Enroll,
@@ -99,7 +98,7 @@ class _Visit:
             self._note(BREAKS.get(error.reason, Code.CONNECTION_LOST), f"before hello: {error.detail}")
             return None
         except RemoteProtocolError as error:
-            refusal = _retry(error.code, error.message, BROKEN_RETRY_MS)
+            refusal = Refused.for_now(error.code, error.message, BROKEN_RETRY_MS)
         if refusal is not None:
             await self._refuse(refusal)
             return None
@@ -118,15 +117,17 @@ class _Visit:
         """What refuses everybody, whoever it is."""
         if not self.stream.carries_sessions:
             if self.stream.version != "TLSv1.3":
-                return _retry(
+                return Refused.for_now(
                     Code.TLS_VERSION, f"{self.stream.version}, a session needs TLSv1.3", PATH_RETRY_MS
                 )
-            return _retry(Code.ALPN_MISSING, "the ALPN protocol fieldgate/1 was not offered", PATH_RETRY_MS)
+            return Refused.for_now(
+                Code.ALPN_MISSING, "the ALPN protocol fieldgate/1 was not offered", PATH_RETRY_MS
+            )
         if self.services.draining:
-            return _retry(Code.GATEWAY_DRAINING, "this gateway is stopping", DRAINING_RETRY_MS)
+            return Refused.for_now(Code.GATEWAY_DRAINING, "this gateway is stopping", DRAINING_RETRY_MS)
         if self.peer.ticket.crowded:
             after_ms = CROWDED_RETRY_MS + secrets.randbelow(CROWDED_RETRY_MS)
-            return _retry(Code.TOO_MANY_CONNECTIONS, "this gateway is full", after_ms)
+            return Refused.for_now(Code.TOO_MANY_CONNECTIONS, "this gateway is full", after_ms)
         return None
 
     async def _first_message(self) -> Message | None:
@@ -223,7 +224,7 @@ class _Visit:
             peer=self.peer.address, host_name=hello.host_name, installation=hello.installation_uid, lives_at=elsewhere,
         )  # fmt: skip
         message = f"another machine is connected with this identity, from {elsewhere}"
-        return _retry(Code.CLONE_HELD, message, after_ms)
+        return Refused.for_now(Code.CLONE_HELD, message, after_ms)
 
     def _open(self, agent: Agent, identity: Identity, decision: Admitted, hello: Hello) -> Session:
         """Welcome the agent."""
@@ -335,7 +336,3 @@ def _note(services: Services, peer: Peer, code: Code, detail: str, *, agent_uid:
         lasted_s=trio.current_time() - since,
         detail=detail,
     )
-
-
-def _retry(code: Code, message: str, after_ms: int) -> Refused:
-    return Refused(code=code, message=message, action=Action.RETRY, retry_after_ms=after_ms)

@@ -1,4 +1,8 @@
-"""What the sessions of one edge share. Made once by `server`, handed to every session, no logic of its own to speak of."""
+"""What the sessions of one edge share. Made once by `server`, handed to every session, no logic of its own to speak of.
+
+Here the one circle of this package closes: a session has its services, and they hold the sessions (as its agent's entry in the
+directory does). Modules below import `Services` and `Session` under TYPE_CHECKING, for their names alone.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol

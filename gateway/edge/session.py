@@ -6,14 +6,16 @@ a session is one task, one stream, one protocol value and a few counters; it has
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 import trio
 
+from gateway.edge.directory import Agent
 from gateway.edge.ending import Ending, lost
 from gateway.edge.enrollment import renew
 from gateway.edge.flow import SMALL_FRAME
+from gateway.edge.peer import Peer
 from gateway.edge.voice import Voice
 from gateway.journal import JournalFailed, JournalFull
 from gateway.store import ClaimEntry
@@ -33,10 +35,6 @@ from protocol import (
     RemoteProtocolError,
 )
 from transport import BrokenStreamError
-
-if TYPE_CHECKING:
-    from gateway.edge.directory import Agent
-    from gateway.edge.peer import Peer
 
 __all__ = ["Session"]
 
@@ -66,8 +64,8 @@ class Session(Voice):
         offset_ms: the agent's clock minus the gateway's.
     """
 
-    agent: "Agent"
-    peer: "Peer"
+    agent: Agent
+    peer: Peer
     uid: str
     serial: int
     expires_ms: int
