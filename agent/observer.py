@@ -42,6 +42,11 @@ class Ending:
     address: str = ""
     """Which one was dialed, if it could not."""
 
+    @property
+    def in_order(self) -> bool:
+        """Whether nothing went wrong: it was renewed, drained, or a plain goodbye."""
+        return self.renewed or self.slot_s is not None or self.code == Code.GOODBYE
+
 
 class Observer:
     """Watches and does nothing."""
@@ -61,8 +66,8 @@ class Observer:
     def trouble(self, code: Code | int, message: str) -> None:
         """Something needs a person, and the agent goes on."""
 
-    def mended(self, message: str) -> None:
-        """What the last `trouble` was about is over."""
+    def mended(self, code: Code | int, message: str) -> None:
+        """What the `trouble` with that code was about is over."""
 
     def ended(self, ending: Ending, wait_s: float) -> None:
         """A session, or the attempt at one, is over; the next attempt is due in *wait_s*. Called once for each attempt."""

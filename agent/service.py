@@ -121,7 +121,7 @@ async def _collect(facilities: Facilities, spool: Spool, rate: float) -> None:
         if collector.paused and not was_paused:
             observer.trouble(Code.OUTBOX_FULL, collector.why_paused)
         elif was_paused and not collector.paused:
-            observer.mended("the outbox has room again, collection goes on")
+            observer.mended(Code.OUTBOX_FULL, "the outbox has room again, collection goes on")
         was_paused = collector.paused
         try:
             spool.flush()

@@ -15,10 +15,12 @@ from typing import Any, Final
 import structlog
 import trio
 
+from agent.backoff import SUSTAINED_S
 from agent.facilities import Facilities
 from agent.former import former_outboxes
 from agent.marks import Ruling
 from agent.observer import Ending, Observer, code_text
+from agent.troubles import Troubles
 from certs import to_ms, write_private
 from protocol import Code, Mark, Standing, Welcome
 
@@ -54,6 +56,8 @@ class Watch(Observer):
         self._log = structlog.get_logger()
         self._facilities: Facilities | None = None
         self._state: dict[str, Any] = {"state": "starting"}
+        self._troubles = Troubles()
+        self._opened_at: float | None = None
 
     def attach(self, facilities: Facilities) -> None:
         """Whose status this is."""
@@ -61,14 +65,26 @@ class Watch(Observer):
         self.write()
 
     async def refresh(self) -> None:
-        """Keep the figures in the file fresh."""
+        """Keep the figures in the file fresh, and let go of trouble that a good session has left behind."""
         while True:
             await trio.sleep(REFRESH_S)
+            if self._opened_at is not None and trio.current_time() - self._opened_at >= SUSTAINED_S:
+                self._forget_trouble()
             self.write()
+
+    def _forget_trouble(self) -> None:
+        paused = self._facilities is not None and self._facilities.collector.paused
+        self._troubles.sustained(lasting=frozenset({Code.OUTBOX_FULL} if paused else ()))
 
     def write(self) -> None:
         """Replace the file. One that cannot be written is not worth stopping for."""
         fields: dict[str, Any] = {"pid": os.getpid(), "written_ms": self._now(), **self._state}
+        if (trouble := self._troubles.last) is not None:
+            fields |= {
+                "trouble": f"{code_text(trouble.code)}: {trouble.message}",
+                "trouble_last_ms": trouble.last_ms,
+                "trouble_times": trouble.times,
+            }
         if former := former_outboxes(self._path.parent):
             fields["former_outboxes"] = [path.name for path in former]
         if self._facilities is not None:
@@ -102,6 +118,8 @@ class Watch(Observer):
             "state": "connected", "gateway": address, "session_uid": welcome.session_uid, "standing": standing,
             "code": code_text(welcome.code) if welcome.code else "", "since_ms": self._now(), "clock_offset_ms": offset_ms,
         }  # fmt: skip
+        self._troubles.opened()
+        self._opened_at = trio.current_time()
         self.write()
 
     def released(self, mark: Mark, ruling: Ruling) -> None:
@@ -113,15 +131,15 @@ class Watch(Observer):
             )  # fmt: skip
 
     def trouble(self, code: Code | int, message: str) -> None:
-        """Log it, and show the last one until the session ends."""
+        """Log it and show it."""
         self._log.warning("trouble", code=code_text(code), reason=message)
-        self._state["trouble"] = f"{code_text(code)}: {message}"
+        self._troubles.note(code, message, self._now())
         self.write()
 
-    def mended(self, message: str) -> None:
+    def mended(self, code: Code | int, message: str) -> None:
         """Log it, and show the trouble no longer."""
-        self._log.info("trouble is over", reason=message)
-        self._state.pop("trouble", None)
+        self._log.info("trouble is over", code=code_text(code), reason=message)
+        self._troubles.over(code)
         self.write()
 
     def ended(self, ending: Ending, wait_s: float) -> None:
@@ -132,6 +150,11 @@ class Watch(Observer):
             self._log.info("session ended", **why, lasted_s=round(ending.lasted_s, 1), **follows)
         else:
             self._log.warning("no gateway", **why, address=ending.address, **follows)
+        if ending.lasted_s >= SUSTAINED_S:
+            self._forget_trouble()
+        self._opened_at = None
+        if not ending.in_order:
+            self._troubles.note(ending.code, ending.message, self._now())
         self._state = {
             "state": "waiting", "code": code_text(ending.code), "reason": ending.message, "since_ms": self._now(),
             "next_attempt_ms": self._now() + round(wait_s * 1000),
