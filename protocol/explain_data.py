@@ -27,8 +27,8 @@ DATA: Final[dict[Code, Explanation]] = {
     ),
     Code.BATCH_UNDECODABLE: Explanation(
         "a batch could not be read",
-        "The bytes of a batch are not what its type calls for. The agent sets that batch aside and sends a tombstone in its "
-        "place, so that what follows is not held up.",
+        "The bytes of a batch are not what its type calls for; or the agent found, before sending it, that its disk has changed "
+        "them. The agent sets that batch aside and sends a tombstone in its place, so that what follows is not held up.",
         "The batch is kept on the agent's server for inspection. From our own agent, point to a damaged disk or a bug.",
     ),
     Code.FORK_FOLLOWED: Explanation(
@@ -54,12 +54,6 @@ DATA: Final[dict[Code, Explanation]] = {
         "The disk under the journal is full. Agents get no acknowledgement and keep their records; sessions stay up.",
         "Free space, or enlarge the disk. Writing resumes by itself. If the projector has stopped, start it: segments are "
         "kept until they are projected.",
-    ),
-    Code.JOURNAL_TAIL_TRUNCATED: Explanation(
-        "the end of a journal was cut off",
-        "After a crash the last, incomplete record of a segment was removed. It had not been acknowledged, so its agent sends "
-        "it again.",
-        "Nothing to do after a crash or a power cut. Without one, suspect the disk.",
     ),
     Code.FSYNC_FAILED: Explanation(
         "the disk refused to make data durable",
@@ -95,8 +89,9 @@ DATA: Final[dict[Code, Explanation]] = {
         "a journal is damaged",
         "A record in the middle of a journal fails its checksum. What can be read around it is projected; what cannot, "
         "agents send again unless it was released.",
-        "Check the disk and its kernel log. Keep the folder until no gap is open. If the damage is at the end of a journal and "
-        "the projector waits there, restart that edge: it begins a new segment.",
+        "Check the disk and its kernel log. Keep the folder until no gap is open. If the damage is at the end of a journal the "
+        "projector waits there for the next segment: the edge begins one by itself once the projector lags too far, or when it "
+        "is started.",
     ),
     Code.JOURNAL_REWOUND: Explanation(
         "a journal is read from its beginning again",

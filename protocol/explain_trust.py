@@ -81,8 +81,9 @@ TRUST: Final[dict[Code, Explanation]] = {
     ),
     Code.CLIENT_CERT_EXPIRED: Explanation(
         "agent certificate expired",
-        "The agent was off for longer than its certificate lives. It may renew, and do nothing else, and does so by itself.",
-        "Nothing to do, unless it repeats: then see whether the agent can write its state folder.",
+        "The agent was off for longer than its certificate lives, or the certificate expired while it was connected, which ends "
+        "that session. It may renew, and do nothing else, and does so by itself.",
+        "Nothing to do, unless it repeats: then see whether the agent can write its state folder, and why it did not renew in time.",
     ),
     Code.CLIENT_CERT_BEYOND_GRACE: Explanation(
         "agent certificate expired too long ago",
