@@ -13,6 +13,7 @@ from certs.chain import (
     chain_from_pem,
     chain_to_pem,
     from_ms,
+    public_key_of,
     read_certificate,
     serial_of,
     spki_sha256,
@@ -25,16 +26,20 @@ from certs.keys import KeyFileError, generate_key, key_from_pem, key_to_pem
 from certs.keystore import is_exposed, make_private_folder, write_private, write_public
 from certs.own import OwnCertificate, OwnCertificateError, check_certificate, own_issuer_pins
 from certs.problems import Problem, ProblemKind
-from certs.profiles import RENEWAL_GRACE, renewal_due
+from certs.profiles import FIELDGATE_UNIT, RENEWAL_GRACE, renewal_due
+from certs.report_keys import MAX_REPORT_KEYS, REPORT_PUBLIC_SIZE, ReportKey, ReportPublic
 from certs.state import AuthorityEntry, AuthorityError, KeyOfflineError, Role
-from certs.token import Token, TokenError
+from certs.token import PathCode, Token, TokenError
 from certs.trust import Anchors, NameVerdict, TimeVerdict, TrustResult, judge_chain
 
 __all__ = [
     "EXPORTER_BYTES",
     "EXPORTER_LABEL",
+    "FIELDGATE_UNIT",
     "MAX_CSR_BYTES",
+    "MAX_REPORT_KEYS",
     "RENEWAL_GRACE",
+    "REPORT_PUBLIC_SIZE",
     "Anchors",
     "Authority",
     "AuthorityEntry",
@@ -49,8 +54,11 @@ __all__ = [
     "NameVerdict",
     "OwnCertificate",
     "OwnCertificateError",
+    "PathCode",
     "Problem",
     "ProblemKind",
+    "ReportKey",
+    "ReportPublic",
     "Role",
     "TimeVerdict",
     "Token",
@@ -72,6 +80,7 @@ __all__ = [
     "make_csr",
     "make_private_folder",
     "own_issuer_pins",
+    "public_key_of",
     "read_certificate",
     "read_csr",
     "renewal_due",

@@ -17,7 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from certs.keys import pin_of_key
+from certs.keys import pin_of_key, spki_of_key
 from certs.names import MatchableNames
 
 AGENT_URN = "urn:fieldgate:agent:"
@@ -221,6 +221,17 @@ def spki_sha256(der: bytes) -> bytes:
         CertificateError: unreadable.
     """
     return pin_of(parse_certificate(der))
+
+
+def public_key_of(der: bytes) -> bytes:
+    """The certificate's key as a DER SubjectPublicKeyInfo.
+
+    Raises:
+        CertificateError: unreadable.
+    """
+    certificate = parse_certificate(der)
+    with readable():
+        return spki_of_key(certificate.public_key())
 
 
 def certificate_sha256(der: bytes) -> bytes:

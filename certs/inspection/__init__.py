@@ -1,6 +1,20 @@
 """Who opened the TLS: evidence from both ends, one pure verdict, and the words that explain it."""
 
+from certs import ReportKey, ReportPublic
+from certs.inspection.armour import armour, unarmour
 from certs.inspection.clienthello import ClientHelloError, IncompleteHelloError, parse_client_hello
+from certs.inspection.document import (
+    MAX_DOCUMENT_BYTES,
+    DocumentError,
+    agent_side_from_document,
+    document_from_json,
+    document_schema,
+    document_to_json,
+    evidence_from_document,
+    finding_from_document,
+    gateway_side_from_document,
+    to_document,
+)
 from certs.inspection.evidence import (
     AgentSide,
     Alert,
@@ -19,12 +33,32 @@ from certs.inspection.evidence import (
     Syn,
 )
 from certs.inspection.finding import Family, Finding, Verdict
+from certs.inspection.sealing import (
+    MAX_ANSWER_BYTES,
+    MAX_REPORT_BYTES,
+    Answer,
+    OpenedReport,
+    SealError,
+    SignedAnswer,
+    open_answer,
+    open_report,
+    report_digest,
+    seal_answer,
+    seal_report,
+    unseal_answer,
+)
+from certs.inspection.signer import Signer, SignerKind, agent_signer, code_signer, token_signer
 
 __all__ = [
+    "MAX_ANSWER_BYTES",
+    "MAX_DOCUMENT_BYTES",
+    "MAX_REPORT_BYTES",
     "AgentSide",
     "Alert",
+    "Answer",
     "ClientHello",
     "ClientHelloError",
+    "DocumentError",
     "Evidence",
     "Expected",
     "Family",
@@ -36,10 +70,36 @@ __all__ = [
     "Nearby",
     "NearbyKind",
     "Negotiated",
+    "OpenedReport",
     "Probe",
     "ProxyUse",
+    "ReportKey",
+    "ReportPublic",
+    "SealError",
     "SessionEnd",
+    "SignedAnswer",
+    "Signer",
+    "SignerKind",
     "Syn",
     "Verdict",
+    "agent_side_from_document",
+    "agent_signer",
+    "armour",
+    "code_signer",
+    "document_from_json",
+    "document_schema",
+    "document_to_json",
+    "evidence_from_document",
+    "finding_from_document",
+    "gateway_side_from_document",
+    "open_answer",
+    "open_report",
     "parse_client_hello",
+    "report_digest",
+    "seal_answer",
+    "seal_report",
+    "to_document",
+    "token_signer",
+    "unarmour",
+    "unseal_answer",
 ]
