@@ -14,6 +14,7 @@ from transport.errors import (
 from transport.hello import dry_run
 from transport.proxy import Proxy
 from transport.record import Seen
+from transport.roots import chain_is_trusted
 from transport.stream import TLSStream
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Seen",
     "TLSStream",
     "TransportError",
+    "chain_is_trusted",
     "client_context",
     "connect",
     "dry_run",

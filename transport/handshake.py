@@ -124,8 +124,9 @@ class Handshake:
                 raise self.handshake_failed(Break.TRUNCATED, "closed by the peer during the handshake")
             await self._wait(outcome)
             looked = looked or self._look()
-        self._judge()
+        self._record.complete = True
         self._record.handshake_s = trio.current_time() - self._began
+        self._judge()
         self._ready = True
 
     def came_up(self, *, connect_s: float, received: int) -> None:
@@ -166,7 +167,7 @@ class Handshake:
         """What to raise when the handshake ends here, with the evidence there is; the stream is broken from now on."""
         self._broken = True
         self._fault = reason, detail
-        if not self._server_side:
+        if self._record.handshake_s is None:
             self._record.handshake_s = trio.current_time() - self._began
         return HandshakeError(
             reason,
@@ -231,9 +232,9 @@ class Handshake:
             local=self.sockname, remote=self.peername, connect_s=record.connect_s, handshake_s=record.handshake_s,
             first_byte_s=record.first_byte_s, first_bytes=self._first_bytes,
             received_bytes=None if received is None else max(received - record.received_before, 0),
-            client_random=self.client_random(), complete=self._ready,
-            version=self.version if self._ready else "", alpn=self.alpn if self._ready else b"",
-            cipher=self.cipher if self._ready else "", certificate_requested=record.certificate_requested,
+            client_random=self.client_random(), complete=record.complete,
+            version=self.version if record.complete else "", alpn=self.alpn if record.complete else b"",
+            cipher=self.cipher if record.complete else "", certificate_requested=record.certificate_requested,
             chain_der=tuple(self.peer_chain_der()[:MAX_CHAIN]), verify_codes=self.verify_codes, alerts=record.alerts,
         )  # fmt: skip
 

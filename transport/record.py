@@ -15,6 +15,7 @@ class Record:
         verify_codes: (depth, X509_V_ERR code) in the order OpenSSL judged; 0 is "no objection here".
         certificate_requested: the server asked us for a certificate (noted on the client's side only, like what
             follows: the callback behind it costs 30 µs a handshake, which a gateway does not pay for).
+        complete: the handshake came to its end (both sides).
         alerts: in both directions, in their order.
         received_before: bytes that came before TLS began (a proxy's answer).
         connect_s: from the beginning to TCP, a proxy's answer included.
@@ -24,6 +25,7 @@ class Record:
 
     verify_codes: list[tuple[int, int]] = attrs.field(factory=list)
     certificate_requested: bool = False
+    complete: bool = False
     alerts: tuple[Alert, ...] = ()
     received_before: int = 0
     connect_s: float | None = None
