@@ -23,7 +23,7 @@ from gateway.store import (
     ResyncWanted,
     Revocation,
 )
-from protocol import Mark
+from protocol import Mark, ResyncScope
 
 if TYPE_CHECKING:
     from gateway.edge.session import Session
@@ -36,6 +36,8 @@ MAX_STREAMS = 256
 
 # Epochs of which we remember what this edge journaled: hints, and an agent cuts into one epoch at a time.
 MAX_EPOCHS = 8
+
+_SCOPES = frozenset(ResyncScope)
 
 Marks = dict[int, Mark]
 NO_MARKS: Marks = {}
@@ -149,8 +151,8 @@ class Directory:
 
     def _resync(self, body: ResyncWanted) -> Agent | None:
         agent = self.agents.get(body.agent_uid)
-        if agent is None:
-            return None
+        if agent is None or body.scope not in _SCOPES:
+            return None  # a newer projector may want something that we have no words for
         if body.pending:
             agent.resyncs[body.scope, body.epoch] = body
         else:

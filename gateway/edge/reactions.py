@@ -115,6 +115,9 @@ def _decided(services: Services, session: Session, entry: AgentEntry) -> None:
         session.send_off(Code.AGENT_REJECTED, "an operator rejected this agent", Action.STOP)
     elif session.co_located and entry.organization_kind != "provider":
         session.send_off(Code.WRONG_LISTENER, "this listener is for the provider's own servers", Action.STOP)
+    elif entry.standing is Decided.UNVERIFIED and session.standing is Standing.VERIFIED:
+        # It comes back to a session without credit.
+        session.send_off(Code.AWAITING_ACCEPTANCE, "this agent has to be accepted anew", Action.RETRY)
     elif entry.standing is Decided.VERIFIED and session.standing is Standing.UNVERIFIED:
         # Credit is what it was waiting for. That it may send is all that an agent has to know.
         session.standing = Standing.VERIFIED

@@ -193,7 +193,7 @@ ENTRY = sa.select(
 def entries(connection: Connection, condition: sa.ColumnElement[bool]) -> Iterator[AgentEntry]:
     """What an edge must know of every agent that fits."""
     for row in connection.execute(ENTRY.where(condition)).mappings():
-        yield AgentEntry(**{**row, "standing": Standing(row["standing"])})
+        yield AgentEntry(**{**row, "standing": Standing.read(row["standing"])})
 
 
 def entry_of(connection: Connection, condition: sa.ColumnElement[bool]) -> AgentEntry | None:
@@ -256,7 +256,7 @@ def view() -> sa.Select[Any]:
 def agent_of(row: sa.RowMapping, now_ms: int) -> Agent:
     """A row of the view, with what is derived from it."""
     fields = {a.name: row.get(a.name) for a in attrs.fields(Agent)}
-    standing = Standing(row["standing"])
+    standing = Standing.read(row["standing"])
     status = connection_status(
         standing,
         session_ended=None if row["session_uid"] is None else row["ended_ms"] is not None,

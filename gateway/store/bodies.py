@@ -2,7 +2,7 @@
 
 A body is the whole state of one thing. It travels as a JSON object of its fields (bytes as hexadecimal), with the
 class's `kind`; fields that a reader does not know are ignored, so that a newer writer may add one. For the same reason a kind that
-a reader does not know is an `Unknown`, which nobody acts on.
+a reader does not know is an `Unknown`, which nobody acts on, and a standing that it does not know is `Standing.UNVERIFIED`.
 """
 
 from collections.abc import Mapping
@@ -181,7 +181,7 @@ def unpack(kind: str, fields: Mapping[str, Any]) -> Body:
     if "serial" in known:
         known["serial"] = int(known["serial"], 16)
     if "standing" in known:
-        known["standing"] = Standing(known["standing"])
+        known["standing"] = Standing.read(known["standing"])
     if "gateways" in known:
         known["gateways"] = tuple(known["gateways"])
     return cls(**known)

@@ -16,6 +16,17 @@ class Standing(StrEnum):
     REJECTED = "rejected"
     REVOKED = "revoked"
 
+    @classmethod
+    def read(cls, text: str) -> "Standing":
+        """What is stored; UNVERIFIED where a newer version has decided something that this one does not know.
+
+        Such an agent is heard and may not send, and loses nothing by it: as safe as being sent away, and undone by an upgrade.
+        """
+        try:
+            return cls(text)
+        except ValueError:
+            return cls.UNVERIFIED
+
 
 class ConnectionStatus(StrEnum):
     """Whether an agent is there."""

@@ -2,6 +2,7 @@
 
 import attrs
 import pytest
+import sqlalchemy as sa
 
 from certs import (
     EXPORTER_BYTES,
@@ -15,6 +16,9 @@ from certs import (
 from gateway.edge.sweeper import expire
 from gateway.store import Standing as Decided
 from gateway.store import StoreLocked
+from gateway.store.agents import require_agent
+from gateway.store.changes import publish
+from gateway.store.schema import agents, changes
 from gateway.store.tokens import Tokens
 from protocol import Action, AgentType, Code, Credit, Enrolled, Rejected, Standing
 from tests.helpers.agent import TestAgent
@@ -181,6 +185,40 @@ async def test_rejecting_ends_the_live_session(provider: Provider) -> None:
         assert isinstance(heard[-1], Rejected)
         assert (heard[-1].code, heard[-1].action) == (Code.AGENT_REJECTED, Action.STOP)
         assert (await agent.refused(edge.remote_port)).code == Code.AGENT_REJECTED
+
+
+async def test_a_decision_of_a_newer_version_reaches_the_live_session_and_stops_nobody(
+    provider: Provider,
+) -> None:
+    """What this edge does not understand it takes for not accepted: the agent comes back to a session without credit."""
+    async with running_edge(provider) as edge:
+        agent = await TestAgent().enroll(edge.remote_port, provider.token())
+        other = await TestAgent().enroll(edge.remote_port, provider.token())
+        async with other.session(edge.remote_port) as untouched:
+            async with agent.session(edge.remote_port) as line:
+                suspend(provider, agent)
+                heard = await line.hear_the_end()
+            assert isinstance(heard[-1], Rejected)
+            assert (heard[-1].code, heard[-1].action) == (Code.AWAITING_ACCEPTANCE, Action.RETRY)
+            async with agent.session(edge.remote_port):
+                assert agent.welcome is not None
+                assert (agent.welcome.standing, agent.welcome.credit) == (Standing.UNVERIFIED, 0)
+            await other.send(untouched, other.cut())
+            await other.acknowledged(untouched)
+
+
+def suspend(provider: Provider, agent: TestAgent) -> None:
+    """What a newer version may do."""
+    with provider.store._db.write() as connection:
+        connection.execute(sa.update(agents).where(agents.c.uid == agent.uid).values(standing="suspended"))
+        entry = require_agent(connection, agent.uid)
+        change_id = publish(connection, provider.store._db, [entry])
+        connection.execute(
+            sa.update(changes)
+            .where(changes.c.id == change_id)
+            .values(payload=sa.func.replace(changes.c.payload, "unverified", "suspended"))
+        )
+    provider.ring()
 
 
 # -- renewal ---------------------------------------------------------------------------------------------------------

@@ -111,6 +111,14 @@ def test_a_resync_is_pending_until_it_is_taken_back() -> None:
     assert not agent.resyncs
 
 
+def test_a_resync_of_tomorrow_is_passed_over() -> None:
+    """A newer projector may want something that this edge has no words for: nobody is asked, and nobody stops over it."""
+    directory, agent = known()
+    wanted = ResyncWanted(agent_uid=UID, scope=99, epoch=0, from_sequence=0, pending=True)
+    assert directory.apply(wanted) is None
+    assert not agent.resyncs
+
+
 def test_the_rest_of_the_world() -> None:
     directory, agent = known()
     assert directory.apply(Revocation(serial=77, agent_uid=UID, why="", revoked_ms=0)) is agent

@@ -3,12 +3,14 @@
 from typing import Any
 from unittest import mock
 
+import attrs
 import msgpack
 import pytest
+import structlog
 
 from gateway.journal import JournalWriter, Record, RecordFlags
-from gateway.projector import place, rows, work
-from gateway.store import StoreFull
+from gateway.projector import items, place, rows, work
+from gateway.store import ReleasedMark, ResyncWanted, StoreFull
 from gateway.store.rows import ProjectedEvents
 from protocol import (
     NO_BATCH,
@@ -20,11 +22,14 @@ from protocol import (
     Server,
     ServerKind,
     batch_id,
+    decode,
     encode,
 )
 from tests.gateway.projector.rig import START_MS, Chain, Rig
 
 project_events = rows.PROJECTIONS[EventBatch]
+
+HEAD: dict[str, Any] = {"epoch": 7, "first_sequence": 1, "count": 1, "previous": NO_BATCH}
 
 
 def bug(place: Any, message: EventBatch) -> int:
@@ -172,6 +177,47 @@ def test_what_cannot_be_decoded_is_set_apart_once(rig: Rig, what: bytes, reason:
     assert reason in kept.reason
     assert kept.payload == what
     assert rig.marks() == []
+
+
+OF_TOMORROW = {
+    "an inventory's mode": (Inventory(**HEAD, revision=1, mode=InventoryMode.FULL, part=0, final=True), 6),
+    "a command's outcome": (CommandResult(**HEAD, command_uid="c", fence=1, outcome=Outcome.SUCCEEDED), 7),
+}
+
+
+@pytest.mark.parametrize(("message", "field"), OF_TOMORROW.values(), ids=list(OF_TOMORROW))
+def test_a_value_of_tomorrow_stops_nobody(rig: Rig, message: Inventory | CommandResult, field: int) -> None:
+    """A newer agent and a newer edge know it, this projector does not: it is kept, said aloud, and asked for after the upgrade.
+
+    No mark moves, so the agent holds it; what it cut behind waits, and everybody else goes on.
+    """
+    agent, other = rig.agent(), rig.agent()
+    newer = changed(encode(message), lambda fields: fields.__setitem__(field, 99))
+    chain = Chain(next_sequence=2, tip=batch_id(newer))
+    with structlog.testing.capture_logs() as log:
+        rig.journal(agent, newer, tag=message.tag)
+        rig.journal(agent, chain.cut("behind"))
+        rig.journal(other, Chain().cut("x"))
+        rig.drain(20)
+    assert rig.texts(other) == ["x"]
+    assert rig.texts(agent) == []
+    [kept] = rig.store.events.quarantined()
+    assert (kept.agent_uid, kept.tag, kept.payload) == (agent.agent_uid, message.tag, newer)
+    assert "99" in kept.reason
+    assert [line["code"] for line in log if line["event"] == "batch set apart"] == ["FG-4003"]
+    told = rig.told()
+    assert [body.agent_uid for body in told if isinstance(body, ReleasedMark)] == [other.agent_uid]
+    assert [body.agent_uid for body in told if isinstance(body, ResyncWanted)] == [agent.agent_uid]
+
+    def upgraded(tag: int, payload: bytes) -> Any:
+        return attrs.evolve(message, payload=payload) if payload == newer else decode(tag, payload)
+
+    with mock.patch.object(items, "decode", upgraded):
+        rig.journal(agent, newer, tag=message.tag)
+        rig.drain()
+    assert rig.texts(agent) == ["behind"]
+    assert (7, 1, 3, chain.tip, False) in rig.marks()
+    assert rig.store.gaps.list() == []
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 import attrs
 import pytest
+import sqlalchemy as sa
 
 from gateway.store import AgentEntry, Conflict, ConnectionStatus, NotFound, Revocation, Standing, Store
+from gateway.store.changes import publish
+from gateway.store.schema import agents, changes
 from gateway.store.standing import connection_status
 from protocol import Code
 from tests.helpers.stores import enroll, make_world
@@ -40,6 +43,23 @@ def test_a_rejected_agent_can_be_accepted_and_a_revoked_one_cannot(store: Store)
         store.agents.accept(agent.agent_uid, organization_uid=world.company.uid, location_uid=None)
     with pytest.raises(Conflict, match="revoked already"):
         store.agents.reject(agent.agent_uid, code=Code.AGENT_REJECTED)
+
+
+def test_a_standing_of_tomorrow_is_read_as_unverified(store: Store) -> None:
+    """A newer version beside this one has decided something: the agent is heard and may not send, and nobody stops over it."""
+    make_world(store)
+    agent = enroll(store)
+    with store._db.write() as connection:
+        connection.execute(sa.update(agents).values(standing="suspended"))
+        publish(connection, store._db, [attrs.evolve(agent, code=Code.AWAITING_ACCEPTANCE)])
+        connection.execute(
+            sa.update(changes).values(payload=sa.func.replace(changes.c.payload, "verified", "suspended"))
+        )
+    (entry,) = store.directory().agents
+    (published,) = last_bodies(store, store.changes.last_id() - 1)
+    assert isinstance(published, AgentEntry)
+    assert (entry.standing, published.standing) == (Standing.UNVERIFIED, Standing.UNVERIFIED)
+    assert store.agents.get(agent.agent_uid, now_ms=20).status is ConnectionStatus.UNVERIFIED
 
 
 def test_a_sites_agent_stays_with_the_provider(store: Store) -> None:
