@@ -11,6 +11,7 @@ from protocol.answers import (
     Enrolled,
     GatewayList,
     Notice,
+    PathVerdict,
     Rejected,
     Resync,
     TrustUpdate,
@@ -39,7 +40,7 @@ from protocol.errors import LocalProtocolError, ProtocolError, RemoteProtocolErr
 from protocol.explanation import Explanation
 from protocol.explanations import CODES
 from protocol.kinds import FieldError
-from protocol.messages import CommandProgress, Enroll, Goodbye, Heartbeat, Hello
+from protocol.messages import CommandProgress, Enroll, Goodbye, Heartbeat, Hello, PathReport
 from protocol.rowlists import InvalidRow
 from protocol.rows import CloudTenant, Job, JobEvent, Mark, Removed, Repository, Server, Workload
 from protocol.schema import Row
@@ -90,6 +91,8 @@ __all__ = [
     "Message",
     "Notice",
     "Outcome",
+    "PathReport",
+    "PathVerdict",
     "ProtocolError",
     "Rejected",
     "RemoteProtocolError",

@@ -14,6 +14,7 @@ from protocol.rows import Mark
 MAX_MARKS = 1024
 MAX_GATEWAYS = 32
 MAX_PINS = 8
+MAX_REPORT_KEYS = 4
 
 Marks = Annotated[tuple[Mark, ...], Objects(Mark, MAX_MARKS)]
 Gateways = Annotated[
@@ -21,6 +22,11 @@ Gateways = Annotated[
 ]
 Pins = Annotated[tuple[bytes, ...], ListOf(Blob(32, 32), MAX_PINS)]
 Names = Annotated[tuple[str, ...], ListOf(Text(255, at_least=1), MAX_GATEWAYS)]
+ReportKeys = Annotated[
+    tuple[bytes, ...],
+    ListOf(Blob(64, 64), MAX_REPORT_KEYS),
+    "what to seal path reports to, current first: X25519, then Ed25519, 32 bytes each",
+]
 FgCode = Annotated[int, Integer(0, 9999)]
 
 
@@ -73,6 +79,7 @@ class Enrolled:
     names: Annotated[Names, "gateway names that a public CA vouches for, if any"] = attrs.field(
         converter=frozen, default=()
     )
+    report_keys: ReportKeys = attrs.field(converter=frozen, default=())
 
 
 @attrs.frozen(kw_only=True)
@@ -155,6 +162,21 @@ class TrustUpdate:
     names: Annotated[Names, "gateway names that a public CA vouches for, if any"] = attrs.field(
         converter=frozen, default=()
     )
+    report_keys: ReportKeys = attrs.field(converter=frozen, default=())
+
+
+@attrs.frozen(kw_only=True)
+class PathVerdict:
+    """The answer to PathReport: what the gateway makes of it, for the reporter's eyes alone."""
+
+    tag: ClassVar[int] = 74
+    limit: ClassVar[int] = MEDIUM_LIMIT
+
+    sealed: Annotated[
+        bytes,
+        Blob(0, 60 * 1024),
+        "sealed with the report's answer key; empty if the report could not be opened",
+    ]
 
 
 @attrs.frozen(kw_only=True)

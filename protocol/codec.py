@@ -19,6 +19,7 @@ from protocol.answers import (
     Enrolled,
     GatewayList,
     Notice,
+    PathVerdict,
     Rejected,
     Resync,
     TrustUpdate,
@@ -28,7 +29,7 @@ from protocol.batches import CommandResult, EventBatch, Inventory, Sequenced
 from protocol.codes import Code
 from protocol.errors import LocalProtocolError, RemoteProtocolError
 from protocol.kinds import INT64_MAX, FieldError
-from protocol.messages import CommandProgress, Enroll, Goodbye, Heartbeat, Hello
+from protocol.messages import CommandProgress, Enroll, Goodbye, Heartbeat, Hello, PathReport
 from protocol.rowlists import MAX_ROWS, InvalidRow, RowsOf
 from protocol.schema import layout_of
 
@@ -48,6 +49,8 @@ Message = (
     | Hello
     | Inventory
     | Notice
+    | PathReport
+    | PathVerdict
     | Rejected
     | Resync
     | TrustUpdate

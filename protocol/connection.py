@@ -7,7 +7,7 @@
 
 A frame is judged from its five header bytes, before its body is read: is the type known, may the peer say it now, is it
 within the type's limit, does its credit cover it. So what a connection buffers is bounded at every moment: by 4 KiB before
-the session opens, then by 64 KiB or by the credit that was granted.
+the session opens (32 KiB for a PathReport), then by 64 KiB or by the credit that was granted.
 
 Credit counts bytes of sequenced payload. On the agent's side it is what may still be sent, on the gateway's what may still
 come; both sides count the same messages, so the two numbers agree once everything in flight has arrived.

@@ -148,4 +148,36 @@ TRUST: Final[dict[Code, Explanation]] = {
         "The Hello names one agent and the certificate another: state of two agents was mixed in one folder.",
         "Remove that agent's state folder and enroll it again.",
     ),
+    Code.REPORT_UNREADABLE: Explanation(
+        "path report unreadable",
+        "The report is sealed to a key that this gateway does not have, was changed on its way, or is no report. A restored or "
+        "reinstalled gateway has new report keys.",
+        "If the agent belongs to this provider, let it connect once over a good path: it is told the current key then. If the "
+        "report came by mail, ask for it again, from the BEGIN line to the END line.",
+    ),
+    Code.REPORT_SIGNER_UNKNOWN: Explanation(
+        "path report of an unknown sender",
+        "The report can be read, but the agent, token or code that it names is not known here, is revoked, or did not sign it. "
+        "Nothing in it counts.",
+        "Look the sender up (`fieldgate agent list`, `fieldgate token list`). A server that was revoked has to enroll again before "
+        "its reports count.",
+    ),
+    Code.REPORT_REPLAYED: Explanation(
+        "path report seen before",
+        "A report of this sender with this number was taken already. Either the agent sent it twice, because the first answer was "
+        "lost, or somebody on the path did.",
+        "Nothing to do: it counts once. If an agent's new reports are refused so, its machine was set back to an older state: its "
+        "clock puts that right within a moment.",
+    ),
+    Code.REPORT_BUDGET: Explanation(
+        "too many path reports at once",
+        "Reports come without a session, so a gateway takes only so many of them a second, in all and from one address. The agent "
+        "keeps the report and delivers it later.",
+        "Nothing to do. If it lasts, see which sites report: one broken path can concern many agents.",
+    ),
+    Code.CODE_USED: Explanation(
+        "code used or expired",
+        "A code for the gateway's view is good for one report within minutes.",
+        "Ask the provider for another one, and use it at once.",
+    ),
 }

@@ -15,6 +15,8 @@ from protocol.kinds import INT64_MAX, Blob, Choice, Flag, Integer, ListOf, froze
 # Before authentication a peer is nobody yet: 4 KiB hold the longest sensible Hello, and an Enroll with a CSR of 2 KiB.
 PRE_AUTH_LIMIT = 4 * 1024
 SMALL_LIMIT = 4 * 1024
+# What an agent saw of a path on which no session opens, with the chain that it was shown: five RSA-4096 certificates and the rest.
+PATH_LIMIT = 32 * 1024
 # A Welcome or an Ack with marks for 1,024 epochs, or a chain of five RSA-4096 certificates and the pins.
 MEDIUM_LIMIT = 64 * 1024
 LARGE_LIMIT = 1024 * 1024
@@ -91,6 +93,21 @@ class CommandProgress:
     command_uid: Annotated[Uid, "the command"]
     percent: Annotated[Percent, "0 to 100"]
     message: Annotated[Message, "what a person should read"] = ""
+
+
+@attrs.frozen(kw_only=True)
+class PathReport:
+    """The first message of an agent on a path that it does not trust: what it saw, for the gateway's eyes alone."""
+
+    tag: ClassVar[int] = 9
+    limit: ClassVar[int] = PATH_LIMIT
+
+    sealed: Annotated[bytes, Blob(64, 31 * 1024), "id of the report key (8 bytes), then what is sealed to it"]
+
+    @property
+    def key_id(self) -> bytes:
+        """Which of the gateway's report keys it is sealed to."""
+        return self.sealed[:8]
 
 
 @attrs.frozen(kw_only=True)

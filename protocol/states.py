@@ -8,7 +8,8 @@ before it heard us: DRAINING takes all that OPEN takes from an agent, and after 
 arrives is dropped unread.
 
     AWAIT_HELLO ── Hello ──▶ AWAIT_WELCOME ── Welcome ──▶ OPEN ── Drain ──▶ DRAINING
-         └──────── Enroll ─▶ AWAIT_ENROLLED ─ Enrolled ─▶ CLOSING
+         ├──────── Enroll ─▶ AWAIT_ENROLLED ─ Enrolled ─▶ CLOSING
+         └──── PathReport ─▶ AWAIT_VERDICT ─ PathVerdict ─▶ CLOSING
 
 Rejected and Goodbye lead to CLOSED from everywhere. FAILED is where the peer's error leaves us: its bytes are no longer
 read, and all we may still say is why.
@@ -25,6 +26,7 @@ from protocol.answers import (
     Enrolled,
     GatewayList,
     Notice,
+    PathVerdict,
     Rejected,
     Resync,
     TrustUpdate,
@@ -32,7 +34,7 @@ from protocol.answers import (
 )
 from protocol.batches import CommandResult, EventBatch, Inventory
 from protocol.codec import Message
-from protocol.messages import CommandProgress, Enroll, Goodbye, Heartbeat, Hello
+from protocol.messages import CommandProgress, Enroll, Goodbye, Heartbeat, Hello, PathReport
 
 
 class Role(Enum):
@@ -48,6 +50,7 @@ class State(Enum):
     AWAIT_HELLO = "await-hello"
     AWAIT_WELCOME = "await-welcome"
     AWAIT_ENROLLED = "await-enrolled"
+    AWAIT_VERDICT = "await-verdict"
     OPEN = "open"
     DRAINING = "draining"
     CLOSING = "closing"
@@ -61,10 +64,12 @@ TRANSITIONS: Final[dict[tuple[Role, State], dict[type[Message], State]]] = {
     (Role.AGENT, State.AWAIT_HELLO): {
         Hello: State.AWAIT_WELCOME,
         Enroll: State.AWAIT_ENROLLED,
+        PathReport: State.AWAIT_VERDICT,
         Goodbye: State.CLOSED,
     },
     (Role.AGENT, State.AWAIT_WELCOME): {Goodbye: State.CLOSED},
     (Role.AGENT, State.AWAIT_ENROLLED): {Goodbye: State.CLOSED},
+    (Role.AGENT, State.AWAIT_VERDICT): {Goodbye: State.CLOSED},
     (Role.AGENT, State.OPEN): {
         Heartbeat: State.OPEN,
         Inventory: State.OPEN,
@@ -89,6 +94,7 @@ TRANSITIONS: Final[dict[tuple[Role, State], dict[type[Message], State]]] = {
     (Role.GATEWAY, State.AWAIT_HELLO): _LAST_WORDS,
     (Role.GATEWAY, State.AWAIT_WELCOME): {Welcome: State.OPEN, **_LAST_WORDS},
     (Role.GATEWAY, State.AWAIT_ENROLLED): {Enrolled: State.CLOSING, **_LAST_WORDS},
+    (Role.GATEWAY, State.AWAIT_VERDICT): {PathVerdict: State.CLOSING, **_LAST_WORDS},
     (Role.GATEWAY, State.OPEN): {
         Ack: State.OPEN,
         Credit: State.OPEN,

@@ -26,7 +26,7 @@ from protocol import (
     decode,
     encode,
 )
-from protocol.messages import LARGE_LIMIT, PRE_AUTH_LIMIT
+from protocol.messages import LARGE_LIMIT, PATH_LIMIT
 from tests.protocol.roles import connection_in
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -37,6 +37,7 @@ STATES = (
     State.OPEN,
     State.DRAINING,
     State.CLOSING,
+    State.AWAIT_VERDICT,
 )
 CUTS = (1, 7, 64, 1 << 20)
 CREDIT = 100_000
@@ -48,7 +49,7 @@ def check(data: bytes) -> None:
         return
     selector, rest = data[0], data[1:]
     role = Role.AGENT if selector & 1 else Role.GATEWAY
-    state = STATES[(selector >> 1) % len(STATES)]
+    state = STATES[(selector >> 1) % 16 % len(STATES)]
     cut = CUTS[(selector >> 5) % len(CUTS)]
     connection = connection_in(state, role, credit=CREDIT if state in (State.OPEN, State.DRAINING) else 0)
     try:
@@ -68,7 +69,7 @@ def drain(connection: Connection, *, from_gateway: bool) -> bool:
         event = connection.next_event()
         if event is NEED_DATA or event is PEER_CLOSED:
             authenticated = before in (State.OPEN, State.DRAINING)
-            limit = LARGE_LIMIT if authenticated or from_gateway else PRE_AUTH_LIMIT
+            limit = LARGE_LIMIT if authenticated or from_gateway else PATH_LIMIT
             assert connection.missing <= limit + 5
             return event is PEER_CLOSED
         assert isinstance(event, Message)

@@ -9,7 +9,10 @@ from protocol import Role, State
 from tests.fuzz.decoder import CORPUS, STATES
 from tests.vectors.make import HERE
 
-IN_STATE = {"Hello": State.AWAIT_HELLO, "Welcome": State.AWAIT_WELCOME, "Enrolled": State.AWAIT_ENROLLED}
+IN_STATE = {
+    "Hello": State.AWAIT_HELLO, "Welcome": State.AWAIT_WELCOME, "Enrolled": State.AWAIT_ENROLLED,
+    "PathReport": State.AWAIT_HELLO, "PathVerdict": State.AWAIT_VERDICT,
+}  # fmt: skip
 
 
 def selector(role: Role, state: State) -> bytes:

@@ -11,6 +11,8 @@ from protocol import (
     Goodbye,
     Hello,
     Message,
+    PathReport,
+    PathVerdict,
     RemoteProtocolError,
     Role,
     Standing,
@@ -65,11 +67,15 @@ ENROLLED = Enrolled(
     gateway_time_ms=1,
 )
 
+PATH_REPORT = PathReport(sealed=bytes(64))
+PATH_VERDICT = PathVerdict(sealed=b"verdict")
+
 # The shortest way into each state: who says what.
 WAYS: dict[State, tuple[tuple[Role, Message], ...]] = {
     State.AWAIT_HELLO: (),
     State.AWAIT_WELCOME: ((Role.AGENT, HELLO),),
     State.AWAIT_ENROLLED: ((Role.AGENT, ENROLL),),
+    State.AWAIT_VERDICT: ((Role.AGENT, PATH_REPORT),),
     State.OPEN: ((Role.AGENT, HELLO), (Role.GATEWAY, WELCOME)),
     State.DRAINING: (
         (Role.AGENT, HELLO),

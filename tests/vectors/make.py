@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 
 NONCE, OLD_NONCE = bytes(range(0x10, 0x20)), bytes(range(0x20, 0x30))
 PIN, NEXT_PIN = bytes(range(0x40, 0x60)), bytes(range(0x60, 0x80))
+REPORT_KEY, OLD_REPORT_KEY = bytes(range(0x30, 0x70)), bytes(range(0xA0, 0xE0))
 EPOCH, NEXT_EPOCH = 0x1122334455667788, 0x0102030405060708
 TIME = 1_764_000_000_000
 NONE = bytes(16)
@@ -91,6 +92,7 @@ MESSAGES: list[tuple[str, int, dict[str, Any]]] = [
         "epoch": EPOCH, "first_sequence": 9, "count": 1, "previous": NONCE, "replaces": b"", "command_uid": "cmd-1",
         "fence": 77, "outcome": 3, "code": -5, "message": "interrupted", "finished_ms": TIME,
     }),
+    ("PathReport", 9, {"sealed": bytes(range(1, 81))}),
     ("Goodbye", 10, {"code": 4004, "message": "not msgpack", "epoch": EPOCH, "first_sequence": 41}),
     ("Welcome", 64, {
         "minor": 0, "capabilities": 2, "session_uid": "session-1", "nonce": NONCE, "heartbeat_s": 30, "credit": 1_048_576,
@@ -101,18 +103,22 @@ MESSAGES: list[tuple[str, int, dict[str, Any]]] = [
         "agent_uid": "agent-1", "certificate_chain": [b"\x30\x01\x00", b"\x30\x02\x00\x00"], "standing": 2, "code": 2202,
         "pins_current": [PIN], "pins_next": [NEXT_PIN], "gateways": ["gw1.example:6180", "[2001:db8::1]:443"],
         "gateway_time_ms": TIME, "trust_revision": 4, "names": ["gw.example"],
+        "report_keys": [REPORT_KEY, OLD_REPORT_KEY],
     }),
     ("Ack", 66, {"durability": 2, "durable": [[EPOCH, 120, OLD_NONCE, 1]], "released": [[EPOCH, 101, NONCE, 50]]}),
     ("Credit", 67, {"bytes": 65_536}),
     ("Command", 68, {"command_uid": "cmd-1", "kind": "restore", "fence": 77, "ttl_ms": 600_000, "payload": b"\x00\x01"}),
     ("Resync", 69, {"scope": 3, "epoch": EPOCH, "from_sequence": 33}),
     ("GatewayList", 70, {"revision": 3, "gateways": ["gw1.example:6180", "gw2.example:6180"]}),
-    ("TrustUpdate", 71, {"revision": 4, "pins_current": [PIN], "pins_next": [NEXT_PIN], "names": ["gw.example"]}),
+    ("TrustUpdate", 71, {
+        "revision": 4, "pins_current": [PIN], "pins_next": [NEXT_PIN], "names": ["gw.example"], "report_keys": [REPORT_KEY],
+    }),
     ("Rejected", 72, {
         "code": 2106, "message": "another machine is connected", "gateway_time_ms": TIME, "action": 1,
         "retry_after_ms": 600_000, "epoch": EPOCH, "first_sequence": 41,
     }),
     ("Drain", 73, {"reconnect_in_ms": 4_200, "window_ms": 60_000}),
+    ("PathVerdict", 74, {"sealed": bytes(range(0x90, 0xF0))}),
     ("Notice", 128, {"code": 2106, "message": "another machine tries to connect with this identity"}),
 ]  # fmt: skip
 
@@ -129,6 +135,8 @@ def valid() -> Iterator[dict[str, Any]]:
         ("Hello", 13, {"synthetic": False, "gateway_list_revision": 0, "trust_revision": 0}),
         ("Heartbeat", 2, {"outbox_records": 0, "outbox_bytes": 0}),
         ("Goodbye", 1, {"message": "", "epoch": 0, "first_sequence": 0}),
+        ("Enrolled", 10, {"report_keys": []}),
+        ("TrustUpdate", 4, {"report_keys": []}),
         ("Welcome", 8, {"code": 0, "durable": [], "released": []}),
         ("Rejected", 4, {"retry_after_ms": 0, "epoch": 0, "first_sequence": 0}),
     ]
@@ -269,7 +277,6 @@ def invalid() -> Iterator[dict[str, Any]]:
     beat = [TIME, 2, 17, 4096]
     yield wrong("a type that does not exist", "agent", "open", frame(127, b"\x90"), 2121)
     yield wrong("a reserved type: UsageReport", "agent", "open", frame(6, b"\x90"), 2121)
-    yield wrong("a reserved type: PathReport", "agent", "await-hello", frame(9, b"\x90"), 2121)
     yield wrong(
         "Hello of more than 4 KiB: the header alone is enough",
         "agent",
@@ -291,6 +298,14 @@ def invalid() -> Iterator[dict[str, Any]]:
     yield wrong("what only an agent says", "gateway", "open", frame(3, pack(beat)), 2110)
     yield wrong(
         "a batch beyond the credit of 10,000 bytes", "agent", "open", struct.pack(">IB", 10_001, 5), 2107
+    )
+    yield wrong(
+        "a PathReport of more than 32 KiB", "agent", "await-hello", struct.pack(">IB", 2**15 + 1, 9), 2108
+    )
+    yield wrong("a PathReport within a session", "agent", "open", struct.pack(">IB", 100, 9), 2110)
+    yield wrong("a verdict that nobody asked for", "gateway", "open", struct.pack(">IB", 100, 74), 2110)
+    yield wrong(
+        "a PathReport that holds nothing", "agent", "await-hello", frame(9, pack([bytes(range(63))])), 2111
     )
     yield wrong("no payload", "agent", "open", frame(3, b""), 2109)
     yield wrong("bytes after the array", "agent", "open", frame(3, pack(beat) + b"\0"), 2109)
