@@ -29,8 +29,8 @@ log = structlog.get_logger()
 TRANSACTION_S = 0.05
 
 # Every agent in a transaction costs a few pages to write, whether it said one thing or ten. Reading less than this would
-# make a machine that is too slow slower still: 330 batches of one event, 3 of a hundred.
-MIN_READ_BYTES = 64 * 1024
+# make a machine that is too slow slower still: 650 batches of one event, 6 of a hundred.
+MIN_READ_BYTES = 128 * 1024
 MAX_READ_BYTES = 1024 * 1024
 FIRST_READ_BYTES = 128 * 1024
 

@@ -68,7 +68,7 @@ class Tree:
         return stream
 
     def move(self, stream_id: int, next_sequence: int, tip: bytes) -> None:
-        """Move a stream's mark; written by `save`."""
+        """Move a stream's mark; `take_moved` hands it out to be written."""
         for index, old in enumerate(self.streams):
             if old.stream_id == stream_id:
                 self.streams[index] = StoredStream(

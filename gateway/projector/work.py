@@ -137,13 +137,15 @@ class Work:
 
     def agent(self, key: bytes) -> AgentAtWork | None:
         """The agent of that uid, if the store knows it."""
-        self._meet([key])
+        if key not in self._agents:
+            self._meet([key])
         return self._agents[key]
 
     def tree(self, agent: AgentAtWork, epoch: int) -> Tree:
         """What is known of one of its epochs."""
         key = (agent.agent_id, epoch)
-        self._plant({key: agent})
+        if key not in self._trees:
+            self._plant({key: agent})
         return self._trees[key]
 
     def tree_of(self, agent_uid: str, epoch: int) -> Tree:
