@@ -33,6 +33,8 @@ from certs.inspection.evidence import (
     Syn,
 )
 from certs.inspection.finding import Family, Finding, Verdict
+from certs.inspection.judge import judge
+from certs.inspection.rules import PROBES
 from certs.inspection.sealing import (
     MAX_ANSWER_BYTES,
     MAX_REPORT_BYTES,
@@ -48,11 +50,15 @@ from certs.inspection.sealing import (
     unseal_answer,
 )
 from certs.inspection.signer import Signer, SignerKind, agent_signer, code_signer, token_signer
+from certs.inspection.vendors import VendorMatch, name_vendor
+from certs.inspection.vendors_data import PRODUCTS
 
 __all__ = [
     "MAX_ANSWER_BYTES",
     "MAX_DOCUMENT_BYTES",
     "MAX_REPORT_BYTES",
+    "PROBES",
+    "PRODUCTS",
     "AgentSide",
     "Alert",
     "Answer",
@@ -81,6 +87,7 @@ __all__ = [
     "Signer",
     "SignerKind",
     "Syn",
+    "VendorMatch",
     "Verdict",
     "agent_side_from_document",
     "agent_signer",
@@ -92,6 +99,8 @@ __all__ = [
     "evidence_from_document",
     "finding_from_document",
     "gateway_side_from_document",
+    "judge",
+    "name_vendor",
     "open_answer",
     "open_report",
     "parse_client_hello",

@@ -220,6 +220,8 @@ class AgentSide:
     """DER, leaf first, as presented."""
     verify_codes: tuple[tuple[int, int], ...] | None = None
     """(depth, X509_V_ERR code)."""
+    trusted_by_pins: bool | None = None
+    """Whether the chain leads to a CA that the agent had pinned at that moment."""
     trusted_by_system: bool | None = None
     """Whether the operating system's root store accepts the chain for the name dialed."""
     certificate_requested: bool | None = None
@@ -236,6 +238,8 @@ class AgentSide:
     probes: tuple[Probe, ...] = ()
     sessions: tuple[SessionEnd, ...] = ()
     """The last authenticated sessions that were cut, oldest first."""
+    authenticated: bool | None = None
+    """Whether a gateway opened a session for our certificate over this connection."""
     refusal: int | None = None
     """FG code of a gateway's own refusal that came over a connection whose chain, name and exporter are right."""
     lacking: tuple[str, ...] = ()

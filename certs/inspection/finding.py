@@ -79,7 +79,8 @@ class Finding:
         advice: what to do next, in order, for this verdict and product.
         vendor: a `vendors` slug, empty if none is known.
         vendor_why: which rule named it, how strong it is, and its source.
-        interceptor: a stable key of the box (hex of the SPKI hash of the CA that signed, else of the leaf); empty if none.
+        interceptor: a stable key of the box; empty if none. Hex of the SPKI hash of the CA that signed the forgery, "dn:" and
+            hex of the hash of its name where it was not sent along; hex of the leaf's where the box holds our own key.
     """
 
     verdict: Verdict
