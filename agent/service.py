@@ -110,7 +110,7 @@ async def _stop_on_signal(client: Client) -> None:
 
 async def _collect(facilities: Facilities, spool: Spool, rate: float) -> None:
     """Bring what happens into the outbox, once a second."""
-    allowance, was_paused = 0.0, False
+    allowance, had_room = 0.0, True
     collector, observer = facilities.collector, facilities.observer
     while True:
         allowance = min(allowance + rate * TICK_S, float(TAKE))
@@ -118,13 +118,19 @@ async def _collect(facilities: Facilities, spool: Spool, rate: float) -> None:
         if taken := collector.stored():
             allowance -= taken
             facilities.bell.ring()
-        if collector.paused and not was_paused:
-            observer.trouble(Code.OUTBOX_FULL, collector.why_paused)
-        elif was_paused and not collector.paused:
+        why_full = collector.why_paused or _flush(spool)
+        if why_full and had_room:
+            observer.trouble(Code.OUTBOX_FULL, why_full)
+        elif not why_full and not had_room:
             observer.mended(Code.OUTBOX_FULL, "the outbox has room again, collection goes on")
-        was_paused = collector.paused
-        try:
-            spool.flush()
-        except OutboxFullError as error:
-            observer.trouble(error.code, str(error))
+        had_room = not why_full
         await trio.sleep(TICK_S)
+
+
+def _flush(spool: Spool) -> str:
+    """What stood in the way; empty if nothing did."""
+    try:
+        spool.flush()
+    except OutboxFullError as error:
+        return str(error)
+    return ""

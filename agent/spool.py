@@ -212,8 +212,11 @@ class Spool:
             with self.writing():
                 pass
         if self.read("PRAGMA freelist_count").fetchone()[0] > _FREE_PAGES:
-            # `execute` would stop after the first page: the pragma steps once for each, and returns nothing.
-            self._connection.executescript(f"PRAGMA incremental_vacuum({_FREE_PAGES})")
+            try:
+                # `execute` would stop after the first page: the pragma steps once for each, and returns nothing.
+                self._connection.executescript(f"PRAGMA incremental_vacuum({_FREE_PAGES})")
+            except sqlite3.Error as error:
+                raise _explained(self.path, error) from error
 
     def records_of_others(self, name: str) -> int:
         """How many records of anybody but *name* are in the file: waiting, or set aside.

@@ -85,8 +85,6 @@ class Watch(Observer):
                 "trouble_last_ms": trouble.last_ms,
                 "trouble_times": trouble.times,
             }
-        if former := former_outboxes(self._path.parent):
-            fields["former_outboxes"] = [path.name for path in former]
         if self._facilities is not None:
             keeper, outbox = self._facilities.keeper, self._facilities.outbox
             fields |= {
@@ -97,6 +95,8 @@ class Watch(Observer):
                 "collection_paused": self._facilities.collector.paused,
             }
         try:
+            if former := former_outboxes(self._path.parent):
+                fields["former_outboxes"] = [path.name for path in former]
             write_private(self._path, json.dumps(fields, indent=1).encode() + b"\n")
         except OSError as error:
             self._log.warning("status not written", path=str(self._path), error=error.strerror)

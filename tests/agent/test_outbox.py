@@ -372,6 +372,21 @@ def test_space_is_given_back(path: Path) -> None:
     assert path.stat().st_size < full / 2
 
 
+def test_space_that_cannot_be_given_back_is_an_error_in_words(path: Path) -> None:
+    """The disk says no to that as it may to any write."""
+    with Spool.open(path) as spool:
+        outbox = Outbox(spool, "me")
+        for _ in range(15):
+            outbox.cut_events(rows(10 * BATCH_ROWS, "x" * 500))
+        outbox.release(mark_of(pending(outbox)[-1]))
+        with spool.writing():
+            pass
+        spool._connection.execute("PRAGMA query_only = ON")
+        with pytest.raises(OutboxError, match="cannot write"):
+            spool.flush()
+        spool._connection.execute("PRAGMA query_only = OFF")
+
+
 def test_revisions_grow_even_if_the_clock_goes_back(path: Path) -> None:
     """An inventory's revision is larger than any before, also on a machine that was reverted."""
     with Spool.open(path) as spool:

@@ -134,3 +134,12 @@ async def test_a_full_outbox_is_trouble_until_there_is_room(gateway: Gateway, tm
     assert status(tmp_path)["trouble"] == "FG-4007: no room"
     watch.mended(Code.OUTBOX_FULL, "room")
     assert "trouble" not in status(tmp_path)
+
+
+async def test_a_status_that_cannot_be_written_stops_nobody(gateway: Gateway, tmp_path: Path) -> None:
+    """Not even if the folder is gone; the log says so."""
+    rig = Rig.make(gateway, tmp_path)
+    with structlog.testing.capture_logs() as log:
+        watch = Watch(tmp_path / "nowhere" / "status.json", lambda: NOW_MS)
+        watch.attach(rig.facilities)
+    assert [line["event"] for line in log] == ["status not written"]
