@@ -17,6 +17,7 @@ from agent.facilities import Facilities
 from agent.observer import Ending
 from agent.path import Path, PathError, open_path
 from agent.session import Session
+from agent.state import StateError
 from certs import from_ms
 from protocol import Action, Code
 from transport import client_context
@@ -69,6 +70,8 @@ class Client:
         self._draw = draw
         self._first = 0
         """Which of the gateways to begin with."""
+        self._spoken_with = ""
+        """The one that answered last."""
         self._session: Session | None = None
         self._stop = trio.Event()
         self._waiting = trio.CancelScope()
@@ -105,6 +108,7 @@ class Client:
             path = await self._connect()
         except PathError as error:
             return Ending(code=error.code, message=error.message, reached=False, address=error.address)
+        self._spoken_with = path.address
         self._session = Session(self._with, path)
         try:
             return await self._session.run()
@@ -132,7 +136,7 @@ class Client:
         if ending.renewed:
             return None, 0.0
         if keeper.pending is not None and ending.code in _CREDENTIAL:
-            keeper.disproven()  # the old credential has not been refused yet
+            self._disprove()  # the old credential has not been refused yet
         elif ending.action is Action.STOP:
             return Stopped.REJECTED, 0.0
         elif ending.action is Action.REENROLL:
@@ -140,7 +144,7 @@ class Client:
         elif ending.action is Action.RENEW:
             self._with.renew_now = True
         if ending.lasted_s < SUSTAINED_S or ending.slot_s is not None:
-            self._first += 1
+            self._turn_from(ending)
         if ending.slot_s is not None:
             self._backoff, wait_s = self._backoff.drained(ending.lasted_s, ending.slot_s)
         else:
@@ -148,3 +152,17 @@ class Client:
                 ending.lasted_s, self._draw(), retry_after_s=ending.retry_after_s
             )
         return None, wait_s
+
+    def _disprove(self) -> None:
+        """Back to the old credential. A file that can't be removed is trouble, and read again after a restart only."""
+        try:
+            self._with.keeper.disproven()
+        except StateError as error:
+            self._with.observer.trouble(Code.AGENT_STATE_UNUSABLE, str(error))
+
+    def _turn_from(self, ending: Ending) -> None:
+        """Begin with the gateway after the one that did not keep us; it need not be the one that we began with."""
+        known = self._with.keeper.identity.gateways
+        if ending.reached and self._spoken_with in known:
+            self._first = known.index(self._spoken_with)
+        self._first += 1

@@ -147,13 +147,13 @@ class StateFolder(Keeper):
         super().proven()
 
     def disproven(self) -> None:
-        """Remove credential-next.pem.
+        """Remove credential-next.pem; whatever comes of that, this process goes back to the old one.
 
         Raises:
             StateError: it cannot be removed.
         """
-        self._remove("credential-next.pem")
         super().disproven()
+        self._remove("credential-next.pem")
 
     def _write(self, name: str, data: bytes) -> None:
         try:
@@ -191,13 +191,11 @@ def enrollment_key(folder: Path) -> bytes:
 
 
 def installation_uid(folder: Path) -> str:
-    """The installation's id: the one it had before, if it enrolled before; else a new one.
-
-    Raises:
-        StateError: there is an identity and it is damaged.
-    """
-    path = folder / "identity.json"
-    return _identity(path).installation_uid if path.exists() else str(uuid.uuid4())
+    """The installation's id: the one it had before, if it enrolled before and that can be read; else a new one."""
+    try:
+        return _identity(folder / "identity.json").installation_uid
+    except (OSError, StateError):
+        return str(uuid.uuid4())
 
 
 def _identity(path: Path) -> Identity:

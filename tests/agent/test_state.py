@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import uuid
 from pathlib import Path
 
 import attrs
@@ -126,6 +127,22 @@ def test_damage_is_named(
         path.chmod(0o600)
     with pytest.raises(StateError, match=says):
         StateFolder.load(folder)
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"version": 99}', None])
+def test_a_damaged_identity_is_no_reason_not_to_enroll_anew(
+    folder: Path, keeper: StateFolder, content: bytes | None
+) -> None:
+    """That is what the error about it says to do; the machine counts as another installation then."""
+    path = folder / "identity.json"
+    path.unlink()
+    if content is None:
+        path.mkdir()  # it is there, and can't be read, also by root
+    else:
+        path.write_bytes(content)
+    uid = installation_uid(folder)
+    assert str(uuid.UUID(uid)) == uid
+    assert uid != keeper.identity.installation_uid
 
 
 @pytest.mark.parametrize("content", [b"{", b'{"nonces": [1]}', b'{"nonces": ["xx"]}', b"[]"])
