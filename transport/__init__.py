@@ -2,7 +2,7 @@
 
 from transport.alerts import Alert
 from transport.contexts import ALPN, Context, client_context, server_context
-from transport.dial import connect
+from transport.dial import connect, connect_plain
 from transport.errors import (
     Break,
     BrokenStreamError,
@@ -33,6 +33,7 @@ __all__ = [
     "chain_is_trusted",
     "client_context",
     "connect",
+    "connect_plain",
     "dry_run",
     "server_context",
 ]

@@ -28,7 +28,7 @@ from OpenSSL.crypto import X509
 
 from transport.alerts import Alert
 from transport.hello import dry_run
-from transport.record import Record
+from transport.record import Record, with_verdict
 
 __all__ = ["ALPN", "Context", "client_context", "server_context"]
 
@@ -58,7 +58,7 @@ _VERIFY_DEPTH = 8
 
 def _note_verdict(connection: SSL.Connection, certificate: X509, code: int, depth: int, ok: int) -> bool:
     record: Record = connection.get_app_data()
-    record.verify_codes.append((depth, code))
+    record.verify_codes = with_verdict(record.verify_codes, depth, code)
     return True
 
 

@@ -11,7 +11,7 @@ from transport.errors import Break, ConnectError, classify_os_error
 from transport.proxy import Proxy, open_tunnel
 from transport.stream import TLSStream
 
-__all__ = ["connect"]
+__all__ = ["connect", "connect_plain"]
 
 
 def _tcp_failure(error: OSError | UnicodeError) -> ConnectError:
@@ -86,8 +86,7 @@ async def connect(
             await stream.do_handshake()
             return stream
         if stream is None:
-            where = "no tunnel through the proxy" if proxy else "no tcp connection"
-            raise ConnectError(Break.TIMED_OUT, f"{where} before the deadline", errno_name="ETIMEDOUT")
+            raise _too_late(proxy)
         raise stream.handshake_failed(Break.TIMED_OUT, "no complete tls handshake before the deadline")
     except BaseException:
         if stream is not None:
@@ -95,13 +94,32 @@ async def connect(
         raise
 
 
+async def connect_plain(
+    host: str, port: int, deadline: float = math.inf, *, proxy: Proxy | None = None
+) -> trio.SocketStream:
+    """TCP to *host* without TLS: for what is sealed already, and for asking what a path does to bytes.
+
+    Raises:
+        ConnectError: as `connect` does, a ProxyError included.
+    """
+    with trio.CancelScope(deadline=deadline):
+        sock, _ = await _reach(host, port, proxy)
+        return trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+    raise _too_late(proxy)
+
+
+def _too_late(proxy: Proxy | None) -> ConnectError:
+    what = "no tunnel through the proxy" if proxy else "no tcp connection"
+    return ConnectError(Break.TIMED_OUT, f"{what} before the deadline", errno_name="ETIMEDOUT")
+
+
 async def _reach(host: str, port: int, proxy: Proxy | None) -> tuple[socket.socket, int]:
     """A socket that leads to *host*, and how many bytes have come over it already."""
     if proxy is None:
         return await _dial(host, port), 0
     sock = await _dial(proxy.host, proxy.port)
+    sock.setblocking(False)
     try:
-        sock.setblocking(False)
         return sock, await open_tunnel(sock, proxy, host, port)
     except BaseException:
         trio.lowlevel.notify_closing(sock)

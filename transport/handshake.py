@@ -20,8 +20,8 @@ from transport.alerts import Alert, alert_named
 from transport.contexts import ALPN, Context
 from transport.errors import Break, BrokenStreamError, HandshakeError, classify, classify_os_error
 from transport.hello import wire_name
-from transport.record import Record, Seen
-from transport.tcpinfo import received_bytes
+from transport.record import Record, Seen, VerifyCodes
+from transport.tcp import hear_out, received_bytes
 
 __all__ = ["Handshake", "Outcome"]
 
@@ -117,13 +117,19 @@ class Handshake:
         # The gateway's listener has looked at its peer's first bytes already. A client looks before OpenSSL reads, for
         # those that talk at once, and when the first answer comes.
         looked = self._server_side or self._look()
-        while (outcome := self._attempt(self._open().do_handshake)) is not None:
+        while not self._first_bytes:
+            outcome = self._attempt(self._open().do_handshake)
+            if outcome is None:
+                break
             if outcome is Outcome.BROKEN:
                 raise self.handshake_failed(*self._fault)
             if outcome is Outcome.EOF:
                 raise self.handshake_failed(Break.TRUNCATED, "closed by the peer during the handshake")
             await self._wait(outcome)
             looked = looked or self._look()
+        else:  # OpenSSL would keep waiting for five bytes, and throw them away
+            self._first_bytes = await hear_out(self._sock, _FIRST_BYTES) or self._first_bytes
+            raise self.handshake_failed(Break.PROTOCOL, "what came first is no tls")
         self._record.complete = True
         self._record.handshake_s = trio.current_time() - self._began
         self._judge()
@@ -201,9 +207,9 @@ class Handshake:
         return self.version == "TLSv1.3" and self.alpn == ALPN
 
     @property
-    def verify_codes(self) -> tuple[tuple[int, int], ...]:
+    def verify_codes(self) -> VerifyCodes:
         """(depth, X509_V_ERR code) as OpenSSL judged the peer's chain by itself; empty if there was none to judge."""
-        return tuple(self._record.verify_codes)
+        return self._record.verify_codes
 
     @property
     def certificate_requested(self) -> bool:
@@ -227,7 +233,7 @@ class Handshake:
     def seen(self) -> Seen:
         """On the client's side: all that was seen so far. Not after `close`."""
         record = self._record
-        received = received_bytes(self._sock)
+        received = received_bytes(self._sock, ended=self._fault[0] is Break.TRUNCATED)
         return Seen(
             local=self.sockname, remote=self.peername, connect_s=record.connect_s, handshake_s=record.handshake_s,
             first_byte_s=record.first_byte_s, first_bytes=self._first_bytes,
