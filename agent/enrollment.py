@@ -13,7 +13,7 @@ import trio
 
 from agent.hello import AGENT_VERSION, PLATFORM
 from agent.identity import Credential, Identity
-from agent.observer import known
+from agent.observer import code_text, known
 from agent.path import open_path
 from certs import (
     EXPORTER_BYTES,
@@ -62,8 +62,7 @@ class EnrollmentError(Exception):
     """
 
     def __init__(self, code: Code | int, message: str, *, retry_after_s: float | None = None) -> None:
-        name = str(code) if isinstance(code, Code) else f"FG-{code}"
-        super().__init__(f"{name}: {message}")
+        super().__init__(f"{code_text(code)}: {message}")
         self.code = code
         self.retry_after_s = retry_after_s
 
@@ -202,6 +201,7 @@ def _enrolled(token: Token, applicant: Applicant, answer: Enrolled) -> Enrollmen
         agent_uid=answer.agent_uid, installation_uid=applicant.installation_uid, host_name=applicant.host_name,
         agent_type=applicant.agent_type, synthetic=applicant.synthetic, gateways=answer.gateways or token.gateways,
         pins_current=answer.pins_current or token.pins, pins_next=answer.pins_next, names=answer.names,
+        report_keys=answer.report_keys or ((token.report_key,) if token.report_key else ()),
         trust_revision=answer.trust_revision, since_ms=answer.gateway_time_ms,
     )  # fmt: skip
     return Enrollment(identity, credential, answer)

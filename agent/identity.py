@@ -86,6 +86,8 @@ class Identity:
     pins_current: tuple[bytes, ...]
     pins_next: tuple[bytes, ...] = ()
     names: tuple[str, ...] = ()
+    report_keys: tuple[bytes, ...] = ()
+    """What path reports are sealed to, 64 bytes each, current first."""
     trust_revision: int = 0
     since_ms: int = 0
     """When it enrolled, by the gateway's clock."""

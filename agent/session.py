@@ -261,7 +261,7 @@ class Session:
         keeper = self._with.keeper
         identity = attrs.evolve(
             keeper.identity, pins_current=told.pins_current, pins_next=told.pins_next, names=told.names,
-            trust_revision=told.revision,
+            report_keys=told.report_keys or keeper.identity.report_keys, trust_revision=told.revision,
         )  # fmt: skip
         self._keep(lambda: keeper.change(identity))
 

@@ -23,6 +23,7 @@ from agent.identity import Credential, Identity, Keeper
 from certs import (
     CertificateError,
     KeyFileError,
+    ReportPublic,
     generate_key,
     is_exposed,
     key_from_pem,
@@ -32,7 +33,8 @@ from certs import (
 )
 from protocol import AgentType
 
-VERSION: Final = 1
+# 2: with report keys.
+VERSION: Final = 2
 
 
 class StateError(Exception):
@@ -113,7 +115,9 @@ class StateFolder(Keeper):
             StateError: it cannot be written.
         """
         fields = attrs.asdict(identity, recurse=False)
-        fields |= {name: [pin.hex() for pin in fields[name]] for name in ("pins_current", "pins_next")}
+        fields |= {
+            name: [pin.hex() for pin in fields[name]] for name in ("pins_current", "pins_next", "report_keys")
+        }
         self._write("identity.json", _dump({"version": VERSION, **fields}))
         super().change(identity)
 
@@ -206,6 +210,9 @@ def _identity(path: Path) -> Identity:
     try:
         for name in ("pins_current", "pins_next"):
             fields[name] = tuple(bytes.fromhex(pin) for pin in fields[name])
+        # Not there in a folder of version 1.
+        told = [bytes.fromhex(key) for key in fields.get("report_keys", ())]
+        fields["report_keys"] = tuple(ReportPublic(key).raw for key in told)
         for name in ("gateways", "names"):
             fields[name] = tuple(fields[name])
         fields["agent_type"] = AgentType(fields["agent_type"])

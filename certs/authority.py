@@ -15,6 +15,7 @@ from certs.bundle import TrustBundle
 from certs.chain import chain_to_pem, names_of
 from certs.csr import read_csr
 from certs.keys import key_to_pem
+from certs.report_keys import ReportKey
 from certs.state import AuthorityEntry, AuthorityState, Holding, Role
 from certs.trust import Anchors
 
@@ -94,6 +95,10 @@ class Authority:
         """
         return attrs.evolve(self, state=rotation.finish_ca(self.state, now))
 
+    def rotate_report(self, now: datetime) -> "Authority":
+        """A new key for path reports; agents are told of it, and the former ones are kept for those that were not."""
+        return attrs.evolve(self, state=rotation.rotate_report(self.state, now))
+
     def issue_agent(
         self, csr_der: bytes, agent_uid: str, now: datetime, *, synthetic: bool = False
     ) -> tuple[bytes, ...]:
@@ -142,6 +147,10 @@ class Authority:
         """The key of the root that a rotation brings, while one is under way."""
         return tuple(root.holding.pin for root in rotation.unretired(self.state)[1:])
 
+    def report_keys(self) -> tuple[ReportKey, ...]:
+        """What path reports are sealed to, current first; empty in a folder from before there were any."""
+        return tuple(report.key for report in self.state.report_keys)
+
     def trust_bundle(self, own: frozenset[bytes] = frozenset(), names: Sequence[str] = ()) -> TrustBundle:
         """What agents are to be told.
 
@@ -153,6 +162,7 @@ class Authority:
             pins_current=self.pins_current(),
             pins_next=self.pins_next() + tuple(sorted(own)),
             names=tuple(names) if own else (),
+            report_keys=tuple(key.public.raw for key in self.report_keys()),
         )
 
     def client_anchors(self) -> Anchors:

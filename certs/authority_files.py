@@ -4,6 +4,7 @@
     root-1.pem  root-1.key    certificates, and private keys (0600); the number is the version that made them
     root-4.cross.pem          root-4 signed by the root before it
     gateway-issuer-1.pem …    agent-issuer-1.pem …    gateway-3.pem …
+    report-1.key              report keys, which have no certificate
 
 A change writes its new files first and the manifest last, so a kill at any moment leaves the old authority or the new
 one, and perhaps files that nobody refers to, which the next change removes. Two changes at once exclude each other by
@@ -24,12 +25,13 @@ import attrs
 from certs.chain import CertificateError, chain_from_pem, chain_to_pem, from_ms, parse_certificate, to_ms
 from certs.keys import KeyFileError, key_from_pem, key_to_pem, pin_of_key
 from certs.keystore import make_private_folder, sync_folder, write_private, write_public
-from certs.state import AuthorityError, AuthorityState, Holding, RetiredIssuer, Root
+from certs.report_keys import ReportKey
+from certs.state import AuthorityError, AuthorityState, Holding, ReportHolding, RetiredIssuer, Root
 
 MANIFEST = "authority.json"
 FORMAT = 1
 
-_OURS = re.compile(r"(root|gateway|gateway-issuer|agent-issuer)-\d+(\.cross)?\.(pem|key)")
+_OURS = re.compile(r"(root|gateway|gateway-issuer|agent-issuer|report)-\d+(\.cross)?\.(pem|key)")
 
 
 def load_state(folder: Path) -> AuthorityState:
@@ -79,6 +81,9 @@ def save_state(state: AuthorityState, folder: Path) -> AuthorityState:
                     folder / _cross_name(root.holding.label), chain_to_pem([root.cross]), private=False
                 )
                 written.add(_cross_name(root.holding.label))
+        for report in state.report_keys:
+            _write_once(folder / f"{report.label}.key", report.key.to_pem(), private=True)
+            written.add(f"{report.label}.key")
         write_public(folder / MANIFEST, json.dumps(_manifest_of(state), indent=2).encode() + b"\n")
         _remove_all_but(folder, written, retired={h.label for h in _keyless(state)})
     return attrs.evolve(state, saved_version=state.version)
@@ -120,6 +125,13 @@ def _manifest_of(state: AuthorityState) -> dict[str, Any]:
             for issuer in state.retired_agent_issuers
         ],
         "gateway": state.gateway.label if state.gateway is not None else None,
+        "report_keys": [
+            {
+                "label": report.label,
+                "retired_ms": to_ms(report.retired) if report.retired is not None else None,
+            }
+            for report in state.report_keys
+        ],
     }
 
 
@@ -155,6 +167,8 @@ def _state_of(folder: Path, manifest: dict[str, Any]) -> AuthorityState:
                 for entry in manifest["retired_agent_issuers"]
             ),
             gateway=_load_holding(folder, manifest["gateway"]) if manifest["gateway"] is not None else None,
+            # Not there in a folder from before path reports.
+            report_keys=tuple(_load_report_key(folder, entry) for entry in manifest.get("report_keys", [])),
         )
     except (KeyError, TypeError) as exc:
         raise AuthorityError(f"{folder / MANIFEST} is damaged: restore it from a backup") from exc
@@ -180,6 +194,16 @@ def _load_holding(folder: Path, label: str) -> Holding:
     if pin_of_key(key.public_key()) != holding.pin:
         raise AuthorityError(f"{key_path} is not the key of {label}.pem")
     return holding
+
+
+def _load_report_key(folder: Path, entry: dict[str, Any]) -> ReportHolding:
+    path = folder / f"{entry['label']}.key"
+    try:
+        key = ReportKey.from_pem(path.read_bytes())
+    except KeyFileError as exc:
+        raise AuthorityError(f"{path}: {exc}") from exc
+    retired = from_ms(entry["retired_ms"]) if entry["retired_ms"] is not None else None
+    return ReportHolding(label=entry["label"], key=key, retired=retired)
 
 
 def _read_certificate(path: Path) -> bytes:

@@ -21,14 +21,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from certs import profiles
 from certs.chain import names_of
 from certs.keys import generate_key
-from certs.state import AuthorityError, AuthorityState, Holding, RetiredIssuer, Root
+from certs.report_keys import MAX_REPORT_KEYS, ReportKey
+from certs.state import AuthorityError, AuthorityState, Holding, ReportHolding, RetiredIssuer, Root
 
 # The longest time after which an agent may come back by itself: certificate life plus renewal grace.
 LINGER = profiles.AGENT_LIFETIME + profiles.RENEWAL_GRACE
 
 
 def create(name: str, now: datetime) -> AuthorityState:
-    """A new authority: root, gateway issuer and agent issuer.
+    """A new authority: root, gateway issuer, agent issuer and report key.
 
     Raises:
         AuthorityError: the provider's name is empty.
@@ -43,6 +44,7 @@ def create(name: str, now: datetime) -> AuthorityState:
         roots=(Root(holding=root),),
         gateway_issuer=_new_issuer("gateway-issuer", name, 1, root, now),
         agent_issuer=_new_issuer("agent-issuer", name, 1, root, now),
+        report_keys=(ReportHolding(label="report-1", key=ReportKey.generate()),),
     )
 
 
@@ -124,6 +126,17 @@ def finish_ca(state: AuthorityState, now: datetime) -> AuthorityState:
     return _swept(finished, now)
 
 
+def rotate_report(state: AuthorityState, now: datetime) -> AuthorityState:
+    """A new report key; the last few go on opening what agents seal that have not heard of it."""
+    version = state.version + 1
+    new = ReportHolding(label=f"report-{version}", key=ReportKey.generate())
+    old = tuple(
+        attrs.evolve(report, retired=report.retired or now)
+        for report in state.report_keys[: MAX_REPORT_KEYS - 1]
+    )
+    return _swept(attrs.evolve(state, version=version, report_keys=(new, *old)), now)
+
+
 def forget_agent_issuers(state: AuthorityState, now: datetime) -> AuthorityState:
     """Retired agent issuers are trusted no more: what a thief signed with such a key is worthless from now on, and so
     are the certificates of agents that have not renewed since.
@@ -155,10 +168,11 @@ def _with_new_issuers(state: AuthorityState, version: int, now: datetime) -> Aut
 
 
 def _swept(state: AuthorityState, now: datetime) -> AuthorityState:
-    """Without the roots and agent issuers that nobody can need any more."""
+    """Without the roots, agent issuers and report keys that nobody can need any more."""
     roots = tuple(r for r in state.roots if r.retired is None or now <= r.retired + LINGER)
     issuers = tuple(i for i in state.retired_agent_issuers if now <= i.retired + LINGER)
-    return attrs.evolve(state, roots=roots, retired_agent_issuers=issuers)
+    reports = tuple(r for r in state.report_keys if r.retired is None or now <= r.retired + LINGER)
+    return attrs.evolve(state, roots=roots, retired_agent_issuers=issuers, report_keys=reports)
 
 
 def _new_root(name: str, number: int, now: datetime) -> Holding:

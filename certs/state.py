@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from certs.chain import parse_certificate, spki_sha256
+from certs.report_keys import ReportKey
 
 
 class Role(enum.StrEnum):
@@ -84,6 +85,15 @@ class RetiredIssuer:
 
 
 @attrs.frozen(kw_only=True)
+class ReportHolding:
+    """A report key; a retired one still opens what agents sealed to it that have not heard of the current one."""
+
+    label: str
+    key: ReportKey
+    retired: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
 class AuthorityEntry:
     """One certificate of an authority, for people who look: `until` is when it ends or stops being needed."""
 
@@ -99,7 +109,7 @@ class AuthorityState:
     """An authority between two changes.
 
     `version` counts changes, `saved_version` is the one in the folder. `gateway` is the gateway's own certificate, None
-    until there are names for it.
+    until there are names for it. `report_keys` has the current one first; there is none in a folder from before path reports.
     """
 
     name: str
@@ -110,3 +120,4 @@ class AuthorityState:
     agent_issuer: Holding
     retired_agent_issuers: tuple[RetiredIssuer, ...] = ()
     gateway: Holding | None = None
+    report_keys: tuple[ReportHolding, ...] = ()

@@ -106,6 +106,8 @@ def load_credentials(config: Config, at: datetime) -> Credentials:
     """
     folder = config.data / "ca"
     authority = Authority.load(folder)
+    if not authority.report_keys():
+        authority = _with_report_key(authority, folder, at)
     if config.certificate:
         own = OwnCertificate.load(
             Path(config.certificate),
@@ -120,6 +122,19 @@ def load_credentials(config: Config, at: datetime) -> Credentials:
     if authority.gateway_due(at, config.names):
         authority = _renewed(config, authority, folder, at)
     return _credentials(config, authority, None)
+
+
+def _with_report_key(authority: Authority, folder: Path, at: datetime) -> Authority:
+    """For a folder from before path reports. Without the right to write there, agents send none, and all else works."""
+    try:
+        made = authority.rotate_report(at).save(folder)
+    except (AuthorityError, OSError) as error:
+        loaded = Authority.load(folder)
+        if not loaded.report_keys():
+            log.warning("no report key could be made", error=str(error))
+        return loaded
+    log.info("report key made")
+    return made
 
 
 def _renewed(config: Config, authority: Authority, folder: Path, at: datetime) -> Authority:
@@ -149,6 +164,7 @@ def _credentials(config: Config, authority: Authority, own: OwnCertificate | Non
             pins_current=bundle.pins_current,
             pins_next=bundle.pins_next,
             names=bundle.names,
+            report_keys=bundle.report_keys,
         ),
         anchors=authority.client_anchors(),
     )

@@ -181,6 +181,7 @@ def _enrolled(services: "Services", issued: Issued, listener_kind: str) -> Enrol
         gateway_time_ms=services.now(),
         trust_revision=bundle.revision,
         names=bundle.names,
+        report_keys=bundle.report_keys,
     )
 
 

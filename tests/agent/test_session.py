@@ -287,6 +287,7 @@ async def test_trust_and_gateways_are_remembered(clock: MockClock, gateway: Gate
     async with rig.running():
         peer = await gateway.peer()
         await peer.say(
+            TrustUpdate(revision=5, pins_current=own, pins_next=(next_pin,), report_keys=(b"r" * 64,)),
             TrustUpdate(revision=5, pins_current=own, pins_next=(next_pin,)),
             GatewayList(revision=9, gateways=(gateway.address, "127.0.0.1:1")),
         )
@@ -296,6 +297,7 @@ async def test_trust_and_gateways_are_remembered(clock: MockClock, gateway: Gate
     assert second.hello is not None
     assert (second.hello.trust_revision, second.hello.gateway_list_revision) == (5, 9)
     assert rig.keeper.identity.pins_next == (next_pin,)
+    assert rig.keeper.identity.report_keys == (b"r" * 64,)  # an older gateway tells none, and takes none away
     assert rig.keeper.identity.gateways == (gateway.address, "127.0.0.1:1")
 
 

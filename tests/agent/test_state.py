@@ -35,7 +35,13 @@ def other_credential() -> Credential:
 def test_what_was_written_is_read(folder: Path, keeper: StateFolder) -> None:
     """Identity, credential, pending credential, nonces."""
     keeper.change(
-        attrs.evolve(keeper.identity, pins_next=(b"n" * 32,), names=("a.example",), trust_revision=2**60)
+        attrs.evolve(
+            keeper.identity,
+            pins_next=(b"n" * 32,),
+            names=("a.example",),
+            report_keys=(b"r" * 64, b"s" * 64),
+            trust_revision=2**60,
+        )
     )
     for n in range(3):
         keeper.remember(bytes([n]) * 16)
@@ -46,6 +52,16 @@ def test_what_was_written_is_read(folder: Path, keeper: StateFolder) -> None:
     assert again.identity == keeper.identity
     assert (again.credential, again.pending) == (keeper.credential, keeper.pending)
     assert again.nonces == (b"\2" * 16, b"\1" * 16)
+
+
+def test_a_folder_from_before_path_reports_is_read(folder: Path, keeper: StateFolder) -> None:
+    """Version 1 had no report keys; the agent is the same one, and is told them with the next TrustUpdate."""
+    path = folder / "identity.json"
+    fields = json.loads(path.read_bytes())
+    del fields["report_keys"]
+    path.write_text(json.dumps(fields | {"version": 1}))
+
+    assert StateFolder.load(folder).identity == attrs.evolve(keeper.identity, report_keys=())
 
 
 def test_a_proven_credential_replaces_the_old_one(folder: Path, keeper: StateFolder) -> None:
@@ -109,7 +125,8 @@ def test_enrolling_anew_forgets_the_old_self(folder: Path, keeper: StateFolder) 
         ("identity.json", b"{", "damaged"),
         ("identity.json", b"[]", "damaged"),
         ("identity.json", b'{"version": 1}', "damaged"),
-        ("identity.json", b'{"version": 2}', "newer agent"),
+        ("identity.json", b'{"version": 3}', "newer agent"),
+        ("identity.json", b'{"pins_current": [], "pins_next": [], "report_keys": ["00"]}', "damaged"),
         ("credential.pem", b"nothing", "damaged"),
         ("credential-next.pem", b"nothing", "damaged"),
         ("credential.pem", None, "missing: enroll again"),

@@ -50,7 +50,7 @@ def test_keys_are_their_owners_alone(folder: Path) -> None:
 
     assert folder.stat().st_mode & 0o777 == 0o700
     keys = [path for path in folder.iterdir() if path.suffix == ".key"]
-    assert len(keys) == 4
+    assert len(keys) == 5
     for key in keys:
         assert key.stat().st_mode & 0o777 == 0o600
         assert not is_exposed(key)
@@ -155,6 +155,7 @@ def test_superseded_files_and_keys_are_removed(folder: Path) -> None:
         "agent-issuer-3.pem", "agent-issuer-3.key",
         "agent-issuer-1.pem",  # agents that it certified are still accepted
         "gateway-4.pem", "gateway-4.key",
+        "report-1.key",
     }  # fmt: skip
 
 

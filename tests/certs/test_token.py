@@ -5,12 +5,14 @@ import contextlib
 import hashlib
 import struct
 import textwrap
+from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certs import Token, TokenError
+from certs import PathCode, ReportPublic, Token, TokenError
 
 TOKEN = Token(
     id="3b5c4a52-7a0f-4a39-9a0c-6f0a4f0d9a11",
@@ -22,14 +24,17 @@ TOKEN = Token(
 TEXT = TOKEN.encode()
 
 texts = st.lists(st.text(st.characters(codec="utf-8"), max_size=60), min_size=1, max_size=5).map(tuple)
-tokens = st.builds(
-    Token,
-    id=st.uuids().map(str),
-    seed=st.binary(min_size=32, max_size=32),
-    pins=st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=4).map(tuple),
-    gateways=texts,
-    names=texts,
-)
+KEY = ReportPublic(bytes(range(100, 164)))
+FIELDS: dict[str, Any] = {
+    "id": st.uuids().map(str),
+    "seed": st.binary(min_size=32, max_size=32),
+    "pins": st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=4).map(tuple),
+    "gateways": texts,
+    "names": texts,
+    "report_key": st.just(b"") | st.binary(min_size=64, max_size=64),
+}
+tokens = st.builds(Token, **FIELDS)
+codes = st.builds(PathCode, **FIELDS)
 
 
 def sealed(body: bytes, prefix: str = "fgt1_") -> str:
@@ -42,6 +47,57 @@ def sealed(body: bytes, prefix: str = "fgt1_") -> str:
 @given(tokens)
 def test_round_trip(token: Token) -> None:
     assert Token.parse(token.encode()) == token
+
+
+@given(codes)
+def test_round_trip_of_a_code(code: PathCode) -> None:
+    assert PathCode.parse(code.encode()) == code
+
+
+def test_the_report_key_is_a_section_that_older_parsers_ignore() -> None:
+    """Bytes between the names and the checksum always were for later versions."""
+    token = attrs.evolve(TOKEN, report_key=KEY.raw)
+    body = base64.urlsafe_b64decode(token.encode()[5:] + "==")[2:-4]
+
+    assert token.report_public == KEY
+    assert TOKEN.report_public is None
+    assert body == base64.urlsafe_b64decode(TEXT[5:] + "==")[2:-4] + b"\x01\x00\x40" + KEY.raw
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        b"\x02\x00\x01x" + b"\x01\x00\x40" + KEY.raw,
+        b"\x01\x00\x40" + KEY.raw + b"\x03\x00",
+        b"\x01\x00\x40" + KEY.raw + b"\x03\x01\x00too short",
+    ],
+)
+def test_sections_of_later_versions_are_skipped(sections: bytes) -> None:
+    body = base64.urlsafe_b64decode(TEXT[5:] + "==")[2:-4]
+
+    assert Token.parse(sealed(body + sections)) == attrs.evolve(TOKEN, report_key=KEY.raw)
+
+
+@pytest.mark.parametrize("section", [b"\x01\x00\x40" + KEY.raw[:-1], b"\x01\x00\x3f" + KEY.raw[:-1]])
+def test_a_report_key_of_another_form_is_of_a_later_version(section: bytes) -> None:
+    body = base64.urlsafe_b64decode(TEXT[5:] + "==")[2:-4]
+
+    assert Token.parse(sealed(body + section)) == TOKEN
+
+
+def test_a_code_is_no_token_and_a_token_no_code() -> None:
+    """Each says what it is for, so that a person sees what was pasted where."""
+    code = PathCode.create(seed=bytes(32), pins=[b"p" * 32], gateways=["g:1"], report_key=KEY.raw)
+
+    assert code.encode().startswith("fgc1_")
+    with pytest.raises(TokenError, match="not an enrollment token: one begins with fgt1_"):
+        Token.parse(code.encode())
+    with pytest.raises(TokenError, match="not a code for the gateway's view: one begins with fgc1_"):
+        PathCode.parse(TEXT)
+    with pytest.raises(TokenError, match="the code is cut short"):
+        PathCode.parse(code.encode()[:-10])
+    with pytest.raises(TokenError, match="the code is of another version"):
+        PathCode.parse("fgc2_AAAA")
 
 
 def test_format_is_the_documented_one() -> None:
@@ -136,6 +192,7 @@ def test_new_tokens_have_new_ids() -> None:
     [
         Token.create(seed=b"short", pins=[b"p" * 32], gateways=["g:1"]),
         Token.create(seed=bytes(32), pins=[b"short"], gateways=["g:1"]),
+        Token.create(seed=bytes(32), pins=[b"p" * 32], gateways=["g:1"], report_key=b"short"),
         Token.create(seed=bytes(32), pins=[b"p" * 32], gateways=["g" * 256]),
         Token.create(seed=bytes(32), pins=[b"p" * 32], gateways=["g:1"] * 256),
         Token.create(seed=bytes(32), pins=[b"p" * 32], gateways=["g" * 250] * 200),
