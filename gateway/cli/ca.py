@@ -17,6 +17,7 @@ from rich.console import Console
 from certs import (
     Authority,
     OwnCertificateError,
+    ReportPublic,
     TrustBundle,
     chain_to_pem,
     from_ms,
@@ -92,6 +93,11 @@ def ca_show(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
     )
     if bundle.names:
         console.print(f"The leaf must be for {' or '.join(bundle.names)}", markup=False)
+    if bundle.report_keys:
+        count = len(bundle.report_keys)
+        console.print(
+            f"Path reports are sealed to key {ReportPublic(bundle.report_keys[0]).key_id.hex()}, the newest of {count}"
+        )
     if own:
         console.print(
             f"Served is your own certificate, {own}; the gateway certificate above is not", markup=False
@@ -121,6 +127,7 @@ def _trust(bundle: TrustBundle) -> dict[str, object]:
         "pins_current": [pin.hex() for pin in bundle.pins_current],
         "pins_next": [pin.hex() for pin in bundle.pins_next],
         "names": list(bundle.names),
+        "report_keys": [key.hex() for key in bundle.report_keys],
     }
 
 
@@ -155,6 +162,7 @@ def ca_rotate(
     forget: Flag = False,
     ca: Flag = False,
     finish: Flag = False,
+    report: Flag = False,
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Replace keys and certificates; connected agents stay connected.
@@ -171,13 +179,17 @@ def ca_rotate(
         The root: a new one beside the old, signed by it. Takes the old root's key. Agents are told of both.
     finish
         Ends a rotation of the root: agents are told to forget the old one.
+    report
+        The key that path reports are sealed to. The last three go on opening what agents send that have not heard of it.
     """
     wanted = [
-        step for step, chosen in zip(STEPS, (gateway, issuers, forget, ca, finish), strict=True) if chosen
+        step
+        for step, chosen in zip(STEPS, (gateway, issuers, forget, ca, finish, report), strict=True)
+        if chosen
     ]
     if len(wanted) != 1:
         raise CommandError(
-            "name one of --gateway, --issuers, --forget, --ca and --finish", exit_code=UNUSABLE
+            "name one of --gateway, --issuers, --forget, --ca, --finish and --report", exit_code=UNUSABLE
         )
     with open_provider(data) as provider:
         changed, done = wanted[0](provider, Authority.load(provider.folder.ca), from_ms(now_ms()))
@@ -216,7 +228,13 @@ def _finish(provider: Provider, authority: Authority, now: datetime) -> tuple[Au
     return authority.finish_ca(now), done + (", the others are told when they connect" if waiting else "")
 
 
-STEPS = (_new_gateway, _new_issuers, _forget, _new_root, _finish)
+def _new_report_key(_: Provider, authority: Authority, now: datetime) -> tuple[Authority, str]:
+    return authority.rotate_report(
+        now
+    ), "a new key for path reports; agents are told of it when they are connected"
+
+
+STEPS = (_new_gateway, _new_issuers, _forget, _new_root, _finish, _new_report_key)
 
 
 @ca_app.command(name="export")

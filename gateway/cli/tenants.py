@@ -213,6 +213,7 @@ def _new_token(provider: Provider, kind: str) -> Token:
         pins=trust.pins_current + trust.pins_next,
         gateways=addresses,
         names=trust.names,
+        report_key=trust.report_keys[0] if trust.report_keys else b"",
     )
 
 

@@ -211,12 +211,34 @@ def test_doorbell_is_rung(data: Path) -> None:
         bell.close()
 
 
-@pytest.mark.parametrize("words", [[], ["--gateway", "--ca"], ["--ca", "--finish"]])
+def test_a_new_report_key_is_told_and_given_to_new_tokens(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The former one is still announced behind it, for answers that agents keep."""
+    old = Authority.load(data / "ca").report_keys()[0].public
+
+    assert ca(data, "rotate", "--report") == 0
+
+    after = Authority.load(data / "ca")
+    new = after.report_keys()[0].public
+    assert announced(data) == [after.trust_bundle().revision]
+    assert shown(data, capsys)["trust"]["report_keys"] == [new.raw.hex(), old.raw.hex()]  # type: ignore[index]  # it is JSON
+    assert ca(data, "show") == 0
+    assert f"sealed to key {new.key_id.hex()}, the newest of 2" in capsys.readouterr().out
+    assert main(["company", "add", "Contoso", "--data", str(data)]) == 0
+    capsys.readouterr()
+    assert main(["token", "create", "--company", "Contoso", "--json", "--data", str(data)]) == 0
+    assert Token.parse(json.loads(capsys.readouterr().out)["token"]).report_public == new
+
+
+@pytest.mark.parametrize("words", [[], ["--gateway", "--ca"], ["--ca", "--finish"], ["--finish", "--report"]])
 def test_rotate_wants_exactly_one_thing(
     data: Path, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ca(data, "rotate", *words) == 2
-    assert "name one of --gateway, --issuers, --forget, --ca and --finish" in capsys.readouterr().err
+    assert (
+        "name one of --gateway, --issuers, --forget, --ca, --finish and --report" in capsys.readouterr().err
+    )
 
 
 def test_rotation_says_which_key_it_misses(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
