@@ -42,6 +42,12 @@ EXCHANGES = 200
 RAW_GROUPS = 400
 
 
+def cpu_s(process: psutil.Process) -> float:
+    """CPU seconds of a process so far."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
 @attrs.define
 class Rig:
     """A provider with a running edge and agents that have enrolled."""
@@ -57,8 +63,7 @@ class Rig:
 
     def cpu_s(self) -> float:
         """CPU seconds of the edge so far."""
-        times = self.usage.cpu_times()
-        return float(times.user + times.system)
+        return cpu_s(self.usage)
 
 
 @contextmanager
@@ -238,9 +243,17 @@ async def acknowledged(to: Rig) -> Iterator[Row]:
     )  # fmt: skip
 
 
-async def end_to_end(to: Rig) -> Row:
-    """With the projector running: rows that reach the store while the edge is fed as fast as it takes them."""
+async def end_to_end(to: Rig) -> list[Row]:
+    """With the projector running: rows that reach the store while the edge is fed as fast as it takes them.
+
+    The three processes share the machine; what each of them spends on an event tells how many cores the whole would fill.
+    """
     projector = to.provider.start("projector", "--data", str(to.provider.data))
+    processes = {
+        "generator": psutil.Process(),
+        "edge": to.usage,
+        "projector": psutil.Process(projector.popen.pid),
+    }
     url = f"sqlite:///{to.provider.data / 'store.sqlite'}"
 
     def stored() -> int:
@@ -249,15 +262,20 @@ async def end_to_end(to: Rig) -> Row:
 
     await closed_loop(to, BATCH, RAMP_S)
     before, began = stored(), time.perf_counter()
+    cpu_before = {name: cpu_s(process) for name, process in processes.items()}
     accepted, _ = await closed_loop(to, BATCH, LOAD_S)
-    rate = (stored() - before) / (time.perf_counter() - began)
+    cpu = {name: cpu_s(process) - cpu_before[name] for name, process in processes.items()}
+    events, elapsed = stored() - before, time.perf_counter() - began
     projector.terminate()
-    return {
-        "what": "end to end: events that reach the store while the edge is fed as fast as it takes them",
-        "unit": "events/s",
-        "edge accepts meanwhile": round(accepted),
-        "stored": round(rate),
-    }
+    # The generator and the edge spend theirs on what is accepted, the projector on what it stores.
+    spent = {name: cpu[name] / (events if name == "projector" else accepted * LOAD_S) * 1e6 for name in cpu}
+    what = "end to end: events that reach the store while the edge is fed as fast as it takes them"
+    return [
+        {"what": what, "unit": "events/s", "edge accepts meanwhile": round(accepted), "stored": round(events / elapsed)},
+        {"what": "the same: cores that each process kept busy", "unit": "CPU s / s"}
+        | {name: round(seconds / elapsed, 2) for name, seconds in cpu.items()},
+        {"what": "the same: CPU for one event", "unit": "µs"} | {name: round(each, 2) for name, each in spent.items()},
+    ]  # fmt: skip
 
 
 async def measure() -> list[Row]:
@@ -269,7 +287,7 @@ async def measure() -> list[Row]:
         rows += await acknowledged(to)
     with rig() as to:
         await enroll(to, AGENTS)
-        rows.append(await end_to_end(to))
+        rows += await end_to_end(to)
     with rig(limits_per_address="5000", limits_pre_auth_connections="5000") as to:
         await enroll(to, IDLE_AGENTS)
         rows.append({"what": "memory per connected agent (mTLS, welcomed, idle)", "unit": "kB",

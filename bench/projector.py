@@ -30,8 +30,8 @@ AGENTS = 200
 ROUNDS = 3
 START_MS = 1_700_000_000_000
 
-# What the raw insert commits at a time: about what the projector takes in its 50 ms.
-RAW_ROWS = 2_500
+# What the raw insert commits at a time: about what the projector takes in its 100 ms.
+RAW_ROWS = 6_000
 
 
 @attrs.frozen(kw_only=True)

@@ -39,6 +39,7 @@ BATCHES_A_TRANSACTION = 50
 TRANSACTIONS = 20
 ROUNDS = 5
 EPOCH = 7
+START_MS = 1_700_000_000_000
 
 Cells = tuple[Any, ...]
 Write = Callable[[Iterator[tuple[int, int]]], None]
@@ -50,7 +51,7 @@ def events() -> list[list[Any]]:
     kinds = {0: EventKind.JOB_STARTED, 10: EventKind.JOB_FINISHED}
     return [
         [
-            1_700_000_000_000 + 250 * n, int(kinds.get(n % 20, EventKind.WORKLOAD_FINISHED)), str(UUID(int=n % 8)),
+            START_MS + 250 * n, int(kinds.get(n % 20, EventKind.WORKLOAD_FINISHED)), str(UUID(int=n % 8)),
             str(UUID(int=1000 + n // 20)), str(UUID(int=n)), int(JobStatus.SUCCESS), 1, 61_000, 17 << 30, 2 << 30, 0,
             f"vm{n:04}: processed 17.0 GiB, transferred 2.0 GiB",
         ]
@@ -65,8 +66,14 @@ def places() -> Iterator[tuple[int, int]]:
 
 
 def cells(number: int, first: int, rows: list[list[Any]]) -> list[Cells]:
-    """The rows of a batch as job_events wants them."""
-    return [(number + 1, first + n, number + 1, 1_700_000_000_000, *row) for n, row in enumerate(rows)]
+    """The rows of a batch as job_events wants them: at times of their own, in sessions of their own."""
+    return [
+        (
+            number + 1, first + n, number + 1, START_MS, START_MS + 250 * (first + n), *row[1:3],
+            f"{(first + n) // 20:08x}-0e02-4b2c-b3d9-{number:012x}", *row[4:],
+        )
+        for n, row in enumerate(rows)
+    ]  # fmt: skip
 
 
 def filled(store: Store) -> tuple[list[AgentEntry], list[int]]:

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, Connection, make_url
 
 from gateway.store.errors import (
-    DRIVER_ERRORS,
     SQLiteTooOld,
     StoreMissing,
     StoreUrlError,
+    driver_errors,
     sqlite_driver,
     translate,
 )
@@ -34,7 +34,7 @@ from gateway.store.errors import (
 # 3.51.3 repairs the WAL-reset bug, by which a checkpoint racing with a writer could corrupt a database.
 MIN_SQLITE = (3, 51, 3)
 
-# Longer than any transaction of ours (the projector's are cut at 50 ms), short enough for a person at a prompt.
+# Longer than any transaction of ours (the projector's are cut at 100 ms), short enough for a person at a prompt.
 BUSY_TIMEOUT_S = 10
 
 # The hot tables are clustered by stream: a fleet's inserts touch one leaf per live agent, and 64 MiB holds the right
@@ -92,7 +92,11 @@ class Database:
 
     def insert(self, table: sa.Table) -> Any:
         """An INSERT that knows on_conflict_do_update; both dialects spell it alike, SQLAlchemy types them apart."""
-        return sqlite.insert(table) if self.dialect == "sqlite" else postgresql.insert(table)
+        if self.dialect == "sqlite":
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql  # with all its drivers' dialects
+
+        return postgresql.insert(table)
 
     def insert_new(self, connection: Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
         """Insert a row; false when one of the same key or name is there already, also one of this very moment."""
@@ -109,7 +113,7 @@ def speaking_plainly() -> Iterator[None]:
     """Drivers' errors become ours where they have a meaning for a person; the others pass as they are."""
     try:
         yield
-    except DRIVER_ERRORS as error:
+    except driver_errors() as error:
         known = translate(error)
         if known is None:
             raise
