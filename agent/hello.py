@@ -1,22 +1,14 @@
 """What an agent says of itself: in Hello, and in Enroll."""
 
-import importlib.metadata
 import platform
 from typing import Final
 
 from agent.identity import Keeper
 from agent.outbox import Outbox
+from agent.version import agent_version
 from protocol import MINOR, Hello
 
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("fieldgate")
-    except importlib.metadata.PackageNotFoundError:  # run from a source tree that was never installed
-        return "0+source"
-
-
-AGENT_VERSION: Final = _version()
+AGENT_VERSION: Final = agent_version()
 PLATFORM: Final = f"{platform.system()} {platform.release()} {platform.machine()}".strip()[:64]
 
 

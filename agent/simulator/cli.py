@@ -14,6 +14,7 @@ import trio
 from cyclopts import Parameter
 from rich.console import Console
 
+from agent.exits import FAILED, NEGATIVE, UNUSABLE, CommandError
 from agent.failures import unwrapped
 from agent.simulator.fleet import MAX_RATE, Fleet, FleetError, FleetOptions, Part, Phase
 from agent.simulator.ledger import Ledger, LedgerError
@@ -23,9 +24,6 @@ from agent.simulator.tally import Tally
 from agent.simulator.verification import Result, compare
 from agent.spool import Spool
 from protocol import AgentType
-
-FAILED: Final = 1
-NEGATIVE: Final = 4
 
 # One simulated agent in so many is a cloud-connect site, if the provider has a listener for them.
 SITE_SHARE: Final = 25
@@ -44,8 +42,11 @@ Data = Annotated[
 Json = Annotated[bool, Parameter(name="--json", negative="", help="The summary as JSON.")]
 
 
-class SimulationError(Exception):
+class SimulationError(CommandError):
     """The simulation cannot run; the message says what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, UNUSABLE)
 
 
 def simulate(
@@ -61,10 +62,8 @@ def simulate(
     reconnect_s: float = FleetOptions().reconnect_s,
     json_: Json = False,
 ) -> int:
-    """Enroll and run a fleet of simulated agents against the provider in a data folder.
-
-    Exit code 1 when agents were sent away or not everything was released in time, 4 when the verification finds
-    something.
+    """Enroll and run a fleet of simulated agents against the provider in a data folder. Exit code 1 when agents were sent
+    away or not everything was released in time, 4 when the verification finds something.
 
     Parameters
     ----------

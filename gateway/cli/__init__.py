@@ -2,24 +2,17 @@
 
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from cyclopts import App
 
-from gateway.cli.agents import agent_app, gap_app
-from gateway.cli.ca import ca_app
-from gateway.cli.demo import demo
 from gateway.cli.errors import guarded
-from gateway.cli.events import events_app
-from gateway.cli.look import doctor, explain, status
-from gateway.cli.provider import init
-from gateway.cli.run import edge, projector, serve
-from gateway.cli.tenants import company_app, location_app, site_app, token_app
 
 __all__ = ["app", "main"]
 
 
 def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("fieldgate")
     except PackageNotFoundError:
@@ -39,10 +32,47 @@ Exit codes: 0 done, 1 failed, 2 can't run (usage, settings, data folder, port), 
 4 a check came out negative.
 """,
 )
-for command in (init, serve, edge, projector, demo, status, doctor, explain):
-    app.command(command)
-for group in (company_app, location_app, site_app, token_app, agent_app, gap_app, events_app, ca_app):
-    app.command(group)
+
+# Where each command is, and what the list of commands says of it. A command's module is imported when it is run: all of them
+# together take more than a second.
+COMMANDS = {
+    "init": (
+        "provider:init",
+        "Make a provider: data folder, store, certificate authority and the gateway's certificate.",
+    ),
+    "serve": (
+        "run:serve",
+        "Run edge and projector on this machine, supervised. SIGTERM or Ctrl-C drains the agents and stops both.",
+    ),
+    "edge": ("run:edge", "Run one edge: the TLS tier that agents connect to. SIGTERM drains it."),
+    "projector": ("run:projector", "Run the projector: journals into the store. One for a data folder."),
+    "demo": (
+        "demo:demo",
+        "Run a provider with a fleet of simulated backup servers, and show what they report as it arrives.",
+    ),
+    "status": (
+        "status:status",
+        "Show where a gateway stands: edges, agents by state, journals and how far the projector is behind.",
+    ),
+    "doctor": (
+        "doctor:doctor",
+        "Check a data folder and what it needs: settings, store, certificates, disk, ports, processes, clock. Exits with 4 when a check fails.",
+    ),
+    "explain": (
+        "explain:explain",
+        "Say what a code means and what to do about it; without a code, list them all.",
+    ),
+    "company": ("tenants:company_app", "Companies: the provider's customers."),
+    "location": ("tenants:location_app", "Locations: the places of a company."),
+    "site": ("tenants:site_app", "Sites: the provider's own cloud-connect servers."),
+    "token": ("tenants:token_app", "Enrollment tokens: one string that lets agents in."),
+    "agent": ("agents:agent_app", "Agents: list, show, accept, reject, revoke."),
+    "gap": ("agents:gap_app", "Gaps: records that are missing between two that arrived."),
+    "events": ("events:events_app", "Job events: follow them, or export them."),
+    "ca": ("ca:ca_app", "Certificates: show, rotate, revoke, export."),
+}
+for name, (place, says) in COMMANDS.items():
+    app.command(f"gateway.cli.{place}", name=name, help=says)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,14 +5,15 @@ import sys
 import attrs
 from cyclopts import App
 
-from gateway.cli.common import DEFAULT_DATA, Data, Json, now_ms, open_provider
+from gateway.cli.common import now_ms, open_provider
 from gateway.cli.errors import UNUSABLE, CommandError
+from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import ago, rows, when
 from gateway.store import Agent, ConnectionStatus, GapState, Standing
 from protocol import Code, Health
 
-agent_app = App(name="agent", help="Agents: list, show, accept, reject, revoke.")
-gap_app = App(name="gap", help="Gaps: records that are missing between two that arrived.")
+agent_app = App(name="agent")
+gap_app = App(name="gap")
 
 
 @agent_app.command(name="list")

@@ -28,8 +28,9 @@ from certs import (
     write_public,
 )
 from gateway.cli.agents import agent_revoke
-from gateway.cli.common import DEFAULT_DATA, Data, Json, Provider, now_ms, open_provider
+from gateway.cli.common import Provider, now_ms, open_provider
 from gateway.cli.errors import FAILED, UNUSABLE, CommandError
+from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import rows, when
 from gateway.config import Config
 from gateway.store import Agent, Standing, TrustChanged
@@ -43,7 +44,7 @@ NAMED = 10
 
 Flag = Annotated[bool, Parameter(negative="")]
 
-ca_app = App(name="ca", help="Certificates: show, rotate, revoke, export.")
+ca_app = App(name="ca")
 ca_app.command(agent_revoke, name="revoke")
 
 

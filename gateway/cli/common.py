@@ -1,26 +1,17 @@
-"""What every command shares: its data folder, its store, the time."""
+"""What commands on a provider share: its data folder, its store, the time."""
 
 import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
 
 import attrs
-from cyclopts import Parameter
 
 from gateway.config import Config, load_config
 from gateway.datafolder import DataFolder
 from gateway.store import Store, StoreTooOld, open_store, ring
 
-__all__ = ["Data", "Json", "Provider", "now_ms", "open_provider", "open_upgraded"]
-
-Data = Annotated[
-    Path, Parameter(name=("--data", "-d"), env_var="FIELDGATE_DATA", help="The provider's data folder.")
-]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="JSON for scripts instead of a table.")]
-
-DEFAULT_DATA = Path("fieldgate-data")
+__all__ = ["Provider", "now_ms", "open_provider", "open_upgraded"]
 
 
 def now_ms() -> int:

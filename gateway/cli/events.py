@@ -10,12 +10,13 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.text import Text
 
-from gateway.cli.common import DEFAULT_DATA, Data, Json, open_provider
+from gateway.cli.common import open_provider
+from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import size, when
 from gateway.store import StoredEvent
 from protocol import EventKind, JobStatus
 
-events_app = App(name="events", help="Job events: follow them, or export them.")
+events_app = App(name="events")
 
 POLL_S = 0.5
 STYLES = {JobStatus.SUCCESS: "green", JobStatus.WARNING: "yellow", JobStatus.FAILED: "bold red"}

@@ -4,10 +4,10 @@ import datetime
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.table import Table
 
 __all__ = ["ago", "rows", "size", "when"]
 
@@ -34,6 +34,8 @@ def rows(
     if not listed:
         sys.stdout.write(empty + "\n")
         return
+    from rich.console import Console  # JSON needs none of it
+
     Console(width=None if sys.stdout.isatty() else 200).print(_table(listed, columns, show or {}))
 
 
@@ -41,7 +43,9 @@ def _table(
     listed: Sequence[Mapping[str, object]],
     columns: Mapping[str, str],
     show: Mapping[str, Callable[[Any], str]],
-) -> Table:
+) -> "Table":
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in columns.values():
         table.add_column(heading, overflow="fold")

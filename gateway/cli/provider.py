@@ -8,8 +8,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from certs import Authority, AuthorityError
-from gateway.cli.common import DEFAULT_DATA, Data, now_ms
+from gateway.cli.common import now_ms
 from gateway.cli.errors import UNUSABLE, CommandError
+from gateway.cli.options import DEFAULT_DATA, Data
 from gateway.config import Config, ConfigError, load_config
 from gateway.datafolder import DataFolder
 from gateway.store import NotFound, StoreError, open_store

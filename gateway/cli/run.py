@@ -7,7 +7,8 @@ from typing import Annotated
 import trio
 from cyclopts import Parameter
 
-from gateway.cli.common import DEFAULT_DATA, Data, open_upgraded
+from gateway.cli.common import open_upgraded
+from gateway.cli.options import DEFAULT_DATA, Data
 from gateway.config import Config, cannot_listen, load_config
 from gateway.datafolder import DataFolder
 from gateway.edge import serve_edge

@@ -11,16 +11,17 @@ from cyclopts import App, Parameter
 
 from certs import Authority, Token
 from gateway.cli.ca import announced_trust
-from gateway.cli.common import DEFAULT_DATA, Data, Json, Provider, now_ms, open_provider
+from gateway.cli.common import Provider, now_ms, open_provider
 from gateway.cli.errors import UNUSABLE, CommandError
+from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import rows, size, when
 from gateway.config import CO_LOCATED, REMOTE
 from gateway.store import Organization, StoredToken
 
-company_app = App(name="company", help="Companies: the provider's customers.")
-location_app = App(name="location", help="Locations: the places of a company.")
-site_app = App(name="site", help="Sites: the provider's own cloud-connect servers.")
-token_app = App(name="token", help="Enrollment tokens: one string that lets agents in.")
+company_app = App(name="company")
+location_app = App(name="location")
+site_app = App(name="site")
+token_app = App(name="token")
 
 DAY_MS = 24 * 3600 * 1000
 

@@ -7,9 +7,9 @@ Everything the verbs raise on purpose is a StoreError. Any other exception that 
 
 import sqlite3
 import sys
+from types import ModuleType
 from typing import ClassVar
 
-import psycopg
 import sqlalchemy.exc
 
 from protocol import Code
@@ -20,7 +20,6 @@ else:
     sqlite_driver = sqlite3
 
 __all__ = [
-    "DRIVER_ERRORS",
     "Conflict",
     "NotFound",
     "SQLiteTooOld",
@@ -33,6 +32,7 @@ __all__ = [
     "StoreTooOld",
     "StoreUnreachable",
     "StoreUrlError",
+    "driver_errors",
     "sqlite_driver",
     "translate",
 ]
@@ -110,8 +110,6 @@ class Conflict(StoreError):
     code = Code.CONFLICT
 
 
-DRIVER_ERRORS = (sqlalchemy.exc.DBAPIError, sqlite_driver.Error, psycopg.Error)
-
 # SQLite says these in English and nowhere else that its Python driver shows; PostgreSQL has SQLSTATE classes.
 SQLITE_TEXTS = {
     "database is locked": StoreLocked,
@@ -134,11 +132,24 @@ SQLSTATES = {
 }
 
 
+def _psycopg() -> ModuleType | None:
+    """SQLAlchemy imports it with the first PostgreSQL URL. On SQLite it would slow every command's start for nothing."""
+    return sys.modules.get("psycopg")
+
+
+def driver_errors() -> tuple[type[Exception], ...]:
+    """What a driver may raise."""
+    psycopg = _psycopg()
+    known = (sqlalchemy.exc.DBAPIError, sqlite_driver.Error)
+    return known if psycopg is None else (*known, psycopg.Error)
+
+
 def translate(error: Exception) -> StoreError | None:
     """The StoreError that *error* of a driver means, or None when it means a bug of ours."""
     cause = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error
     text = str(cause).strip()
-    if isinstance(cause, psycopg.Error):
+    psycopg = _psycopg()
+    if psycopg is not None and isinstance(cause, psycopg.Error):
         if cause.sqlstate in SQLSTATES:
             return SQLSTATES[cause.sqlstate](text)
         if isinstance(cause, psycopg.OperationalError):

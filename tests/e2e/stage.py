@@ -20,7 +20,13 @@ from tests.helpers.provider import Process, TestProvider, wait_for_port
 from tests.helpers.warm import Warm
 
 ROOT = Path(__file__).parents[2]
-IMPORTED = ("gateway.cli", "agent.cli")
+IMPORTED = (
+    "gateway.cli.run",
+    "gateway.cli.status",
+    "gateway.cli.tenants",
+    "agent.commands",
+    "agent.simulator.cli",
+)
 LIMIT_S = 60.0
 POLL_S = 0.02
 

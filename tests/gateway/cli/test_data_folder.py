@@ -1,8 +1,6 @@
 """Data folders that are none, are another's, are newer, or lost something: said with a code, and nothing is made worse."""
 
-import contextlib
 import json
-import os
 import shutil
 import socket
 from pathlib import Path
@@ -228,19 +226,3 @@ def test_a_database_server_that_does_not_answer_is_worth_another_try(
     assert "FG-1008" in said
     assert "hunter2" not in said
     assert not (tmp_path / "data").exists()
-
-
-def test_a_reader_that_leaves_is_no_error(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`fieldgate ca export | head -1` ends with 0, and without a word."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    errors = data / "errors"
-    with (
-        contextlib.suppress(BrokenPipeError),
-        os.fdopen(writing, "w", buffering=1) as gone,
-        errors.open("w") as log,
-    ):
-        monkeypatch.setattr("sys.stdout", gone)
-        monkeypatch.setattr("sys.stderr", log)
-        assert main(["ca", "export", "--data", str(data)]) == 0
-    assert errors.read_text() == ""

@@ -15,7 +15,7 @@ from gateway.store import (
     StoreFull,
     StoreUnreachable,
 )
-from gateway.store.errors import DRIVER_ERRORS
+from gateway.store.errors import driver_errors
 from gateway.store.events import PAGE_ROWS
 from tests.helpers.stores import apply_batch, enroll, event, make_world, open_stream, streams_of
 
@@ -78,7 +78,7 @@ def test_a_savepoint_undoes_one_batch_only(store: Store, agent: AgentEntry) -> N
     with store.projection() as p:
         stream = open_stream(p, agent, epoch=7)
         apply_batch(p, agent, epoch=7, stream_id=stream, first=1, rows=[event(1)], batch_id=b"1" * 16)
-        with pytest.raises(DRIVER_ERRORS, match=r"(?i)unique"), p.savepoint():
+        with pytest.raises(driver_errors(), match=r"(?i)unique"), p.savepoint():
             apply_batch(p, agent, epoch=7, stream_id=stream, first=1, rows=[event(2)], batch_id=b"x" * 16)
         with pytest.raises(TypeError, match="whose"), p.savepoint():
             raise TypeError("whose fault is it")

@@ -1,28 +1,25 @@
-"""Looking without touching: explain a code, show where a gateway stands, check that it can work."""
+"""`fieldgate doctor`: whether a gateway can work, and what is missing."""
 
 import contextlib
 import shutil
 import socket
-import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import attrs
-from rich.console import Console
 
 from certs import Authority, OwnCertificate, OwnCertificateError, Role, is_exposed
-from gateway.cli.common import DEFAULT_DATA, Data, Json, Provider, now_ms, open_provider
-from gateway.cli.errors import CHECK_FAILED, CommandError
-from gateway.cli.output import ago, rows, size
+from gateway.cli.common import Provider, open_provider
+from gateway.cli.errors import CHECK_FAILED
+from gateway.cli.options import DEFAULT_DATA, Data, Json
+from gateway.cli.output import rows, size
+from gateway.cli.status import journals_of
 from gateway.config import Config, load_config
 from gateway.datafolder import DataFolder
-from gateway.journal import Cursor, JournalReader
-from protocol import CODES, Code
 
 HTTP_LIMIT_S = 2.0
 LOW_DISK_BYTES = 1_000_000_000
@@ -32,86 +29,6 @@ CLOCK_SLACK_S = 60.0
 # has to be fetched from wherever it is.
 LASTING = (Role.CURRENT_ROOT, Role.NEXT_ROOT, Role.GATEWAY_ISSUER, Role.AGENT_ISSUER)
 ISSUER_WARNING_DAYS = 90
-
-
-def explain(code: str | None = None, /, *, json_: Json = False) -> None:
-    """Say what a code means and what to do about it; without a code, list them all.
-
-    Parameters
-    ----------
-    code
-        As the log, a message or a ticket shows it: FG-2107, or just 2107.
-    """
-    if code is None:
-        listed = [{"code": str(number), "title": text.title} for number, text in CODES.items()]
-        rows(listed, {"code": "CODE", "title": "TITLE"}, as_json=json_, empty="")
-        return
-    try:
-        number = Code.parse(code)
-    except ValueError:
-        raise CommandError(f"there is no code {code!r}: `fieldgate explain` lists them all") from None
-    text = CODES[number]
-    if json_:
-        rows([{"code": str(number)} | attrs.asdict(text)], {}, as_json=True, empty="")
-        return
-    sys.stdout.write(f"{number}  {text.title}\n\n{text.meaning}\n\nWhat to do: {text.action}\n")
-
-
-def status(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
-    """Show where a gateway stands: edges, agents by state, journals and how far the projector is behind."""
-    with open_provider(data) as provider:
-        now = now_ms()
-        edges = [
-            attrs.asdict(edge) | {"live": edge.lease_until_ms > now}
-            for edge in provider.store.sessions.list_edges()
-        ]
-        counts: dict[str, int] = {}
-        for agent in provider.store.agents.list(now_ms=now):
-            counts[agent.status] = counts.get(agent.status, 0) + 1
-        journals = list(_journals(provider))
-    if json_:
-        rows([{"edges": edges, "agents": counts, "journals": journals}], {}, as_json=True, empty="")
-        return
-    console = Console(highlight=False)
-    agents = ", ".join(f"{number} {state}" for state, number in sorted(counts.items())) or "none yet"
-    console.print(f"[bold]Agents[/]    {agents}\n")
-    rows(
-        edges,
-        {"name": "EDGE", "live": "LEASE", "lease_until_ms": "UNTIL"},
-        as_json=False,
-        empty="no edge has ever run here: fieldgate serve",
-        show={"live": lambda live: "live" if live else "expired", "lease_until_ms": _relative(now)},
-    )
-    console.print()
-    rows(
-        journals,
-        {"name": "JOURNAL", "lag_bytes": "NOT YET PROJECTED", "size_bytes": "SIZE"},
-        as_json=False,
-        empty="no journal yet",
-        show={"lag_bytes": size, "size_bytes": size},
-    )
-
-
-def _relative(now: int) -> Callable[[int], str]:
-    past = ago(now)
-
-    def show(value: int) -> str:
-        return f"in {(value - now) / 1000:.0f} s" if value > now else past(value)
-
-    return show
-
-
-def _journals(provider: Provider) -> Iterator[dict[str, Any]]:
-    for folder in sorted(provider.folder.journals.glob("*")):
-        if not folder.is_dir():
-            continue
-        reader = JournalReader(folder)
-        at = provider.store.cursors().get(reader.journal_uid or "")
-        cursor = (
-            None if at is None else Cursor(segment=at.segment, incarnation=at.incarnation, offset=at.offset)
-        )
-        total = sum(file.stat().st_size for file in folder.iterdir())
-        yield {"name": folder.name, "lag_bytes": reader.lag(cursor), "size_bytes": total}
 
 
 @attrs.frozen
@@ -124,7 +41,6 @@ class _Check:
 
 def doctor(*, data: Data = DEFAULT_DATA, json_: Json = False) -> int:
     """Check a data folder and what it needs: settings, store, certificates, disk, ports, processes, clock.
-
     Exits with 4 when a check fails.
     """
     checks = [check if not check.ok else attrs.evolve(check, to_do="") for check in _checks(data)]
@@ -148,7 +64,7 @@ def _checks(data: Data) -> Iterator[_Check]:
         yield from _check_authority(provider)
         free = shutil.disk_usage(data).free
         yield _Check("disk", free > LOW_DISK_BYTES, f"{size(free)} free", "make room: journals need it first")
-        for journal in _journals(provider):
+        for journal in journals_of(provider):
             lag = int(journal["lag_bytes"])
             yield _Check(
                 f"journal {journal['name']}", lag < config.limits.lag_bytes, f"{size(lag)} not yet projected",

@@ -1,0 +1,191 @@
+"""`fieldgate-agent enroll`, `run` and `status`."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Final
+
+import trio
+from cyclopts import Parameter
+
+from agent.client import Stopped
+from agent.enrollment import Applicant, Enrollment, EnrollmentError, enroll
+from agent.exits import FAILED, REFUSED, UNUSABLE, CommandError
+from agent.host import Host
+from agent.observer import code_text
+from agent.path import PathError
+from agent.service import ServiceOptions, now_ms, serve_agent
+from agent.state import NotEnrolledError, StateError, StateFolder, enrollment_key, installation_uid
+from agent.watch import SILENT_MS, configure_logs
+from certs import Token, TokenError
+from protocol import AgentType, Code, Standing
+
+ENROLL_TRIES: Final = 5
+_STDIN: Final = "-"
+
+State = Annotated[
+    Path, Parameter(name=("--state", "-s"), env_var="FIELDGATE_AGENT_STATE", help="The agent's state folder.")
+]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="JSON for scripts instead of text.")]
+
+
+def enroll_command(
+    *,
+    token: Annotated[str, Parameter(env_var="FIELDGATE_TOKEN")],
+    state: State,
+    site: Annotated[bool, Parameter(negative="")] = False,
+    synthetic: Annotated[bool, Parameter(negative="")] = False,
+    host_name: str | None = None,
+    again: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Enroll this server with a token from the provider. Once; `run` needs no token.
+
+    Parameters
+    ----------
+    token
+        The string that the provider gave you, or - to read it from standard input.
+    site
+        This is a cloud-connect server of the provider's.
+    synthetic
+        Play a synthetic backup server; needs a token made for simulation.
+    host_name
+        The name to report; default: this machine's.
+    again
+        Enroll anew although an agent is enrolled here: it becomes another agent, and what the old one had not yet
+        delivered is put aside, for nobody else may send it.
+    """
+    try:
+        parsed = Token.parse(sys.stdin.read() if token == _STDIN else token)
+    except TokenError as error:
+        raise CommandError(f"{code_text(Code.TOKEN_UNKNOWN)}: {error}", UNUSABLE) from None
+    _forbid_accident(state, again=again)
+    agent_type = AgentType.SITE if site else AgentType.CLIENT
+    applicant = Applicant(
+        installation_uid=installation_uid(state), host_name=(host_name or Host("").host_name)[:255],
+        agent_type=agent_type, synthetic=synthetic, key_pem=enrollment_key(state),
+    )  # fmt: skip
+    enrollment = trio.run(_enroll_patiently, parsed, applicant)
+    identity = enrollment.identity
+    StateFolder.create(state, identity, enrollment.credential)
+    sys.stdout.write(f"enrolled as {identity.agent_uid}; gateways: {', '.join(identity.gateways)}\n")
+    if enrollment.answer.standing is not Standing.VERIFIED:
+        code = code_text(enrollment.answer.code)
+        sys.stdout.write(
+            f"{code}: the provider has to accept this agent before it may report (fieldgate agent accept)\n"
+        )
+    sys.stdout.write(f"start it: fieldgate-agent run --state {state}\n")
+    return 0
+
+
+def _forbid_accident(state: Path, *, again: bool) -> None:
+    """An enrolled agent is replaced only by who says so."""
+    try:
+        keeper = StateFolder.load(state)
+    except NotEnrolledError:
+        return
+    except StateError:
+        if again:
+            return
+        raise
+    if not again:
+        raise CommandError(
+            f"{state} is already enrolled as {keeper.identity.agent_uid}: fieldgate-agent run --state {state}\n"
+            "(--again makes it another agent; what this one had not yet delivered is put aside and not sent)",
+            UNUSABLE,
+        )
+
+
+async def _enroll_patiently(token: Token, applicant: Applicant) -> Enrollment:
+    """Enroll; where the gateway is only busy, a few times."""
+    for left in reversed(range(ENROLL_TRIES)):
+        try:
+            return await enroll(token, applicant, now=now_ms)
+        except EnrollmentError as error:
+            if error.retry_after_s is None or not left:
+                raise CommandError(str(error), REFUSED) from None
+            await trio.sleep(max(1.0, min(error.retry_after_s, 60.0)))
+        except PathError as error:
+            raise CommandError(
+                f"{error}\nnothing secret was sent; fieldgate explain {error.code}", FAILED
+            ) from None
+    raise AssertionError("the last try returns or raises")
+
+
+def run(
+    *,
+    state: State,
+    rate: float = ServiceOptions().rate,
+    reconnect_s: float = ServiceOptions().reconnect_s,
+    outbox_mib: int = ServiceOptions().outbox_bytes >> 20,
+    log_format: Annotated[str, Parameter(env_var="FIELDGATE_AGENT_LOG")] = "auto",
+) -> int:
+    """Run the agent until SIGTERM or Ctrl-C.
+
+    Parameters
+    ----------
+    rate
+        Events a second at which a synthetic agent catches up with its history.
+    reconnect_s
+        Ceiling of the first, random wait before connecting again; it doubles with every failure.
+    outbox_mib
+        Limit of the outbox on disk; at it, collection pauses.
+    log_format
+        "json", "console", or "auto": console at a terminal.
+    """
+    if rate <= 0 or reconnect_s < 0 or outbox_mib < 1:
+        raise CommandError(
+            "--rate must be positive, --reconnect-s not negative, --outbox-mib at least 1", UNUSABLE
+        )
+    configure_logs(log_format)
+    options = ServiceOptions(rate=rate, reconnect_s=reconnect_s, outbox_bytes=outbox_mib << 20)
+    farewell = trio.run(serve_agent, state, options)
+    if farewell.why is Stopped.ASKED:
+        return 0
+    last = farewell.last
+    reason = f"{code_text(last.code)}: {last.message}" if last else ""
+    if farewell.why is Stopped.REENROLL:
+        advice = f"enroll it again: fieldgate-agent enroll --again --state {state} --token TOKEN"
+    else:
+        advice = "only the provider can change that; starting the agent again does not"
+    raise CommandError(f"{reason}\n{advice}", REFUSED)
+
+
+def status(*, state: State, json_: Json = False) -> int:
+    """Show what the running agent says of itself. Exit code 1 if it is not connected.
+
+    Parameters
+    ----------
+    state
+        The agent's state folder.
+    """
+    keeper = StateFolder.load(state)
+    path = state / "status.json"
+    try:
+        fields = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise CommandError(
+            f"the agent has not run yet: fieldgate-agent run --state {state}", FAILED
+        ) from None
+    except ValueError:
+        raise CommandError(f"{path} is damaged; a running agent writes it anew", FAILED) from None
+    if fields.get("state") != "stopped" and now_ms() - fields.get("written_ms", 0) > SILENT_MS:
+        fields["state"] = "not running"
+    if json_:
+        sys.stdout.write(json.dumps(fields) + "\n")
+    else:
+        fields |= {"agent_uid": keeper.identity.agent_uid, "gateways": ", ".join(keeper.identity.gateways)}
+        for name, value in fields.items():
+            sys.stdout.write(f"{name.removesuffix('_ms').replace('_', ' '):22} {_shown(name, value)}\n")
+    return 0 if fields.get("state") == "connected" else FAILED
+
+
+def _shown(name: str, value: object) -> object:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    is_time = name.endswith("_ms") and "offset" not in name
+    return _when(value) if is_time and isinstance(value, int) else value
+
+
+def _when(time_ms: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time_ms / 1000))

@@ -1,0 +1,38 @@
+"""What ends a command: the errors of every package, as exit codes.
+
+`guarded` imports this when there is an error to look up: knowing all of them means importing nearly everything.
+"""
+
+from certs import AuthorityError
+from gateway.cli.errors import FAILED, UNUSABLE, WRONG_STATE
+from gateway.config import ConfigError
+from gateway.datafolder import DataFolderError
+from gateway.journal import JournalError, JournalFailed, JournalFull, JournalLocked
+from gateway.projector import ProjectorRunsAlready
+from gateway.store import Conflict, NotFound, StoreError, StoreFull, StoreLocked, StoreUnreachable
+from protocol import Code
+
+__all__ = ["ending_of"]
+
+# With the exit code and the FG code where the error has none of its own; the first that fits counts. What may pass by
+# itself (a lock, a full disk, a database that is still starting) is no 2: starting again helps.
+_ENDINGS: tuple[tuple[tuple[type[Exception], ...], int, Code | None], ...] = (
+    ((Conflict, NotFound), WRONG_STATE, None),
+    ((StoreFull, StoreLocked, StoreUnreachable), FAILED, None),
+    ((ConfigError, DataFolderError, ProjectorRunsAlready, StoreError), UNUSABLE, None),
+    ((AuthorityError,), UNUSABLE, Code.AUTHORITY_UNUSABLE),
+    ((JournalLocked,), UNUSABLE, Code.JOURNAL_LOCKED),
+    ((JournalFull,), FAILED, Code.JOURNAL_FULL),
+    ((JournalFailed,), FAILED, Code.FSYNC_FAILED),
+    ((JournalError,), UNUSABLE, Code.JOURNAL_DAMAGED),
+)
+
+
+def ending_of(error: Exception) -> tuple[str, int, Code | None] | None:
+    """Message, exit code and FG code; None when *error* is a bug."""
+    for kinds, exit_code, code in _ENDINGS:
+        if isinstance(error, kinds):
+            return str(error), exit_code, getattr(error, "code", code)
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}", FAILED, None
+    return None
