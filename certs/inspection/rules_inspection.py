@@ -7,12 +7,8 @@ from certs.inspection.rules_model import Rule, guard, need, support
 INSPECTION = (
     Rule(
         verdict=Verdict.WRONG_SERVICE,
-        base=0.9,
-        clauses=(
-            need(truth.ANOTHER_PUBLIC),
-            guard(truth.ONE_TLS, False, unknown=0.1),
-            guard(truth.REACHED, False),
-        ),
+        base=0.8,
+        clauses=(need(truth.ANOTHER_PUBLIC), guard(truth.ONE_TLS, False), guard(truth.REACHED, False)),
         blame="Another server's TLS answered at {dialed}; nobody forged anything.",
         reason="The certificate is a genuine one of the public CA that the provider uses, for {names}: a name that leads to a "
         "wrong address, or a port that is forwarded to another machine.",
@@ -124,6 +120,30 @@ INSPECTION = (
         blame="{box} seems to open the TLS, with a root that this server trusts.",
         reason="Whoever answered did not ask for a client certificate, as the gateway always does, and its certificate was "
         "issued by {issuer}. Without the provider's pins that is as far as one side can tell.",
+    ),
+    Rule(
+        verdict=Verdict.INSPECTED_TRUSTED_ROOT,
+        base=0.95,
+        clauses=(
+            need(truth.ONE_TLS, False),
+            need(truth.SYSTEM_TRUSTS),
+            guard(truth.KEY_OURS, False, unknown=0.1),
+            guard(truth.OWN_OFFLOAD, False),
+        ),
+        blame="{box} opens the TLS, with a certificate that this server trusts.",
+        reason="Both ends are on two different TLS connections, and nothing shows that the certificate is the provider's.",
+    ),
+    Rule(
+        verdict=Verdict.INSPECTED_UNTRUSTED,
+        base=0.95,
+        clauses=(
+            need(truth.ONE_TLS, False),
+            guard(truth.SYSTEM_TRUSTS, False, unknown=0.02),
+            guard(truth.KEY_OURS, False, unknown=0.1),
+            guard(truth.OWN_OFFLOAD, False),
+        ),
+        blame="{box} opens the TLS.",
+        reason="Both ends are on two different TLS connections, and nothing shows that the certificate is the provider's.",
     ),
     Rule(
         verdict=Verdict.CLIENT_CERT_STRIPPED,
