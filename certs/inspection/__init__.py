@@ -34,6 +34,7 @@ from certs.inspection.evidence import (
 )
 from certs.inspection.finding import Family, Finding, Verdict
 from certs.inspection.judge import judge
+from certs.inspection.record import PATH_TAG, Delivery, PathRecord, RecordKind
 from certs.inspection.rules import PROBES
 from certs.inspection.sealing import (
     MAX_ANSWER_BYTES,
@@ -57,6 +58,7 @@ __all__ = [
     "MAX_ANSWER_BYTES",
     "MAX_DOCUMENT_BYTES",
     "MAX_REPORT_BYTES",
+    "PATH_TAG",
     "PROBES",
     "PRODUCTS",
     "AgentSide",
@@ -64,6 +66,7 @@ __all__ = [
     "Answer",
     "ClientHello",
     "ClientHelloError",
+    "Delivery",
     "DocumentError",
     "Evidence",
     "Expected",
@@ -77,8 +80,10 @@ __all__ = [
     "NearbyKind",
     "Negotiated",
     "OpenedReport",
+    "PathRecord",
     "Probe",
     "ProxyUse",
+    "RecordKind",
     "ReportKey",
     "ReportPublic",
     "SealError",
