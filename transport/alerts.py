@@ -41,7 +41,9 @@ _NAMES = {
     120: "no application protocol",
     121: "ech required",
 }
-_NUMBERS = {name.casefold(): number for number, name in _NAMES.items()}
+_NUMBERS = {name.casefold(): number for number, name in _NAMES.items()} | {
+    "user cancelled": 90
+}  # OpenSSL spells both
 
 _FATAL = 2
 

@@ -12,6 +12,7 @@ import os
 import trio
 from OpenSSL import SSL
 
+from transport.alerts import alert_named
 from transport.record import Seen
 
 __all__ = [
@@ -163,7 +164,10 @@ def classify(error: SSL.Error) -> tuple[Break, str]:
     for reason in reasons:
         # "ssl/tls alert bad certificate", "tlsv1 alert unknown ca", "tlsv13 alert certificate required": what the
         # peer told us. Our own objections have no "alert" in them.
+        # Those that extensions brought lack the word, as in "tlsv1 unrecognized name".
         _, separator, name = reason.partition(" alert ")
+        if not separator and reason.startswith("tlsv1 ") and alert_named(reason[6:]) is not None:
+            separator, name = " ", reason[6:]
         if separator:
             return Break.ALERT, name
     return Break.PROTOCOL, reasons[-1]
