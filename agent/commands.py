@@ -16,6 +16,7 @@ from agent.host import Host
 from agent.observer import code_text
 from agent.path import PathError
 from agent.service import ServiceOptions, now_ms, serve_agent
+from agent.spool import Spool
 from agent.state import NotEnrolledError, StateError, StateFolder, enrollment_key, installation_uid
 from agent.watch import SILENT_MS, configure_logs
 from certs import Token, TokenError
@@ -79,21 +80,30 @@ def enroll_command(
 
 
 def _forbid_accident(state: Path, *, again: bool) -> None:
-    """An enrolled agent is replaced only by who says so."""
+    """An enrolled agent is replaced only by who says so, and never while it runs.
+
+    Raises:
+        CommandError: one is enrolled here.
+        OutboxError: one is running here, or its outbox is damaged.
+        StateError: one is enrolled here and damaged.
+    """
     try:
         keeper = StateFolder.load(state)
     except NotEnrolledError:
         return
     except StateError:
-        if again:
-            return
-        raise
-    if not again:
-        raise CommandError(
-            f"{state} is already enrolled as {keeper.identity.agent_uid}: fieldgate-agent run --state {state}\n"
-            "(--again makes it another agent; what this one had not yet delivered is put aside and not sent)",
-            UNUSABLE,
-        )
+        if not again:
+            raise
+    else:
+        if not again:
+            raise CommandError(
+                f"{state} is already enrolled as {keeper.identity.agent_uid}: fieldgate-agent run --state {state}\n"
+                "(--again makes it another agent; what this one had not yet delivered is put aside and not sent)",
+                UNUSABLE,
+            )
+    if (outbox := state / "outbox.sqlite").exists():
+        # Refused while an agent runs on it, which would write its files over those of the new one.
+        Spool.open(outbox).close()
 
 
 async def _enroll_patiently(token: Token, applicant: Applicant) -> Enrollment:
@@ -167,8 +177,12 @@ def status(*, state: State, json_: Json = False) -> int:
         raise CommandError(
             f"the agent has not run yet: fieldgate-agent run --state {state}", FAILED
         ) from None
+    except OSError as error:
+        raise CommandError(f"cannot read {path}: {error.strerror}", UNUSABLE) from None
     except ValueError:
-        raise CommandError(f"{path} is damaged; a running agent writes it anew", FAILED) from None
+        fields = None
+    if not isinstance(fields, dict):
+        raise CommandError(f"{path} is damaged; a running agent writes it anew", FAILED)
     if fields.get("state") != "stopped" and now_ms() - fields.get("written_ms", 0) > SILENT_MS:
         fields["state"] = "not running"
     if json_:

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 
 from agent.cli import app, main
+from agent.spool import Spool
+from agent.state import StateFolder, enrollment_key
+from tests.agent.rig import make_keeper
+from tests.helpers.gateway import Gateway
 
 COMMANDS = [name for name in app if not name.startswith("-")]
 
@@ -48,3 +52,46 @@ def test_misuse_ends_with_2_and_says_what_was_meant(
     assert says in " ".join(said.err.replace("│", " ").split())
     assert said.out == ""
     assert not Path("x").exists()
+
+
+def make_agent(folder: Path) -> None:
+    """An agent that is enrolled at a gateway that nobody will dial."""
+    enrollment_key(folder)
+    made = make_keeper(Gateway.make())
+    StateFolder.create(folder, made.identity, made.credential)
+
+
+def test_a_running_agent_is_not_enrolled_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would go on writing its own files over those of the new one."""
+    make_agent(tmp_path)
+    before = (tmp_path / "identity.json").read_bytes()
+    token = Gateway.make().token("127.0.0.1:1").encode()
+    with Spool.open(tmp_path / "outbox.sqlite"):
+        assert main(["enroll", "--again", "--state", str(tmp_path), "--token", token]) == 2
+
+    assert "FG-4020" in (said := capsys.readouterr().err)
+    assert "another agent is running on this state folder" in said
+    assert (tmp_path / "identity.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "says"),
+    [
+        (b"{", 1, "status.json is damaged; a running agent writes it anew"),
+        (b"[1]", 1, "status.json is damaged; a running agent writes it anew"),
+        (None, 2, "cannot read"),
+    ],
+)
+def test_a_status_that_says_nothing_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, code: int, says: str
+) -> None:
+    """In words, whatever is in the file's place."""
+    make_agent(tmp_path)
+    path = tmp_path / "status.json"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+
+    assert main(["status", "--state", str(tmp_path)]) == code
+    assert says in capsys.readouterr().err
