@@ -88,6 +88,11 @@ def place_mark(marks: Marks, mark: Mark) -> Marks:
     return marks
 
 
+def _is_news(body: ClaimEntry, known: ClaimEntry) -> bool:
+    """Not older than what we know, and not our own claim come back: by then the agent may have confirmed that."""
+    return body.fence > known.fence or (body.fence == known.fence and body.session_uid != known.session_uid)
+
+
 class Directory:
     """All agents, revoked certificates, and the pieces of the world that are not about one agent."""
 
@@ -131,7 +136,7 @@ class Directory:
 
     def _claimed(self, body: ClaimEntry) -> Agent | None:
         agent = self.agents.get(body.agent_uid)
-        if agent is not None and (agent.claim is None or body.fence >= agent.claim.fence):
+        if agent is not None and (agent.claim is None or _is_news(body, agent.claim)):
             agent.claim = body
         return agent
 

@@ -17,7 +17,7 @@ from gateway.config import ConfigError, Listener
 from gateway.edge import clones, server, session
 from gateway.edge.session import Session
 from gateway.edge.storelink import StoreLink
-from gateway.store import ConnectionStatus, GatewaysChanged, StoreLocked, TrustChanged
+from gateway.store import Body, ClaimEntry, ConnectionStatus, GatewaysChanged, StoreLocked, TrustChanged
 from gateway.store.sessions import Sessions
 from protocol import (
     Ack,
@@ -306,6 +306,34 @@ async def test_a_clone_is_held_and_the_living_session_goes_on(
         assert notice.code == Code.CLONE_HELD
         alarm = next(line for line in log if line["event"] == "clone held")
         assert (alarm["code"], alarm["agent"], alarm["log_level"]) == ("FG-2106", agent.uid, "warning")
+
+
+async def test_a_copy_with_the_nonce_before_is_held_though_the_agent_spoke_late(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This edge's own claim has come back to it from the store by then, and still has that nonce."""
+    async with running_edge(provider) as edge:
+        agent = await enrolled(edge)
+        async with agent.session(edge.remote_port):
+            pass
+        clone = agent.copy()
+        told: list[Body] = []
+        apply = edge.services.directory.apply
+
+        def listen(body: Body) -> object:
+            told.append(body)
+            return apply(body)
+
+        monkeypatch.setattr(edge.services.directory, "apply", listen)
+        line, _ = await agent.greet(edge.remote_port)
+        nonce = agent.nonces[0]
+        await edge.until(lambda: any(isinstance(body, ClaimEntry) and body.nonce == nonce for body in told))
+        await line.heartbeat()
+        async with answering(line):
+            (mine,) = edge.services.open_sessions
+            await edge.until(lambda: mine.confirmed)
+            assert (await clone.refused(edge.remote_port)).code == Code.CLONE_HELD
+        line.stream.close()
 
 
 async def test_a_session_that_gives_no_sign_of_life_makes_way(

@@ -4,6 +4,7 @@ import uuid
 
 import attrs
 
+from gateway.edge.clones import confirmed
 from gateway.edge.directory import MAX_EPOCHS, MAX_STREAMS, Agent, Directory
 from gateway.store import (
     AgentEntry,
@@ -100,6 +101,20 @@ def test_an_older_claim_does_not_replace_a_newer() -> None:
     directory.apply(claim(3))
     directory.apply(claim(2))
     assert agent.claim == claim(3)
+
+
+def test_a_claim_that_comes_back_by_the_feed_does_not_undo_its_confirmation() -> None:
+    """The store keeps the nonce before; the edge knows already that only a copy of the agent can return it."""
+    directory, agent = known()
+    claim = ClaimEntry(
+        agent_uid=UID, edge_uid="e", session_uid="s", nonce=b"n" * 16, previous_nonce=b"b" * 16, fence=3
+    )
+    agent.claim = confirmed(claim)
+    directory.apply(claim)
+    assert agent.claim == confirmed(claim)
+    elsewhere = attrs.evolve(claim, session_uid="another")
+    directory.apply(elsewhere)
+    assert agent.claim == elsewhere
 
 
 def test_a_resync_is_pending_until_it_is_taken_back() -> None:
