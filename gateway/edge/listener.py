@@ -1,10 +1,12 @@
 """The accept side of the edge: from a socket in the backlog to a handshaken stream in its handler's hands.
 
-    accept → [PROXY v2 header] → first bytes → place at the handshake → TLS → handler(stream, peer)
+    accept → [PROXY v2 header] → first bytes → place at the handshake → TLS → handler(stream, peer) → session
 
 One task per connection, one deadline over everything up to the accepted Hello, and a reason for every end. Nothing a
 peer does before it is authenticated can raise out of here, and neither can a handler that crashes: one bad session
 must not take the others down with it.
+
+A session may last for months and there are thousands: while it runs, nothing is left of the way to it, no frame, no scope.
 
 Accepting survives what a machine can lack. Out of file descriptors or memory, it pauses and tries again; with the hall
 full, it leaves connections in the backlog, where their deadline does not run yet; with all the connections that the
@@ -14,27 +16,36 @@ edge may have, it closes newcomers at once, before any TLS is spent on them.
 import errno
 import socket
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import attrs
 import structlog
 import trio
 
 from gateway.config import Listener
-from gateway.edge.admission import Admission, Ticket
+from gateway.edge.admission import Admission
 from gateway.edge.beforetls import classify_first, first_bytes, proxy_source, say_and_close
 from gateway.edge.closes import Closes
 from gateway.edge.firstbytes import CODES, HTTP_ANSWER, FirstBytes
 from gateway.edge.metrics import Metrics
 from gateway.edge.peer import Peer
-from gateway.edge.proxy_protocol import Networks, ProxyHeaderError, Source
+from gateway.edge.proxy_protocol import Networks, ProxyHeaderError
 from protocol import Code
 from transport import Context, HandshakeError, TLSStream
 
-__all__ = ["Acceptor", "Handler"]
+__all__ = ["Acceptor", "Handler", "Runnable"]
 
 log = structlog.get_logger()
 
-Handler = Callable[[TLSStream, Peer], Awaitable[None]]
+
+class Runnable(Protocol):
+    """What the handler leaves to be done."""
+
+    async def run(self) -> None:
+        """Serve the peer to its end."""
+
+
+Handler = Callable[[TLSStream, Peer], Awaitable[Runnable | None]]
 
 # The listening socket itself is beyond repair; everything else is about one connection, or passes.
 _FATAL = {errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EFAULT}
@@ -48,6 +59,9 @@ _BURST = 16
 _LAST_WORDS_S = 2.0
 _LAST_WORDS_BYTES = 64 * 1024
 
+_STAGES_OF_SILENCE = ("silent", "before a proxy header")
+_ENDED = "ended"  # the reason is noted already
+
 
 @attrs.frozen(kw_only=True)
 class Acceptor:
@@ -55,7 +69,8 @@ class Acceptor:
 
     Attributes:
         context: the TLS context for the next connection; a reload makes it return a new one.
-        handler: owns the stream from the handshake on; the acceptor closes it afterwards.
+        handler: has the stream from the handshake on, under the deadline. The session that it returns, if any, runs
+            without one. The acceptor closes the stream afterwards.
     """
 
     admission: Admission
@@ -100,7 +115,7 @@ class Acceptor:
                     trouble = error.errno or 0
                 else:
                     accepted.inc()
-                    self._admit(connection, Source(name[0], name[1]), listener, networks, connections)
+                    self._admit(connection, name, listener, networks, connections)
                     if self.admission.in_hall < self.admission.limits.pre_auth_connections:
                         continue
                     break
@@ -119,92 +134,92 @@ class Acceptor:
     def _admit(
         self,
         sock: socket.socket,
-        source: Source,
+        name: tuple[str, int],
         listener: Listener,
         networks: Networks,
         connections: trio.Nursery,
     ) -> None:
+        address, port = name[:2]
         ticket = self.admission.open()
         if ticket is None:
             sock.close()
-            self._end(Code.TOO_MANY_CONNECTIONS, source, listener, detail="the edge is full")
+            self.closes.record(
+                Code.TOO_MANY_CONNECTIONS,
+                address=address,
+                port=port,
+                listener=listener.kind,
+                detail="the edge is full",
+            )
             return
         sock.setblocking(False)
-        behind_balancer = source.address in networks
-        arrival = _Arrival(
-            sock=sock, source=source, listener=listener, ticket=ticket, announced=behind_balancer
-        )
-        connections.start_soon(self._serve, arrival)
+        peer = Peer(address=address, port=port, listener=listener, ticket=ticket)
+        connections.start_soon(self._serve, sock, peer, address in networks, name="connection")
 
-    async def _serve(self, arrival: "_Arrival") -> None:
-        ticket = arrival.ticket
+    async def _serve(self, sock: socket.socket, peer: Peer, announced: bool) -> None:
+        """One connection from its first byte to its last; *announced* if a PROXY header comes first."""
+        ticket = peer.ticket
+        stream: TLSStream | None = None
+        session: Runnable | None = None
         try:
             with ticket.scope:
-                await self._greet(arrival)
+                if await self._before_tls(sock, peer, announced=announced):
+                    await ticket.charge()
+                    stream = TLSStream(sock, self.context(), server_side=True)
+                    if await self._handshake(stream, peer):
+                        session = await self.handler(stream, peer)
             if ticket.scope.cancelled_caught:
-                self._ran_out(arrival)
+                self._ran_out(peer)
+            elif stream is not None:
+                if session is not None:
+                    await session.run()
+                await stream.aclose()
         except Exception as error:  # the one broad one: see the module's docstring
-            log.exception("connection handler crashed", address=arrival.source.address)
-            self._end_of(arrival, Code.INTERNAL_ERROR, type(error).__name__)
+            log.exception("connection handler crashed", address=peer.address)
+            self._end(peer, Code.INTERNAL_ERROR, type(error).__name__)
         finally:
             ticket.close()
-            arrival.sock.close()
+            if stream is not None:
+                stream.close()
+            sock.close()
 
-    async def _greet(self, arrival: "_Arrival") -> None:
-        try:
-            if not await self._before_tls(arrival):
-                return
-        except ProxyHeaderError as error:
-            self._end_of(arrival, Code.BAD_PROXY_HEADER, str(error))
-            return
-        except OSError as error:
-            self._end_of(arrival, Code.CONNECTION_RESET, f"{arrival.ticket.stage}: {error.strerror}")
-            return
-        ticket = arrival.ticket
-        await ticket.charge()
-        stream = TLSStream(arrival.sock, self.context(), server_side=True)
-        try:
-            if await self._handshake(arrival, stream):
-                ticket.stage = "before hello"
-                source = arrival.source
-                peer = Peer(
-                    address=source.address, port=source.port, listener=arrival.listener, ticket=ticket
-                )
-                await self.handler(stream, peer)
-                await stream.aclose()
-        finally:
-            stream.close()
-
-    async def _before_tls(self, arrival: "_Arrival") -> bool:
+    async def _before_tls(self, sock: socket.socket, peer: Peer, *, announced: bool) -> bool:
         """Everything up to the ClientHello; False if the connection ended here, its reason noted."""
-        ticket = arrival.ticket
-        if arrival.announced:
-            ticket.stage = "before a proxy header"
-            if not await first_bytes(arrival.sock):
+        ticket = peer.ticket
+        try:
+            if announced:
+                ticket.stage = "before a proxy header"
+                if not await first_bytes(sock):
+                    self.closes.count(Code.SILENT_PEER)
+                    return False
+                if (source := await proxy_source(sock)) is not None:
+                    peer.address, peer.port = source.address, source.port
+            if not ticket.identify(peer.address):
+                detail = f"more than {self.admission.limits.per_address} unauthenticated from this address"
+                self._end(peer, Code.TOO_MANY_CONNECTIONS, detail)
+                return False
+            ticket.stage = "silent"
+            seen = await first_bytes(sock)
+            if not seen:
+                # A balancer's health check, or a port scan. It is counted and leaves no line: there are too many.
                 self.closes.count(Code.SILENT_PEER)
                 return False
-            arrival.source = await proxy_source(arrival.sock) or arrival.source
-        if not ticket.identify(arrival.source.address):
-            detail = f"more than {self.admission.limits.per_address} unauthenticated from this address"
-            self._end_of(arrival, Code.TOO_MANY_CONNECTIONS, detail)
+            ticket.spoke()
+            ticket.stage = "before a whole client hello"
+            kind = await classify_first(sock, seen)
+        except ProxyHeaderError as error:
+            self._end(peer, Code.BAD_PROXY_HEADER, str(error))
             return False
-        ticket.stage = "silent"
-        seen = await first_bytes(arrival.sock)
-        if not seen:
-            # A balancer's health check, or a port scan. It is counted and leaves no line: there are too many.
-            self.closes.count(Code.SILENT_PEER)
+        except OSError as error:
+            self._end(peer, Code.CONNECTION_RESET, f"{ticket.stage}: {error.strerror}")
             return False
-        ticket.spoke()
-        ticket.stage = "before a whole client hello"
-        kind = await classify_first(arrival.sock, seen)
         if kind is FirstBytes.TLS:
             return True
-        self._end_of(arrival, *CODES[kind])
+        self._end(peer, *CODES[kind])
         answer = HTTP_ANSWER if kind is FirstBytes.HTTP else b""
-        await say_and_close(arrival.sock, answer, within_s=_LAST_WORDS_S, drain_bytes=_LAST_WORDS_BYTES)
+        await say_and_close(sock, answer, within_s=_LAST_WORDS_S, drain_bytes=_LAST_WORDS_BYTES)
         return False
 
-    async def _handshake(self, arrival: "_Arrival", stream: TLSStream) -> bool:
+    async def _handshake(self, stream: TLSStream, peer: Peer) -> bool:
         """False if it failed: the reason is noted, and the alert has had its time to arrive."""
         started = trio.current_time()
         try:
@@ -213,54 +228,29 @@ class Acceptor:
             detail = str(error)
         else:
             self.metrics.handshake_seconds.observe(trio.current_time() - started)
+            peer.ticket.stage = "before hello"
             return True
-        self._end_of(arrival, Code.TLS_HANDSHAKE_FAILED, detail)
+        self._end(peer, Code.TLS_HANDSHAKE_FAILED, detail)
         await stream.linger(within_s=_LAST_WORDS_S, drain_bytes=_LAST_WORDS_BYTES)
         return False
 
-    def _ran_out(self, arrival: "_Arrival") -> None:
-        ticket = arrival.ticket
+    def _ran_out(self, peer: Peer) -> None:
+        ticket = peer.ticket
         if ticket.cut:
-            self._end_of(arrival, Code.PRE_AUTH_BUDGET, f"{ticket.stage}: {ticket.cut}")
+            self._end(peer, Code.PRE_AUTH_BUDGET, f"{ticket.stage}: {ticket.cut}")
         elif ticket.stage in _STAGES_OF_SILENCE:
-            self._end_of(arrival, Code.SILENT_PEER, ticket.stage)
-        elif not arrival.noted:
-            self._end_of(arrival, Code.HELLO_TIMEOUT, ticket.stage)
+            self._end(peer, Code.SILENT_PEER, ticket.stage)
+        elif ticket.stage != _ENDED:
+            self._end(peer, Code.HELLO_TIMEOUT, ticket.stage)
 
-    def _end_of(self, arrival: "_Arrival", code: Code, detail: str) -> None:
-        arrival.noted = True
-        lasted_s = trio.current_time() - arrival.ticket.opened_at
-        self._end(code, arrival.source, arrival.listener, lasted_s=lasted_s, detail=detail)
-
-    def _end(
-        self, code: Code, source: Source, listener: Listener, *, lasted_s: float = 0.0, detail: str = ""
-    ) -> None:
+    def _end(self, peer: Peer, code: Code, detail: str) -> None:
+        """Note why it ends."""
+        peer.ticket.stage = _ENDED
         self.closes.record(
             code,
-            address=source.address,
-            port=source.port,
-            listener=listener.kind,
-            lasted_s=lasted_s,
+            address=peer.address,
+            port=peer.port,
+            listener=peer.listener.kind,
+            lasted_s=trio.current_time() - peer.ticket.opened_at,
             detail=detail,
         )
-
-
-_STAGES_OF_SILENCE = ("silent", "before a proxy header")
-
-
-@attrs.define(kw_only=True)
-class _Arrival:
-    """One connection on its way to its handler.
-
-    Attributes:
-        source: its address; the balancer's, until the balancer has said whose it is.
-        announced: whether a PROXY header comes first.
-        noted: whether the reason for its end is in the closes already.
-    """
-
-    sock: socket.socket
-    source: Source
-    listener: Listener
-    ticket: Ticket
-    announced: bool
-    noted: bool = False

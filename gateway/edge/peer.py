@@ -8,12 +8,13 @@ from gateway.edge.admission import Ticket
 __all__ = ["Peer"]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class Peer:
     """What a connection's handler is told beside its stream.
 
     Attributes:
-        address: the true source address: the balancer's word for it, if it came through a configured balancer.
+        address: the true source address: the balancer's word for it, if it came through a configured balancer (and the
+            balancer's own, until that has come).
         port: the same end's port.
         listener: where it was accepted.
         ticket: its place before authentication; the handler calls `ticket.authenticated()` once a Hello was accepted.

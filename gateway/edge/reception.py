@@ -14,9 +14,10 @@ import trio
 from certs import ChainVerdict, from_ms, to_ms
 from gateway.edge.clones import ELSEWHERE_MS, HOLD_MS, Situation, answers, situation
 from gateway.edge.directory import Agent
-from gateway.edge.ending import BREAKS, Ending, lost
+from gateway.edge.ending import BREAKS
 from gateway.edge.enrollment import enroll
 from gateway.edge.identify import Admitted, Identity, Refused, identify
+from gateway.edge.parting import LAST_WORDS_S, STRANGERS_BYTES, note
 from gateway.edge.peer import Peer
 from gateway.edge.reactions import news_for
 from gateway.edge.services import Services
@@ -29,7 +30,6 @@ from protocol import (
     Connection,
     Enroll,
     Hello,
-    LocalProtocolError,
     Message,
     Rejected,
     RemoteProtocolError,
@@ -44,9 +44,6 @@ __all__ = ["receive"]
 
 log = structlog.get_logger()
 
-# A refused peer has its own word of at most 4 KiB under way; a session's peer may have a window of batches (the default).
-LAST_WORDS_S = 2.0
-STRANGERS_BYTES = 64 * 1024
 # A certificate is 2 kB, and worth waiting for on a bad line. Lost, it is asked for again, and is the same agent's.
 ENROLLED_S = 5.0
 
@@ -58,25 +55,10 @@ PATH_RETRY_MS = 600_000
 MAX_HEARTBEAT_S = 3_600  # what a Welcome can say
 
 
-async def receive(services: Services, stream: TLSStream, peer: Peer) -> None:
-    """Serve one connection to its end; the caller closes the stream."""
-    # Whatever is not needed for as long as the session lives is gone by then: frames, Hello, judgement.
-    session = await _Visit(
-        services=services, stream=stream, peer=peer, connection=Connection(Role.GATEWAY)
-    ).session()
-    if session is None:
-        return
-    try:
-        ending = await session.run()
-    except Exception as error:
-        _over(session, lost(Code.INTERNAL_ERROR, repr(error)), noted=False)
-        raise  # to the acceptor, which notes it and keeps the others from harm
-    except BaseException:
-        _over(session, lost(Code.GATEWAY_STOPPED))
-        raise
-    _over(session, ending)
-    with trio.CancelScope(shield=True):
-        await _part(session, ending)
+async def receive(services: Services, stream: TLSStream, peer: Peer) -> Session | None:
+    """Hear the first message and act on it; the session that came of it, if one did. The caller runs it."""
+    connection = Connection(Role.GATEWAY)
+    return await _Visit(services=services, stream=stream, peer=peer, connection=connection).session()
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -139,6 +121,7 @@ class _Visit:
     # -- enrollment --------------------------------------------------------------------------------------------
 
     async def _enroll(self, message: Enroll) -> None:
+        self.peer.ticket.heard()
         answer = await enroll(self.services, self.stream, self.peer, message)
         if isinstance(answer, Refused):
             log.info("enrollment refused", code=str(answer.code), error=answer.message, peer=self.peer.address,
@@ -288,51 +271,4 @@ class _Visit:
             )
 
     def _note(self, code: Code, detail: str, *, agent_uid: str = "") -> None:
-        _note(self.services, self.peer, code, detail, agent_uid=agent_uid, since=self.peer.ticket.opened_at)
-
-
-def _over(session: Session, ending: Ending, *, noted: bool = True) -> None:
-    """Everything that must happen when a session is over; nothing of it waits."""
-    services, agent, peer = session.services, session.agent, session.peer
-    session.end(ending)
-    if agent.session is session:
-        agent.session = None
-    services.leave(session)
-    services.link.ended(session, ending.code)
-    if noted:
-        _note(services, peer, ending.code, ending.detail, agent_uid=agent.uid, since=session.started_at)
-    log.info(
-        "session ended", code=str(ending.code), reason=ending.code.name.lower().replace("_", " "),
-        detail=ending.detail, agent=agent.uid, organization=agent.entry.organization_uid,
-        host_name=session.host_name, peer=f"{peer.address}:{peer.port}", listener=peer.listener.kind,
-        session=session.uid, standing=session.standing.name.lower(),
-        duration_s=round(trio.current_time() - session.started_at, 3), records=session.records,
-        bytes=session.n_bytes, clock_offset_ms=session.offset_ms, synthetic=agent.entry.synthetic,
-    )  # fmt: skip
-
-
-async def _part(session: Session, ending: Ending) -> None:
-    """Say the last words, if there are any and somebody may hear them."""
-    if ending.code is Code.SLOW_CONSUMER:
-        session.stream.abort()
-    elif ending.last_words is not None:
-        try:
-            data = session.connection.send(ending.last_words)
-        except LocalProtocolError:
-            return  # it said goodbye itself in the same moment
-        await session.stream.send_last(data, within_s=LAST_WORDS_S)
-    elif ending.code is Code.GOODBYE:
-        # Its close_notify is still to come: closed before that is read, the socket would answer with a reset.
-        await session.stream.send_last(b"", within_s=LAST_WORDS_S, drain_bytes=STRANGERS_BYTES)
-
-
-def _note(services: Services, peer: Peer, code: Code, detail: str, *, agent_uid: str, since: float) -> None:
-    services.closes.record(
-        code,
-        address=peer.address,
-        port=peer.port,
-        listener=peer.listener.kind,
-        agent_uid=agent_uid,
-        lasted_s=trio.current_time() - since,
-        detail=detail,
-    )
+        note(self.services, self.peer, code, detail, agent_uid=agent_uid, since=self.peer.ticket.opened_at)

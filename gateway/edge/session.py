@@ -12,9 +12,10 @@ import attrs
 import trio
 
 from gateway.edge.directory import Agent
-from gateway.edge.ending import Ending, lost
+from gateway.edge.ending import lost
 from gateway.edge.enrollment import renew
 from gateway.edge.flow import SMALL_FRAME
+from gateway.edge.parting import leave, part
 from gateway.edge.peer import Peer
 from gateway.edge.voice import Voice
 from gateway.journal import JournalFailed, JournalFull
@@ -87,8 +88,8 @@ class Session(Voice):
 
     # -- reading -----------------------------------------------------------------------------------------------
 
-    async def run(self) -> Ending:
-        """Read until the session ends, and say why it did."""
+    async def run(self) -> None:
+        """Read until the session ends, and see the agent off. All of an idle session waits in here: one frame."""
         connection, stream = self.connection, self.stream
         try:
             while self.ending is None:
@@ -103,7 +104,13 @@ class Session(Voice):
             self._refuse(error)
         except trio.ClosedResourceError:
             pass  # `end` woke us
-        return self.ending or lost(Code.GATEWAY_STOPPED)
+        except Exception as error:
+            self.end(lost(Code.INTERNAL_ERROR, repr(error)))
+            raise  # to the acceptor, which notes it and keeps the others from harm
+        finally:
+            ending = leave(self)
+        with trio.CancelScope(shield=True):
+            await part(self, ending)
 
     def _hear_all(self) -> None:
         """Act on every message that is whole."""

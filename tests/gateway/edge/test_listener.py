@@ -23,7 +23,7 @@ from gateway.config import Limits, Listener
 from gateway.edge.admission import Admission
 from gateway.edge.bind import bind
 from gateway.edge.closes import Close, Closes
-from gateway.edge.listener import Acceptor, Handler
+from gateway.edge.listener import Acceptor, Handler, Runnable
 from gateway.edge.metrics import Metrics
 from gateway.edge.peer import Peer
 from protocol import Code
@@ -95,15 +95,16 @@ async def serving(
         edge.contexts_used.append(gateway)
         return gateway
 
-    async def handle(stream: TLSStream, peer: Peer) -> None:
+    async def handle(stream: TLSStream, peer: Peer) -> Runnable | None:
         edge.peers.append(peer)
-        await handler(stream, peer)
+        return await handler(stream, peer)
 
     acceptor = Acceptor(
         admission=edge.admission, closes=closes, metrics=metrics, context=context, handler=handle
     )
     with closing(sock), trio.fail_after(100_000):
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(edge.admission.keep_moving)
             nursery.start_soon(acceptor.accept_forever, sock, listener, nursery)
             yield edge
             nursery.cancel_scope.cancel()
@@ -151,6 +152,31 @@ async def test_a_handler_that_returns_says_goodbye() -> None:
         assert await stream.receive_some() == b"bye"
         assert await stream.receive_some() == b""
         await stream.aclose()
+
+
+async def test_a_session_is_in_no_scope_of_the_way_to_it() -> None:
+    """A cancel scope that lasts as long as a session would cost every idle connection 1 kB."""
+
+    @attrs.define
+    class Stay:
+        stream: TLSStream
+        peer: Peer
+
+        async def run(self) -> None:
+            self.peer.ticket.scope.cancel()
+            await trio.lowlevel.checkpoint()
+            await self.stream.send_all(b"still here")
+
+    async def arrive(stream: TLSStream, peer: Peer) -> Stay:
+        peer.ticket.authenticated()
+        return Stay(stream, peer)
+
+    async with serving(arrive) as edge:
+        stream = await edge.connect()
+        assert await stream.receive_some() == b"still here"
+        assert await stream.receive_some() == b""
+        await stream.aclose()
+    assert edge.ends() == []
 
 
 async def test_one_handler_that_crashes_takes_nobody_down() -> None:
