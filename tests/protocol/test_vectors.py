@@ -1,6 +1,7 @@
 """The golden vectors: bytes and their meaning, written down apart from the code that reads them here."""
 
 import json
+import re
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,11 @@ from typing import Any
 import attrs
 import msgpack
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from certs import Token, read_csr, sign_enrollment
+from certs import ReportKey, Token, read_csr, sign_enrollment
+from certs.inspection import AgentSide, LastIo, Verdict, open_answer, open_report
 from protocol import (
     MESSAGES,
     NEED_DATA,
@@ -181,6 +185,40 @@ def test_a_session_frame_by_frame() -> None:
             assert side.credit == step["credit"]
 
 
+def test_the_path_report_and_its_answer() -> None:
+    """What was sealed by another reading of the specification opens, and means what the vector says."""
+    vector = {key: bytes.fromhex(text) for key, text in load("path_report.json").items() if is_hex(text)}
+    private = load("path_report.json")["report_key_private"]
+    key = ReportKey(
+        X25519PrivateKey.from_private_bytes(bytes.fromhex(private["x25519"])),
+        Ed25519PrivateKey.from_private_bytes(bytes.fromhex(private["ed25519"])),
+    )
+
+    report = open_report(vector["sealed"], [key])
+    answer = open_answer(vector["answer"], report.answer_key, key.public, report.digest)
+
+    assert key.public.raw == vector["report_key"]
+    assert (report.digest, report.answer_key) == (vector["digest"], vector["answer_key"])
+    assert (report.signed_bytes, report.signature) == (vector["signed"], vector["signature"])
+    assert report.is_by(
+        Ed25519PrivateKey.from_private_bytes(vector["token_seed"]).public_key().public_bytes_raw()
+    )
+    assert (report.kind, report.uid) == ("token", load("path_report.json")["token_id"])
+    assert report.counter == 1_764_000_000_000
+    assert report.side == AgentSide(
+        at_ms=1_764_000_000_001, dialed="gw.example:6180", local="10.1.2.3:49152", resolved=("192.0.2.7",),
+        chain=(b"\x30\x03\x02\x01\x00",), verify_codes=((0, 20),), first_bytes=b"", handshake_ms=12.5,
+        last_io=LastIo.ALERT, lacking=("exporter",),
+    )  # fmt: skip
+    assert answer.finding is not None
+    assert (answer.code, answer.gateway_time_ms) == (0, 1_764_000_000_002)
+    assert answer.finding.verdict is Verdict.INSPECTED_UNTRUSTED
+
+
+def is_hex(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"([0-9a-f]{2})+", value) is not None
+
+
 def test_the_enrollment_proof() -> None:
     """The token reads as the vector says, and signs what the vector says."""
     vector = load("enrollment.json")
@@ -193,6 +231,9 @@ def test_the_enrollment_proof() -> None:
     assert list(token.gateways) == vector["gateways"]
     assert list(token.names) == vector["names"]
     assert token.encode() == vector["token"]
+    with_key = Token.parse(vector["token_with_report_key"])
+    assert with_key == attrs.evolve(token, report_key=bytes.fromhex(vector["report_key"]))
+    assert with_key.encode() == vector["token_with_report_key"]
     csr, exporter = bytes.fromhex(vector["csr"]), bytes.fromhex(vector["exporter"])
     assert len(read_csr(csr).spki_sha256) == 32
     assert sign_enrollment(token.seed, exporter, csr).hex() == vector["signature"]

@@ -18,6 +18,8 @@ from typing import Any
 import msgpack
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tests.vectors.reports import path_report
+
 HERE = Path(__file__).parent
 
 NONCE, OLD_NONCE = bytes(range(0x10, 0x20)), bytes(range(0x20, 0x30))
@@ -446,11 +448,11 @@ def enrollment() -> dict[str, Any]:
     )
     gateways, names = ["gw1.example:6180", "[2001:db8::1]:443"], ["gw.example"]
     body = token_id.bytes + seed + b"\x01" + PIN + listed(gateways) + listed(names)
-    framed = struct.pack(">H", len(body) + 4) + body
-    framed += sha256(framed).digest()[:4]
     signed = b"fieldgate enroll 1\0" + exporter + CSR
     return {
-        "token": "fgt1_" + base64.urlsafe_b64encode(framed).decode().rstrip("="),
+        "token": pasted(body),
+        "token_with_report_key": pasted(body + b"\x01\x00\x40" + REPORT_KEY),
+        "report_key": REPORT_KEY.hex(),
         "token_id": str(token_id),
         "seed": seed.hex(),
         "pins": [PIN.hex()],
@@ -461,6 +463,12 @@ def enrollment() -> dict[str, Any]:
         "signed": signed.hex(),
         "signature": Ed25519PrivateKey.from_private_bytes(seed).sign(signed).hex(),
     }
+
+
+def pasted(body: bytes) -> str:
+    framed = struct.pack(">H", len(body) + 4) + body
+    framed += sha256(framed).digest()[:4]
+    return "fgt1_" + base64.urlsafe_b64encode(framed).decode().rstrip("=")
 
 
 def listed(texts: list[str]) -> bytes:
@@ -477,6 +485,7 @@ def written() -> dict[str, Any]:
         "chain.json": chain(),
         "session.json": session(),
         "enrollment.json": enrollment(),
+        "path_report.json": path_report(),
     }
 
 
