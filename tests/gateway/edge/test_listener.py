@@ -104,7 +104,6 @@ async def serving(
     )
     with closing(sock), trio.fail_after(100_000):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(edge.admission.keep_moving)
             nursery.start_soon(acceptor.accept_forever, sock, listener, nursery)
             yield edge
             nursery.cancel_scope.cancel()
