@@ -115,13 +115,19 @@ def _too_late(proxy: Proxy | None) -> ConnectError:
 
 async def _reach(host: str, port: int, proxy: Proxy | None) -> tuple[socket.socket, int]:
     """A socket that leads to *host*, and how many bytes have come over it already."""
+    if not host.isprintable() or " " in host:  # a proxy would take a second line of it for a header
+        raise ConnectError(Break.UNREACHABLE, "name not resolved: it cannot be one", errno_name="EAI_NONAME")
     if proxy is None:
         return await _dial(host, port), 0
     sock = await _dial(proxy.host, proxy.port)
     sock.setblocking(False)
     try:
         return sock, await open_tunnel(sock, proxy, host, port)
+    except UnicodeError as error:
+        sock.close()
+        failure = _tcp_failure(error)
     except BaseException:
         trio.lowlevel.notify_closing(sock)
         sock.close()
         raise
+    raise failure

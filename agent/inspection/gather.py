@@ -6,7 +6,6 @@ its time: an attempt that fails is what it is for. A connection that came up sta
 Times are this computer's; a value that the system has no primitive for is None, and `AgentSide.lacking` names its field.
 """
 
-import contextlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -82,26 +81,37 @@ async def observe(
     """
     host, port = split_address(address)
     deadline = trio.current_time() + patience_s
-    use = None if proxy is None else ProxyUse(url=str(proxy), source=proxy_source, used=True)
     side = AgentSide(
         at_ms=to_ms(now()),
         dialed=address,
         agent_version=AGENT_VERSION,
         platform=PLATFORM,
         enrolled=enrolled,
-        proxy=use,
-        resolved=await _resolve(host, deadline if proxy is None else trio.current_time() + _IDLE_LOOKUP_S),
+        proxy=None if proxy is None else ProxyUse(url=str(proxy), source=proxy_source, used=True),
     )
+    with trio.CancelScope(
+        deadline=deadline if proxy is None else trio.current_time() + _IDLE_LOOKUP_S
+    ) as lookup:
+        side = attrs.evolve(side, resolved=await _resolve(host))
+    if lookup.cancelled_caught and proxy is None:
+        return Observation(attrs.evolve(side, tcp_error="EAI_AGAIN", last_io=LastIo.NOT_RESOLVED))
+    stream: TLSStream | None = None
     try:
         stream = await connect(host, port, context, deadline=deadline, proxy=proxy)
+        side = _shaken(side, stream.seen(), context, anchors, now())
+        exporter = (
+            stream.exporter(PATH_EXPORTER_LABEL, PATH_EXPORTER_BYTES) if stream.exporter_binds else None
+        )
+        return Observation(attrs.evolve(side, exporter=exporter, last_io=LastIo.COMPLETE), stream)
     except ConnectError as error:
         return Observation(_unconnected(side, error))
     except HandshakeError as error:
         side = _shaken(side, error.seen, context, anchors, now()) if error.seen is not None else side
         return Observation(attrs.evolve(side, last_io=_end_of_handshake(error)))
-    side = _shaken(side, stream.seen(), context, anchors, now())
-    exporter = stream.exporter(PATH_EXPORTER_LABEL, PATH_EXPORTER_BYTES) if stream.exporter_binds else None
-    return Observation(attrs.evolve(side, exporter=exporter, last_io=LastIo.COMPLETE), stream)
+    except BaseException:  # a caller's clock, say
+        if stream is not None:
+            await trio.aclose_forcefully(stream)
+        raise
 
 
 async def speak(
@@ -143,13 +153,14 @@ async def speak(
     return Observation(side, stream if end is None else None), answer
 
 
-async def _resolve(host: str, deadline: float) -> tuple[str, ...] | None:
-    """What DNS says of *host*: addresses; none where it says so; None if nobody asked it, or it did not answer."""
-    with contextlib.suppress(OSError, UnicodeError), trio.CancelScope(deadline=deadline) as scope:
+async def _resolve(host: str) -> tuple[str, ...] | None:
+    """What DNS says of *host*: addresses, none if it knows none; None if *host* is one and nobody was asked."""
+    try:
         found = await trio.socket.getaddrinfo(host, None, type=trio.socket.SOCK_STREAM)
-        addresses = tuple(dict.fromkeys(str(each[4][0]) for each in found))
-        return None if addresses == (host,) else addresses
-    return None if scope.cancelled_caught else ()
+    except (OSError, ValueError):  # the latter for what cannot be a name
+        return ()
+    addresses = tuple(dict.fromkeys(str(each[4][0]) for each in found))
+    return None if addresses == (host,) else addresses
 
 
 def _unconnected(side: AgentSide, error: ConnectError) -> AgentSide:

@@ -138,6 +138,37 @@ async def test_an_unknown_name_is_not_resolved() -> None:
     assert side.resolved == ()
 
 
+@pytest.mark.parametrize("host", ["exa mple", "ä" * 70 + ".example", "a\0b", "a\r\nX: y"])
+async def test_what_cannot_be_a_name_is_not_resolved(host: str) -> None:
+    """Nor does a proxy hear of it."""
+    asked: list[bytes] = []
+    async with listening(proxy(asked=asked)) as middle:
+        for via in (None, through(middle)):
+            side = (await look(f"{host}:6180", via=via)).side
+            assert (side.tcp_error, side.last_io) == ("EAI_NONAME", LastIo.NOT_RESOLVED)
+    assert asked == []
+
+
+async def test_dns_that_says_nothing_is_told_from_a_gateway_that_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def mute(*_: object, **__: object) -> list[object]:
+        await trio.sleep_forever()
+        raise AssertionError("unreachable")
+
+    monkeypatch.setattr(trio.socket, "getaddrinfo", mute)
+    side = (await look("gateway.example:6180", patience_s=0.1)).side
+    assert (side.resolved, side.tcp_error, side.last_io) == (None, "EAI_AGAIN", LastIo.NOT_RESOLVED)
+
+
+async def test_a_caller_that_fails_leaves_no_socket() -> None:
+    """pytest turns an unclosed socket's ResourceWarning into a failure."""
+    times = iter([NOW])
+    async with listening(tls(gateway_context())) as address:
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await observe(address, context=client_context(), now=lambda: next(times))
+
+
 async def test_a_black_hole_ends_with_our_patience() -> None:
     """Linux drops what a full accept queue has no room for: SYNs go unanswered, as behind a firewall that drops."""
     with contextlib.ExitStack() as stack:
