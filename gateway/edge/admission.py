@@ -5,8 +5,13 @@ hall is full, the one that has been silent longest goes: an agent speaks within 
 
 *Speaking costs a place at the handshake, charged before OpenSSL allocates.* Places are few (bytes / `HANDSHAKE_BYTES`),
 which also keeps a herd from collapsing: thousands of handshakes begun at once would all end after their deadline.
-Who finds no place queues, and places go round *by address*, so that an address with a thousand connections waits
-behind itself alone. A handshake that has stood still for `STALL_S` gives way when others wait.
+Who finds no place queues, and a place that comes free goes to the address that holds the fewest, so that an address with
+a thousand connections waits behind itself alone.
+
+*Who stands still gives way.* While anybody waits, one task for the whole hall (`keep_moving`) looks who has held a place
+for `STALL_S` and has not said who it is: as many as wait are cut, those of the address that holds most first, and nobody
+whose place no waiter could be given. What the edge itself was too busy for is not held against anybody: the time by
+which a handshake stands still does not run while the edge does not come round, nor while an enrollment waits for us.
 
 *One deadline* covers accepting, the PROXY header, TLS and Hello. It lives in the ticket's cancel scope; whoever is
 authenticated is free of it.
@@ -34,6 +39,12 @@ HANDSHAKE_BYTES = 192 * 1024
 
 # The slowest honest handshake needs two round trips over a satellite, about 1.5 s.
 STALL_S = 3.0
+
+# How often those who stand still are looked for, while somebody waits.
+_LOOK_S = 0.1
+
+# A look that comes so late was kept by the edge: the machine slept, or computed a herd's signatures.
+_HELD_UP_S = 0.5
 
 # No address may hold more than this part of the places: eight attackers' addresses to fill them, not one.
 _SHARE = 8
@@ -67,6 +78,7 @@ class Ticket:
     Attributes:
         scope: cancelled at the deadline, or when the connection has to give way; then `cut` says why.
         stage: what it is doing, for the reason that a deadline gives.
+        is_heard: whether its first message is here, and it waits for us.
     """
 
     admission: "Admission"
@@ -75,6 +87,7 @@ class Ticket:
     key: str = ""
     stage: str = "silent"
     cut: str = ""
+    is_heard: bool = False
     in_hall: bool = True
     is_open: bool = True
 
@@ -95,6 +108,10 @@ class Ticket:
     async def charge(self) -> None:
         """Wait for a place at the handshake."""
         await self.admission.charge(self)
+
+    def heard(self) -> None:
+        """Its first message is here. It does not stand still any more: what it waits for is our answer."""
+        self.is_heard = True
 
     def authenticated(self) -> None:
         """Its Hello was accepted: no deadline any more, its place is free, its address is known."""
@@ -122,6 +139,8 @@ class Admission:
         self._queue: OrderedDict[str, deque[tuple[Ticket, trio.Event]]] = OrderedDict()
         self._known: OrderedDict[str, float] = OrderedDict()
         self._room = trio.lowlevel.ParkingLot()
+        self._crowd = trio.lowlevel.ParkingLot()
+        self._held_up_s = 0.0
 
     @property
     def handshaking(self) -> int:
@@ -169,11 +188,11 @@ class Admission:
         if self._may_hold(ticket.key) and ticket.key not in self._queue:
             self._hold(ticket)
             return
-        self._cut_stalled()
         ticket.stage = "queued for tls"
         granted = trio.Event()
         self._queue.setdefault(ticket.key, deque()).append((ticket, granted))
         self.queued += 1
+        self._crowd.unpark()
         try:
             await granted.wait()
         finally:
@@ -192,34 +211,58 @@ class Admission:
 
     def _hold(self, ticket: Ticket) -> None:
         ticket.stage = "in the tls handshake"
-        self._holding[ticket] = trio.current_time()
+        self._holding[ticket] = self._time()
         self._holding_by_address[ticket.key] += 1
 
     def _grant(self) -> None:
         """Give free places away, address by address."""
-        for _ in range(len(self._queue)):
-            if len(self._holding) >= self.places:
-                return
-            key = next(iter(self._queue))
+        while len(self._holding) < self.places and (key := self._next_address()) is not None:
             self._queue.move_to_end(key)
-            if self._may_hold(key):
-                waiters = self._queue[key]
-                ticket, granted = waiters.popleft()
-                self.queued -= 1
-                self._hold(ticket)
-                granted.set()
-                if not waiters:
-                    del self._queue[key]
+            waiters = self._queue[key]
+            ticket, granted = waiters.popleft()
+            self.queued -= 1
+            self._hold(ticket)
+            granted.set()
+            if not waiters:
+                del self._queue[key]
 
-    def _cut_stalled(self) -> None:
-        """Who waits does so behind honest handshakes only."""
-        oldest = trio.current_time() - STALL_S
-        for ticket, since in self._holding.items():
-            if since > oldest or len(self._holding) < self.places:
-                return
-            if not ticket.cut and not self.knows(ticket.key):
+    def _next_address(self) -> str | None:
+        """Of those that wait and are below their share: which holds the fewest places, and was served longest ago."""
+        found, fewest = None, self._share
+        for key in self._queue:
+            held = self._holding_by_address[key]
+            if held < fewest:
+                found, fewest = key, held
+            if not held:
+                break  # the usual case, and in a herd from a thousand sites the first look
+        return found
+
+    async def keep_moving(self) -> None:
+        """Cut those who stand still while others wait, until cancelled. Every hall needs it, once."""
+        while True:
+            while not self.queued:
+                await self._crowd.park()
+            due = trio.current_time() + _LOOK_S
+            await trio.sleep_until(due)
+            late_s = trio.current_time() - due
+            if late_s > _HELD_UP_S:
+                self._held_up_s += late_s
+            for ticket in self._in_the_way()[: self.queued]:
                 self._cut(ticket, "stood still in the handshake while others waited")
-                return
+
+    def _in_the_way(self) -> list[Ticket]:
+        """Who stands still in a place that a waiter could have, those of the address that holds most places first."""
+        latest = self._time() - STALL_S
+        old = (ticket for ticket, since in self._holding.items() if since <= latest)
+        stalled = [ticket for ticket in old if not (ticket.cut or ticket.is_heard or self.knows(ticket.key))]
+        if len(self._holding) < self.places or self._next_address() is None:
+            # Nobody waits for just any place; but an address at its share waits for its own.
+            stalled = [ticket for ticket in stalled if ticket.key in self._queue]
+        return sorted(stalled, key=lambda ticket: -self._holding_by_address[ticket.key])
+
+    def _time(self) -> float:
+        """The clock by which a handshake stands still."""
+        return trio.current_time() - self._held_up_s
 
     def _cut(self, ticket: Ticket, why: str) -> None:
         self._silent.pop(ticket, None)

@@ -121,6 +121,7 @@ class _Visit:
     # -- enrollment --------------------------------------------------------------------------------------------
 
     async def _enroll(self, message: Enroll) -> None:
+        self.peer.ticket.heard()
         answer = await enroll(self.services, self.stream, self.peer, message)
         if isinstance(answer, Refused):
             log.info("enrollment refused", code=str(answer.code), error=answer.message, peer=self.peer.address,

@@ -229,14 +229,16 @@ class Edge:
 
     async def _accept(self, services: Services, sockets: list[tuple[socket.socket, Listener]]) -> None:
         """Serve connections until `stop`, then drain them."""
+        admission = Admission(self.config.limits)
         acceptor = Acceptor(
-            admission=Admission(self.config.limits),
+            admission=admission,
             closes=services.closes,
             metrics=services.metrics,
             context=lambda: services.credentials.context,
             handler=partial(receive, services),
         )
         async with trio.open_nursery() as connections:
+            connections.start_soon(admission.keep_moving)
             async with trio.open_nursery() as listeners:
                 for sock, listener in sockets:
                     listeners.start_soon(acceptor.accept_forever, sock, listener, connections)

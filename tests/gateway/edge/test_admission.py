@@ -1,6 +1,8 @@
 """The hall before authentication: silence is free, places go round by address, nobody is banned."""
 
 import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
@@ -214,21 +216,154 @@ async def test_no_address_holds_more_than_an_eighth_of_the_places(
     assert held
 
 
+@asynccontextmanager
+async def kept_moving(admission: Admission) -> AsyncIterator[trio.Nursery]:
+    """A hall at work, as an edge runs it."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(admission.keep_moving)
+        yield nursery
+        nursery.cancel_scope.cancel()
+
+
+async def stall(admission: Admission, address: str, gone: list[Ticket]) -> None:
+    """A client that says hello and nothing more, until it is cut."""
+    ticket = enter(admission, address)
+    with ticket.scope:
+        ticket.spoke()
+        await ticket.charge()
+        await trio.sleep_forever()
+    gone.append(ticket)
+    ticket.close()
+
+
 async def test_a_handshake_that_stands_still_gives_way(autojump_clock: trio.testing.MockClock) -> None:
     """Only when somebody waits, only after a while, and not one from an address that is known."""
     admission = hall(places=2)
-    (await at_the_handshake(admission, "192.0.2.1")).authenticated()
-    known = await at_the_handshake(admission, "192.0.2.1")
-    stalled = await at_the_handshake(admission, "192.0.2.2")
-    waiting = enter(admission, "192.0.2.3")
-    with trio.move_on_after(STALL_S - 1):
-        await waiting.charge()
-    assert cut(stalled) == ""
-    await trio.sleep(1)
-    with trio.move_on_after(1):
-        await enter(admission, "192.0.2.4").charge()
-    assert cut(stalled) == "stood still in the handshake while others waited"
-    assert cut(known) == ""
+    async with kept_moving(admission):
+        (await at_the_handshake(admission, "192.0.2.1")).authenticated()
+        known = await at_the_handshake(admission, "192.0.2.1")
+        stalled = await at_the_handshake(admission, "192.0.2.2")
+        await trio.sleep(STALL_S / 2)
+        waiting = enter(admission, "192.0.2.3")
+        with trio.move_on_after(STALL_S / 2 - 0.1):
+            await waiting.charge()
+        assert cut(stalled) == ""
+        await trio.sleep(1)
+        assert cut(stalled) == "", "nobody waits"
+        with trio.move_on_after(0.2):
+            await enter(admission, "192.0.2.4").charge()
+        assert cut(stalled) == "stood still in the handshake while others waited"
+        assert cut(known) == ""
+
+
+async def test_a_storm_of_half_open_handshakes_delays_nobody_for_longer_than_one_may_stand_still(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Nine addresses hold every place and queue for more, and come back whenever they are cut: an honest client has its place
+    when the first of them has stood still for `STALL_S`, though they came before it, and nobody comes after it."""
+    admission = hall(places=64, connections=1000, pre_auth=1000)
+    gone: list[Ticket] = []
+
+    async def come_back(address: str) -> None:
+        while True:
+            await stall(admission, address, gone)
+
+    async with kept_moving(admission) as nursery:
+        for number in range(90):
+            nursery.start_soon(come_back, f"192.0.2.{number % 9}")
+        await trio.testing.wait_all_tasks_blocked()
+        assert admission.handshaking == 64
+        for _ in range(5):
+            began = trio.current_time()
+            with trio.fail_after(STALL_S + 0.5):
+                honest = await at_the_handshake(admission, "198.51.100.7")
+            honest.close()
+            assert trio.current_time() - began <= STALL_S + 0.2
+            await trio.sleep(0.7)
+    assert {cut(ticket) for ticket in gone} == {"stood still in the handshake while others waited"}
+
+
+async def test_as_many_give_way_as_wait(autojump_clock: trio.testing.MockClock) -> None:
+    """All at once, those of the address that holds the most first; who holds a single place keeps it."""
+    admission = hall(places=8 * 8, pre_auth=500, connections=500)
+    gone: list[Ticket] = []
+    async with kept_moving(admission) as nursery:
+        nursery.start_soon(stall, admission, "198.51.100.7", gone)
+        await trio.testing.wait_all_tasks_blocked()
+        for number in range(63):
+            nursery.start_soon(stall, admission, f"192.0.2.{number % 8}", gone)
+        await trio.sleep(STALL_S + 1)
+        assert (admission.handshaking, gone) == (64, [])
+        for number in range(20):
+            nursery.start_soon(at_the_handshake, admission, f"203.0.113.{number}")
+        await trio.sleep(0.2)
+        assert len(gone) == 20
+        assert admission.queued == 0
+    assert "198.51.100.7" not in {ticket.key for ticket in gone[:20]}
+
+
+async def test_at_an_address_that_has_its_share_its_own_give_way(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Forty broken clients behind one address, and one that is not: places are free, but not for that address."""
+    admission = hall(places=16)
+    gone: list[Ticket] = []
+    async with kept_moving(admission) as nursery:
+        for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2"):
+            nursery.start_soon(stall, admission, address, gone)
+        await trio.testing.wait_all_tasks_blocked()
+        with trio.fail_after(STALL_S + 0.5):
+            await at_the_handshake(admission, "192.0.2.1")
+        assert [ticket.key for ticket in gone] == ["192.0.2.1"]
+
+
+async def test_a_place_goes_to_the_address_that_holds_the_fewest(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Whoever asked first."""
+    admission = hall(places=24)
+    held = [await at_the_handshake(admission, f"192.0.2.{number // 3}") for number in range(24)]
+    order: list[str] = []
+
+    async def wait(address: str) -> None:
+        await at_the_handshake(admission, address)
+        order.append(address)
+
+    async with trio.open_nursery() as nursery:
+        for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "198.51.100.7"):
+            nursery.start_soon(wait, address)
+            await trio.testing.wait_all_tasks_blocked()
+        held[3].close()
+        await trio.testing.wait_all_tasks_blocked()
+        assert order == ["198.51.100.7"]
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_waits_for_us_does_not_stand_still(autojump_clock: trio.testing.MockClock) -> None:
+    """A store that takes its time over an enrollment is no reason to cut the agent."""
+    admission = hall(places=1)
+    async with kept_moving(admission):
+        enrolling = await at_the_handshake(admission, "192.0.2.1")
+        enrolling.heard()
+        with trio.move_on_after(STALL_S + 5):
+            await enter(admission, "192.0.2.2").charge()
+        assert cut(enrolling) == ""
+
+
+async def test_an_edge_that_was_held_up_blames_nobody(autojump_clock: trio.testing.MockClock) -> None:
+    """A machine that slept for a minute finds every handshake old; each has its time from then on."""
+    admission = hall(places=1)
+    async with kept_moving(admission) as nursery:
+        gone: list[Ticket] = []
+        nursery.start_soon(stall, admission, "192.0.2.1", gone)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(at_the_handshake, admission, "192.0.2.2")
+        await trio.testing.wait_all_tasks_blocked()
+        autojump_clock.jump(10)
+        await trio.sleep(STALL_S - 0.3)
+        assert gone == []
+        await trio.sleep(0.6)
+        assert len(gone) == 1
 
 
 async def test_whoever_is_cancelled_while_waiting_leaves_no_trace(

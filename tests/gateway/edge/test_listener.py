@@ -8,6 +8,7 @@ import ipaddress
 import os
 import resource
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 
@@ -104,6 +105,7 @@ async def serving(
     )
     with closing(sock), trio.fail_after(100_000):
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(edge.admission.keep_moving)
             nursery.start_soon(acceptor.accept_forever, sock, listener, nursery)
             yield edge
             nursery.cancel_scope.cancel()
@@ -408,6 +410,48 @@ async def test_silent_connections_make_room_for_one_that_speaks() -> None:
         await stream.aclose()
     assert {code for code, _ in edge.ends()} == {Code.PRE_AUTH_BUDGET}
     assert edge.ends()[0][1] == "silent: made room for others"
+
+
+def client_hello() -> bytes:
+    """The first flight of a TLS client, which leaves the server waiting for its second."""
+    said = ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), said, server_hostname="gateway.test")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    return said.read()
+
+
+async def test_a_storm_of_half_open_handshakes_keeps_no_agent_out() -> None:
+    """Nine addresses with 45 connections each say hello and nothing more, all the time: they take all the places there are.
+    An agent's handshake still takes little longer than one of theirs may stand still."""
+    hello = client_hello()
+
+    async def half_open(address: str, port: int) -> None:
+        while True:
+            with socket.socket() as sock:
+                sock.setblocking(False)
+                sock.bind((address, 0))
+                with contextlib.suppress(BlockingIOError):
+                    sock.connect(("127.0.0.1", port))
+                await trio.lowlevel.wait_writable(sock)
+                sock.send(hello)
+                with contextlib.suppress(ConnectionResetError):
+                    await drained(sock)
+
+    async with serving() as edge, trio.open_nursery() as storm:
+        for number in range(405):
+            storm.start_soon(half_open, f"127.0.0.{2 + number % 9}", edge.port)
+        with trio.fail_after(30):
+            while not edge.admission.queued:  # noqa: ASYNC110  # the books of a hall have no event
+                await trio.sleep(0.01)
+        for _ in range(2):
+            began = trio.current_time()
+            stream = await edge.connect()
+            await stream.send_all(b"hello")
+            assert await stream.receive_some() == b"hello"
+            assert trio.current_time() - began < 4
+            await stream.aclose()
+        storm.cancel_scope.cancel()
 
 
 async def test_an_address_beyond_its_limit_is_closed_before_tls() -> None:
