@@ -37,7 +37,7 @@ COMMANDS: Final = {
     ),
     "run": ("agent.commands:run", "Run the agent until SIGTERM or Ctrl-C."),
     "status": (
-        "agent.commands:status",
+        "agent.status:status",
         "Show what the running agent says of itself. Exit code 1 if it is not connected.",
     ),
 }

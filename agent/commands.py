@@ -1,8 +1,6 @@
-"""`fieldgate-agent enroll`, `run` and `status`."""
+"""`fieldgate-agent enroll` and `run`."""
 
-import json
 import sys
-import time
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,21 +12,17 @@ from agent.enrollment import Applicant, Enrollment, EnrollmentError, enroll
 from agent.exits import FAILED, REFUSED, UNUSABLE, CommandError
 from agent.host import Host
 from agent.observer import code_text
+from agent.options import State
 from agent.path import PathError
 from agent.service import ServiceOptions, now_ms, serve_agent
 from agent.spool import Spool
 from agent.state import NotEnrolledError, StateError, StateFolder, enrollment_key, installation_uid
-from agent.watch import SILENT_MS, configure_logs
+from agent.watch import configure_logs
 from certs import Token, TokenError
 from protocol import AgentType, Code, Standing
 
 ENROLL_TRIES: Final = 5
 _STDIN: Final = "-"
-
-State = Annotated[
-    Path, Parameter(name=("--state", "-s"), env_var="FIELDGATE_AGENT_STATE", help="The agent's state folder.")
-]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="JSON for scripts instead of text.")]
 
 
 def enroll_command(
@@ -159,47 +153,3 @@ def run(
     else:
         advice = "only the provider can change that; starting the agent again does not"
     raise CommandError(f"{reason}\n{advice}", REFUSED)
-
-
-def status(*, state: State, json_: Json = False) -> int:
-    """Show what the running agent says of itself. Exit code 1 if it is not connected.
-
-    Parameters
-    ----------
-    state
-        The agent's state folder.
-    """
-    keeper = StateFolder.load(state)
-    path = state / "status.json"
-    try:
-        fields = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise CommandError(
-            f"the agent has not run yet: fieldgate-agent run --state {state}", FAILED
-        ) from None
-    except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror}", UNUSABLE) from None
-    except ValueError:
-        fields = None
-    if not isinstance(fields, dict):
-        raise CommandError(f"{path} is damaged; a running agent writes it anew", FAILED)
-    if fields.get("state") != "stopped" and now_ms() - fields.get("written_ms", 0) > SILENT_MS:
-        fields["state"] = "not running"
-    if json_:
-        sys.stdout.write(json.dumps(fields) + "\n")
-    else:
-        fields |= {"agent_uid": keeper.identity.agent_uid, "gateways": ", ".join(keeper.identity.gateways)}
-        for name, value in fields.items():
-            sys.stdout.write(f"{name.removesuffix('_ms').replace('_', ' '):22} {_shown(name, value)}\n")
-    return 0 if fields.get("state") == "connected" else FAILED
-
-
-def _shown(name: str, value: object) -> object:
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    is_time = name.endswith("_ms") and "offset" not in name
-    return _when(value) if is_time and isinstance(value, int) else value
-
-
-def _when(time_ms: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time_ms / 1000))

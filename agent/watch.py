@@ -26,9 +26,6 @@ from protocol import Code, Mark, Standing, Welcome
 
 REFRESH_S: Final = 30.0
 
-# A status file older than this was left by a process that was killed.
-SILENT_MS: Final = 95_000
-
 # Beyond this the log says that one of the two clocks is wrong; certificates are backdated by an hour.
 SKEW_MS: Final = 5 * 60_000
 

@@ -25,6 +25,7 @@ IMPORTED = (
     "gateway.cli.status",
     "gateway.cli.tenants",
     "agent.commands",
+    "agent.status",
     "agent.simulator.cli",
 )
 LIMIT_S = 60.0
