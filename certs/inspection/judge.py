@@ -6,6 +6,7 @@ the name of the product, which comes after the verdict and has no part in it.
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from cryptography import x509
 
@@ -22,7 +23,7 @@ from certs.inspection.vendors import VendorMatch, by_tenant, name_vendor
 
 __all__ = ["judge"]
 
-_NOTHING = (None, (), b"", frozenset())
+_NOTHING: Final[tuple[object, ...]] = (None, (), b"", frozenset())
 
 # Records of several things: what is asked for may be absent where others are there.
 _MORE_WOULD_TELL = frozenset({"agent.alerts", "agent.probes", "agent.sessions", "gateway.nearby"})

@@ -150,6 +150,8 @@ INSPECTION = (
         base=0.98,
         clauses=(
             need(truth.CERTIFICATE_REQUESTED, False),
+            need(truth.VALID_NOW),
+            guard(truth.NAME_OK),
             guard(truth.KEY_OURS, unknown=0.25),
             guard(truth.ONE_TLS, False, unknown=0.05),
             guard(truth.OWN_OFFLOAD, False),
@@ -165,7 +167,7 @@ INSPECTION = (
         clauses=(
             need(truth.ENROLLED),
             need(truth.GATEWAY_GOT_CERTIFICATE, False),
-            guard(truth.KEY_OURS, unknown=0.1),
+            need(truth.KEY_OURS),
             guard(truth.CERTIFICATE_REQUESTED, unknown=0.05),
             guard(truth.CERTIFICATE_OVER, False),
             guard(truth.ONE_TLS, False, unknown=0.25),

@@ -95,7 +95,7 @@ NETWORK = (
         base=0.75,
         clauses=(
             need(path.DNS_OTHER),
-            guard(truth.KEY_OURS, unknown=0.05),
+            guard(truth.KEY_OURS),
             guard(path.GATEWAY_GOT_HELLO, False, unknown=0.05),
             guard(truth.ONE_TLS, False),
             need(path.BROKEN),

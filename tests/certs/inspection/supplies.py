@@ -79,7 +79,7 @@ def _nearby(kind: NearbyKind, *, there: bool) -> Supply:
 
 
 def _leaf_served(evidence: Evidence) -> Evidence:
-    chain = evidence.agent.chain if evidence.agent and evidence.agent.chain else served()
+    chain = Seen(evidence=evidence).chain or served()
     return with_gateway(with_agent(evidence, chain=chain), served=chain, join=Join.CARRYING)
 
 
@@ -109,18 +109,25 @@ def _clock_right(evidence: Evidence) -> Evidence:
 
 def _issuer_pinned(evidence: Evidence) -> Evidence:
     """Whatever CA stands in the chain is the provider's."""
-    chain = evidence.agent.chain if evidence.agent and evidence.agent.chain else served()
+    chain = Seen(evidence=evidence).chain or served()
     evidence = with_agent(evidence, chain=chain)
     return _expected(pins=pins() | {spki_sha256(der) for der in chain[1:]})(evidence)
 
 
 def _issuer_foreign(evidence: Evidence) -> Evidence:
-    chain = evidence.agent.chain if evidence.agent and evidence.agent.chain else FORGED
+    chain = Seen(evidence=evidence).chain or FORGED
     return _expected(pins=frozenset({PUBLIC_ROOT.pin}))(with_agent(evidence, chain=chain))
 
 
+def _altered(evidence: Evidence) -> Evidence:
+    """The hello as it arrived, with everything taken out of it that a box may take."""
+    return with_gateway(
+        evidence, hello=attrs.evolve(HELLO, versions=("TLSv1.2",), alpn=()), join=Join.CARRYING
+    )
+
+
 def _offloaded(evidence: Evidence) -> Evidence:
-    chain = evidence.agent.chain if evidence.agent and evidence.agent.chain else served()
+    chain = Seen(evidence=evidence).chain or served()
     return _expected(own_offload=frozenset({spki_sha256(chain[0])}))(with_agent(evidence, chain=chain))
 
 
@@ -129,13 +136,13 @@ def _proxied(status: int) -> Supply:
 
 
 def _key_announced(evidence: Evidence) -> Evidence:
-    chain = evidence.agent.chain if evidence.agent and evidence.agent.chain else served()
+    chain = Seen(evidence=evidence).chain or served()
     return _expected(leaf_keys=frozenset({spki_sha256(chain[0])}))(with_agent(evidence, chain=chain))
 
 
 def _key_foreign(evidence: Evidence) -> Evidence:
     evidence = _expected(leaf_keys=frozenset())(_issuer_foreign(evidence))
-    return evidence if evidence.gateway is None else with_gateway(evidence, served=None)
+    return with_gateway(evidence, served=None) if Seen(evidence=evidence).leaf_served else evidence
 
 
 _FAR = AT_MS + 40 * 365 * 86_400_000
@@ -183,7 +190,7 @@ SUPPLIES: dict[Fact, dict[bool, Supply]] = {
     },
     path.RESTART_NEAR: {answer: _nearby(NearbyKind.RESTART, there=answer) for answer in (True, False)},
     path.OVERLOAD_NEAR: {answer: _nearby(NearbyKind.OVERLOAD, there=answer) for answer in (True, False)},
-    path.HELLOS_COMPARED: {True: _both(_agent(hello=HELLO), _gateway(hello=HELLO, join=Join.CARRYING))},
+    path.HELLOS_COMPARED: {True: _altered},
     path.HELLO_IS_BIG: {
         True: _agent(hello=attrs.evolve(HELLO, size=1700)),
         False: _agent(hello=attrs.evolve(HELLO, size=400)),
