@@ -21,6 +21,9 @@ from transport import Break, ConnectError, Context, HandshakeError, TLSStream, c
 # TCP and TLS to one gateway; the slowest satellite path needs three seconds.
 DIAL_S: Final = 15.0
 
+# Nothing answered, or something hung up: any other address that was reached tells more of the path.
+_SAYS_LITTLE: Final = frozenset({Code.CONNECTION_LOST, Code.CONNECTION_RESET})
+
 
 class PathError(Exception):
     """No gateway of ours could be reached on this path. Nothing secret was said.
@@ -105,21 +108,18 @@ async def open_path(
     """The first of *addresses* that leads to our gateway.
 
     Raises:
-        PathError: none does; of several reasons the one that says most (any refusal of ours before mere silence).
+        PathError: none does; of several reasons the first that says more than that nothing answered.
     """
-    worst: PathError | None = None
+    told: PathError | None = None
     for address in addresses:
         try:
             return await _try(address, context, anchors, certified=certified, at=at)
         except PathError as error:
-            if worst is None or worst.code in _SILENCE:
-                worst = error
-    if worst is None:
+            if told is None or told.code in _SAYS_LITTLE:
+                told = error
+    if told is None:
         raise PathError(Code.CONFIG_INVALID_VALUE, "no gateway address is known")
-    raise worst
-
-
-_SILENCE: Final = frozenset({Code.CONNECTION_LOST, Code.CONNECTION_RESET})
+    raise told
 
 
 async def _try(address: str, context: Context, anchors: Anchors, *, certified: bool, at: datetime) -> Path:

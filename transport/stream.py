@@ -159,9 +159,8 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
             self._sending = False
 
     def _send_failed(self, outcome: Outcome) -> BrokenStreamError:
-        self._broken = (
-            True  # in both directions: OpenSSL reads no more after a failed write, whatever has arrived
-        )
+        # In both directions: OpenSSL reads no more after a failed write, whatever has arrived.
+        self._broken = True
         if outcome is Outcome.EOF:
             self._fault = Break.RESET, "the peer closed while we were sending"
         return BrokenStreamError(*self._fault)
@@ -176,8 +175,9 @@ class TLSStream(Handshake, trio.abc.HalfCloseableStream):
                 if isinstance(sent, int):
                     rest = rest[sent:]
                 elif sent is Outcome.WANT_READ or sent is Outcome.WANT_WRITE:
-                    with contextlib.suppress(trio.ClosedResourceError):  # the next look finds out
-                        await self._wait(sent)  # and offer the very same bytes again
+                    # The next look finds out whether we were closed meanwhile; if not, it offers the very same bytes again.
+                    with contextlib.suppress(trio.ClosedResourceError):
+                        await self._wait(sent)
                     waited = True
                 else:
                     raise self._send_failed(sent)

@@ -112,6 +112,7 @@ class Outgoing:
             pass  # we hung up meanwhile
         finally:
             self._waiting = self._scope = None
+            self._waiting_bytes = 0
             if self._finishing:
                 self._stream.wake_reader()
         if scope.cancelled_caught:

@@ -48,6 +48,10 @@ IDLE_S = 0.04
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
 
+# What the log says while something is waited for, and when it is over.
+STORE_LOST = ("waiting for the store", "store can be used again")
+JOURNALS_LOST = ("waiting for the journals", "journals can be read again")
+
 # More batches than can be applied between two tellings.
 LATELY = 20_000
 
@@ -117,8 +121,9 @@ class Projector:
         return any(read.items for read in reads)
 
     def run(self, stop: threading.Event) -> None:
-        """Step until *stop* is set; waits out whatever the store is suffering from."""
+        """Step until *stop* is set; waits out whatever the store, or the disk with the journals, is suffering from."""
         started, wait_s = False, FIRST_WAIT_S
+        over = ""
         while not stop.is_set():
             try:
                 if not started:
@@ -127,13 +132,14 @@ class Projector:
                 busy = self.step()
             except (StoreError, OSError) as error:
                 self._metrics.trouble(str(error))
+                waiting, over = STORE_LOST if isinstance(error, StoreError) else JOURNALS_LOST
                 code = str(error.code) if isinstance(error, StoreError) else ""
-                log.warning("waiting for the store", code=code, reason=str(error), wait_s=wait_s)
+                log.warning(waiting, code=code, reason=str(error), wait_s=wait_s)
                 stop.wait(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
                 continue
             if wait_s > FIRST_WAIT_S:
-                log.info("store can be used again")
+                log.info(over)
             self._metrics.trouble("")
             wait_s = FIRST_WAIT_S
             if not busy:

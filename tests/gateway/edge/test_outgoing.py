@@ -114,6 +114,16 @@ async def test_a_broken_connection_is_reported_and_raises_nothing(chains: list[t
                 await trio.sleep(0.01)
 
 
+async def test_what_was_never_sent_is_not_counted_for_ever(chains: list[tuple[bytes, bytes]]) -> None:
+    """The bound is one for what waits; nothing does once the sending has ended, however it did."""
+    async with pair(chains, send_s=0.05) as p:
+        p.out.put(bytes(200_000))
+        with trio.fail_after(5):
+            while not p.out.idle:  # noqa: ASYNC110  # a writer sets no event
+                await trio.sleep(0.01)
+        assert p.out._waiting_bytes == 0
+
+
 async def test_nothing_is_said_after_hanging_up(chains: list[tuple[bytes, bytes]]) -> None:
     async with pair(chains) as p:
         p.ours.close()

@@ -1,8 +1,10 @@
 """The loop: what is told when, what a restart makes good, and what happens while the store cannot be used."""
 
 import contextlib
+import errno
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -151,6 +153,33 @@ def test_a_store_in_trouble_is_waited_for(rig: Rig) -> None:
     assert rig.metrics.problem() == ""
     said = [entry["code"] for entry in logs if entry["event"] == "waiting for the store"]
     assert said == [str(StoreLocked.code), str(StoreFull.code), str(StoreFull.code)]
+
+
+def test_a_disk_with_the_journals_in_trouble_is_not_called_the_store(rig: Rig) -> None:
+    """Who looks after the store would find nothing there."""
+    agent = rig.agent()
+    rig.journal(agent, Chain().cut("a"))
+    troubles = iter([OSError(errno.EIO, "Input/output error")])
+    real = Path.iterdir
+
+    def troubled(path: Path) -> Iterator[Path]:
+        if (trouble := next(troubles, None)) is not None:
+            raise trouble
+        return real(path)
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            rig.at_s += 1
+            if rig.texts(agent):
+                self.set()
+            return self.is_set()
+
+    with mock.patch.object(Path, "iterdir", troubled), structlog.testing.capture_logs() as logs:
+        rig.projector.run(Stop())
+    said = [entry["event"] for entry in logs]
+    assert "waiting for the journals" in said
+    assert "journals can be read again" in said
+    assert "waiting for the store" not in said
 
 
 def test_a_stop_in_the_middle_of_trouble_is_a_stop(rig: Rig) -> None:
