@@ -33,11 +33,12 @@ VERSION: Final = 1
 
 # TLS stacks take certificate chains of up to 100 KiB in all; both chains of an Evidence, and a third of all in base64.
 MAX_CERTIFICATE_BYTES: Final = 100 * 1024
+MAX_CHAIN: Final = 16
 MAX_DOCUMENT_BYTES: Final = 512 * 1024
 
 # The last millisecond of the year 9999, as in the protocol.
 _TIME: Final = Bound(low=0, high=253_402_300_799_999)
-_CHAIN: Final = Bound(items=16, blob=MAX_CERTIFICATE_BYTES)
+_CHAIN: Final = Bound(items=MAX_CHAIN, blob=MAX_CERTIFICATE_BYTES)
 _COUNT: Final = Bound(low=0)
 _SENTENCES: Final = Bound(items=64, text=2000)
 
@@ -206,18 +207,17 @@ def document_from_json(data: bytes) -> dict[str, Any]:
     return document
 
 
-def document_schema() -> dict[str, Any]:
-    """The JSON schema (2020-12) of the documents of Evidence, AgentSide, GatewaySide and Finding."""
+def document_schema(cls: type[attrs.AttrsInstance] = Evidence) -> dict[str, Any]:
+    """The JSON schema (2020-12) of the documents of Evidence, or of AgentSide, GatewaySide or Finding."""
     definitions: dict[str, Any] = {}
-    roots = (Evidence, AgentSide, GatewaySide, Finding)
-    for cls in roots:
-        _define(shape_for(cls), definitions)
-    version = {"type": "object", "properties": {"version": {"const": VERSION}}, "required": ["version"]}
-    documents = [{"allOf": [version, shape_for(cls).schema()]} for cls in roots]
+    _define(shape_for(cls), definitions)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Fieldgate path documents, version 1",
-        "anyOf": documents,
+        "title": f"Fieldgate {cls.__name__}, version {VERSION}",
+        "allOf": [
+            {"type": "object", "properties": {"version": {"const": VERSION}}, "required": ["version"]},
+            shape_for(cls).schema(),
+        ],
         "$defs": dict(sorted(definitions.items())),
     }
 

@@ -15,7 +15,7 @@ from typing import Final
 
 __all__ = ["EnvelopeError", "pack", "unpack"]
 
-STEP: Final = 1024
+STEP: Final = 4096
 _HEAD: Final = struct.Struct("!BI")
 _SIGNATURE: Final = struct.Struct("!H")
 _PLAIN, _COMPRESSED = 0, 1

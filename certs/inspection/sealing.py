@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from certs import CertificateError, ReportKey, ReportPublic, agent_uid_of, public_key_of
 from certs.inspection.document import (
     MAX_CERTIFICATE_BYTES,
+    MAX_CHAIN,
     DocumentError,
     document_from_json,
     document_to_json,
@@ -235,7 +236,8 @@ def seal_report(side: AgentSide, signer: Signer, public: ReportPublic, counter: 
 
 def _ever_shorter(side: AgentSide) -> Iterator[AgentSide]:
     chain = side.chain or ()
-    readable = next((n for n, der in enumerate(chain) if len(der) > MAX_CERTIFICATE_BYTES), len(chain))
+    held = chain[:MAX_CHAIN]
+    readable = next((n for n, der in enumerate(held) if len(der) > MAX_CERTIFICATE_BYTES), len(held))
     if readable == len(chain):
         yield side
         readable -= 1
@@ -261,8 +263,10 @@ def open_report(sealed: bytes, keys: Iterable[ReportKey]) -> OpenedReport:
     try:
         signature, said = unpack(SUITE.decrypt(ciphertext, key.exchange, INFO))
         body = from_document(ReportBody, document_from_json(said))
-    except (InvalidTag, EnvelopeError, DocumentError, ValueError) as error:
-        raise SealError(f"no report of ours: {error or 'the seal is broken'}") from None
+    except InvalidTag:
+        raise SealError("no report of ours: the seal is broken") from None
+    except ValueError as error:  # of the envelope, the document, or a key in it that is no point
+        raise SealError(f"no report of ours: {error}") from None
     if len(body.answer_key) != _ANSWER_KEY:
         raise SealError("no report of ours: its answer key has another length")
     return OpenedReport(
@@ -307,8 +311,10 @@ def unseal_answer(data: bytes, answer_key: bytes, digest: bytes) -> SignedAnswer
     try:
         plaintext = AESGCM(answer_key).decrypt(data[:_NONCE], data[_NONCE:], ANSWER_PREFIX + digest)
         signature, body = unpack(plaintext)
-    except (InvalidTag, ValueError) as error:
-        raise SealError(f"no answer to this report: {error or 'the seal is broken'}") from None
+    except InvalidTag:
+        raise SealError("no answer to this report: the seal is broken") from None
+    except ValueError as error:
+        raise SealError(f"no answer to this report: {error}") from None
     return SignedAnswer(digest=digest, signature=signature, body=body)
 
 

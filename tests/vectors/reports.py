@@ -19,7 +19,7 @@ EPHEMERAL, TOKEN_SEED, ANSWER_KEY = bytes(range(0x51, 0x71)), bytes(range(32)), 
 NONCE = bytes(range(0x91, 0x9D))
 TOKEN_ID = "4b6ef2d4-29ce-4d1f-8b6e-2f0d5d4d3f10"
 TIME = 1_764_000_000_000
-STEP = 1024
+STEP = 4096
 
 
 def extract(salt: bytes, key: bytes) -> bytes:
