@@ -7,6 +7,7 @@ parsed again for every row; and not as arrays of a column each, which psycopg wr
 
 import json
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 TEXT = "text"
@@ -19,18 +20,22 @@ Columns = Mapping[str, str]
 
 def given(columns: Columns, *, postgresql: bool) -> str:
     """A subquery that yields the rows of a parameter made by `packed`, to be named by an AS."""
+    return _given(tuple(columns.items()), postgresql=postgresql)
+
+
+@cache
+def _given(columns: tuple[tuple[str, str], ...], *, postgresql: bool) -> str:
     if postgresql:
-        cells = {name: f"value ->> {n}" for n, name in enumerate(columns)}
         typed = (
-            f"decode({cells[name]}, 'hex') AS {name}"
+            f"decode(value ->> {n}, 'hex') AS {name}"
             if kind == BYTES
-            else f"({cells[name]})::{kind} AS {name}"
-            for name, kind in columns.items()
+            else f"(value ->> {n})::{kind} AS {name}"
+            for n, (name, kind) in enumerate(columns)
         )
         return f"(SELECT {', '.join(typed)} FROM json_array_elements(?::json))"  # noqa: S608  # names of ours
     typed = (
         f"unhex(value ->> {n}) AS {name}" if kind == BYTES else f"value ->> {n} AS {name}"
-        for n, (name, kind) in enumerate(columns.items())
+        for n, (name, kind) in enumerate(columns)
     )
     return f"(SELECT {', '.join(typed)} FROM json_each(?))"  # noqa: S608  # names of ours
 
