@@ -18,7 +18,7 @@ from agent.inspection.hello import offered_hello
 from agent.inspection.roots import trusted_by_system
 from agent.path import split_address
 from certs import Anchors, ChainVerdict, Usage, judge_chain, to_ms
-from certs.inspection import AgentSide, Alert, LastIo, Negotiated, ProxyUse
+from certs.inspection import EXPORTER_BYTES, EXPORTER_LABEL, AgentSide, Alert, LastIo, Negotiated, ProxyUse
 from transport import (
     Break,
     BrokenStreamError,
@@ -40,9 +40,6 @@ ANSWER_S: Final = 8.0
 
 # Behind a proxy the name need not resolve here; what our DNS says is worth a moment all the same.
 _IDLE_LOOKUP_S: Final = 2.0
-
-PATH_EXPORTER_LABEL: Final = b"EXPORTER-fieldgate-path"
-PATH_EXPORTER_BYTES: Final = 32
 
 
 @attrs.frozen
@@ -99,9 +96,7 @@ async def observe(
     try:
         stream = await connect(host, port, context, deadline=deadline, proxy=proxy)
         side = _shaken(side, stream.seen(), context, anchors, now())
-        exporter = (
-            stream.exporter(PATH_EXPORTER_LABEL, PATH_EXPORTER_BYTES) if stream.exporter_binds else None
-        )
+        exporter = stream.exporter(EXPORTER_LABEL, EXPORTER_BYTES) if stream.exporter_binds else None
         return Observation(attrs.evolve(side, exporter=exporter, last_io=LastIo.COMPLETE), stream)
     except ConnectError as error:
         return Observation(_unconnected(side, error))

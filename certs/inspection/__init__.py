@@ -16,6 +16,8 @@ from certs.inspection.document import (
     to_document,
 )
 from certs.inspection.evidence import (
+    EXPORTER_BYTES,
+    EXPORTER_LABEL,
     AgentSide,
     Alert,
     ClientHello,
@@ -55,6 +57,8 @@ from certs.inspection.vendors import VendorMatch, name_vendor
 from certs.inspection.vendors_data import PRODUCTS
 
 __all__ = [
+    "EXPORTER_BYTES",
+    "EXPORTER_LABEL",
     "MAX_ANSWER_BYTES",
     "MAX_DOCUMENT_BYTES",
     "MAX_REPORT_BYTES",

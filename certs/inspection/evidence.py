@@ -9,10 +9,13 @@ text as a socket gives them, `host:port` for an endpoint and brackets around an 
 """
 
 import enum
+from typing import Final
 
 import attrs
 
 __all__ = [
+    "EXPORTER_BYTES",
+    "EXPORTER_LABEL",
     "AgentSide",
     "Alert",
     "ClientHello",
@@ -29,6 +32,10 @@ __all__ = [
     "SessionEnd",
     "Syn",
 ]
+
+# Both ends of a connection derive `exporter` by these (RFC 5705), without a context.
+EXPORTER_LABEL: Final = b"EXPORTER-fieldgate-path"
+EXPORTER_BYTES: Final = 32
 
 
 class LastIo(enum.Enum):

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from OpenSSL import SSL
 
-from agent.inspection.gather import PATH_EXPORTER_BYTES, PATH_EXPORTER_LABEL, Observation, observe, speak
+from agent.inspection.gather import Observation, observe, speak
 from agent.path import PathError
 from certs import Anchors
-from certs.inspection import Alert, LastIo, Negotiated, ProxyUse
+from certs.inspection import EXPORTER_BYTES, EXPORTER_LABEL, Alert, LastIo, Negotiated, ProxyUse
 from tests.agent.inspection.peers import (
     Serve,
     closing,
@@ -72,7 +72,7 @@ async def test_a_direct_path_is_described_whole() -> None:
     theirs: list[tuple[bytes, bytes]] = []
 
     async def note(stream: TLSStream) -> None:
-        theirs.append((stream.exporter(PATH_EXPORTER_LABEL, PATH_EXPORTER_BYTES), stream.client_random()))
+        theirs.append((stream.exporter(EXPORTER_LABEL, EXPORTER_BYTES), stream.client_random()))
         await stream.send_all(b"noted")
 
     async with listening(tls(gateway_context(), note)) as address:

@@ -7,7 +7,7 @@ import trio
 
 from agent.inspection import probes
 from agent.inspection.probes import Prober, with_probes, worth_running
-from certs.inspection import AgentSide, LastIo, Probe
+from certs.inspection import PROBES, AgentSide, LastIo, Probe
 from tests.agent.inspection.peers import (
     closing,
     gateway_context,
@@ -142,6 +142,10 @@ async def test_experiments_take_the_same_way() -> None:
     assert "502" in ran[3].detail
     assert len(asked) == 4
     assert all(b"Proxy-Authorization: Basic " in request for request in asked)
+
+
+def test_every_experiment_that_a_rule_knows_can_be_run() -> None:
+    assert sorted(probes._EXPERIMENTS) == sorted(PROBES)
 
 
 def test_only_what_would_tell_more_is_run() -> None:
