@@ -1,196 +1,36 @@
 """Settings: one frozen value, made once, handed down.
 
-Sources, the later wins: the defaults below, ``DATA/fieldgate.toml`` (section ``[fieldgate]``), for an edge that is run
-by name ``DATA/edges/NAME.toml``, the environment (``FIELDGATE_NAME``, ``FIELDGATE_LIMITS_CONNECTIONS`` …). Nothing here
-is read at import, nothing is global. A key that nobody knows is refused with the nearest name that somebody does: a
+Sources, the later wins: the defaults of `gateway.settings`, ``DATA/fieldgate.toml`` (section ``[fieldgate]``), for an edge
+that is run by name ``DATA/edges/NAME.toml``, the environment (``FIELDGATE_NAME``, ``FIELDGATE_LIMITS_CONNECTIONS`` …).
+Nothing here is read at import, nothing is global. A key that nobody knows is refused with the nearest name that somebody does: a
 typo that is silently ignored costs an evening.
 """
 
 import difflib
-import errno
-import ipaddress
-import itertools
 import os
 import re
-import socket
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import get_type_hints
 
 import attrs
 import typed_settings as ts
 
+from gateway.settings import CO_LOCATED, REMOTE, Config, ConfigError, Limits, Listener, cannot_listen
 from protocol import Code
 
-__all__ = ["Config", "ConfigError", "Limits", "Listener", "cannot_listen", "load_config"]
+__all__ = [
+    "CO_LOCATED", "REMOTE",
+    "Config", "ConfigError", "Limits", "Listener", "cannot_listen", "load_config",
+]  # fmt: skip
 
-CO_LOCATED = "co-located"
-REMOTE = "remote"
-KINDS = (REMOTE, CO_LOCATED)
 ENV_PREFIX = "FIELDGATE_"
 SECTION = "fieldgate"
 TABLES = ("limits", "listeners")
 # The environment that steers our programs but is no setting of the gateway; the agent's may be set on the same machine.
 NOT_SETTINGS = frozenset({"FIELDGATE_DATA", "FIELDGATE_TOKEN"})
 AGENT_PREFIX = "FIELDGATE_AGENT_"
-
-
-class ConfigError(Exception):
-    """The configuration can't be used; says which key, why, and what to do."""
-
-    def __init__(self, message: str, code: Code = Code.CONFIG_INVALID_VALUE) -> None:
-        super().__init__(message)
-        self.code = code
-
-    def __repr__(self) -> str:
-        return str(self)  # typed-settings tells reasons by their repr
-
-
-def cannot_listen(host: str, port: int, error: OSError) -> ConfigError:
-    """What it means that *host* and *port* could not be bound."""
-    where = f"{host or 'every address'}, port {port}"
-    if error.errno == errno.EADDRINUSE:
-        return ConfigError(
-            f"{where}: another process listens there; stop it or change the port", Code.PORT_IN_USE
-        )
-    return ConfigError(f"{where}: can't listen: {error.strerror or error}")
-
-
-def _check(condition: bool, message: str) -> None:
-    if not condition:
-        raise ConfigError(message)
-
-
-@attrs.frozen(kw_only=True)
-class Listener:
-    """One address that agents dial. ``host`` "" is every address, IPv6 and IPv4."""
-
-    host: str = ""
-    port: int = 6180
-    kind: str = (
-        REMOTE  # remote tenants' agents, or "co-located": servers in the provider's own infrastructure
-    )
-    proxy_from: tuple[str, ...] = ()  # networks of balancers that speak PROXY protocol v2 to this listener
-    advertise: tuple[
-        str, ...
-    ] = ()  # "host:port" told to agents; default: every name of the gateway, this port
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse what could not work.
-
-        Raises:
-            ConfigError: a port out of range, an unknown kind, a proxy network that is none.
-        """
-        _check(0 <= self.port <= 65535, f"listeners: port {self.port} is not between 0 and 65535")
-        _check(self.kind in KINDS, f"listeners: kind {self.kind!r} is not one of {', '.join(KINDS)}")
-        for network in self.proxy_from:
-            try:
-                ipaddress.ip_network(network)
-            except ValueError as error:
-                raise ConfigError(f"listeners: proxy_from {network!r}: {error}") from None
-
-
-# The largest batch, and half as much again: credit comes back in quarters.
-SMALLEST_CREDIT = 3 * 512 * 1024
-
-
-@attrs.frozen(kw_only=True)
-class Limits:
-    """What bounds one edge. Bytes, seconds, counts."""
-
-    connections: int = 15_000  # file descriptors: 20,000 a process on the machines this was measured on
-    pre_auth_connections: int = 2_000  # accepted, not yet past Hello
-    pre_auth_bytes: int = 64 * 1024 * 1024  # charged for every connection before Hello
-    per_address: int = 200  # unauthenticated connections of one source address
-    hello_s: float = 15.0  # one deadline over accept, PROXY header, TLS and Hello
-    send_s: float = 20.0  # a peer that does not read for this long is cut off
-    session_credit: int = 2 * 1024 * 1024  # bytes of batches an agent may have unacknowledged
-    in_flight: int = 256 * 1024 * 1024  # memory for large messages under way, all agents together
-    lag_bytes: int = 256 * 1024 * 1024  # the projector's lag beyond which no more credit is given
-    lag_s: float = 30.0
-    drain_s: float = 30.0  # the window over which a stopping edge spreads its agents' reconnects
-    journal_segment: int = 64 * 1024 * 1024
-    journal_keep_s: float = 24 * 3600.0  # after projection
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse a limit that is none.
-
-        Raises:
-            ConfigError: zero or negative.
-        """
-        for name, value in attrs.asdict(self).items():
-            _check(value > 0, f"limits.{name} = {value} must be positive")
-        least = SMALLEST_CREDIT
-        text = (
-            f"limits.session_credit = {self.session_credit} must be {least} or more: one batch may have 1 MiB"
-        )
-        _check(self.session_credit >= least, text)
-
-
-def _default_listeners() -> tuple[Listener, ...]:
-    return (Listener(port=6180), Listener(port=9999, kind=CO_LOCATED))
-
-
-@attrs.frozen(kw_only=True)
-class Config:
-    """Everything an edge, a projector or a command needs to know."""
-
-    data: Path = Path("fieldgate-data")
-    name: str = "edge"  # this edge's name: its journal lies in DATA/journals/NAME
-    # DNS names and addresses of the gateway
-    names: tuple[str, ...] = attrs.field(factory=lambda: (socket.gethostname(),))
-    listeners: tuple[Listener, ...] = attrs.field(factory=_default_listeners)
-    # SQLAlchemy URL; "" is DATA/store.sqlite
-    store: ts.SecretStr = ts.secret(factory=lambda: ts.SecretStr(""))  # noqa: RUF009  # a field, as attrs.field is
-    heartbeat_s: float = 30.0  # three missed and an agent is Inaccessible
-    certificate: str = ""  # your own certificate chain (PEM), leaf first; "" is one of our CA's
-    certificate_key: str = ""
-    certificate_issuers: str = ""  # CAs (PEM) that agents are to trust for it; alone, they are announced only
-    monitor_host: str = "127.0.0.1"
-    monitor_port: int = 9180  # /livez, /readyz, /metrics of the edge; the projector takes the next port
-    log_format: str = "auto"  # auto | json | console
-    limits: Limits = Limits()
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse what could not work.
-
-        Raises:
-            ConfigError: an empty list of names or listeners, a name that could not be a folder, half of a key pair.
-        """
-        _check(bool(self.names), "names is empty: give at least one DNS name or address of this gateway")
-        _check(bool(self.listeners), "listeners is empty: an edge needs at least one")
-        _check(
-            bool(self.name) and self.name.replace("-", "").replace("_", "").isalnum(),
-            f"name {self.name!r} must consist of letters, digits, - and _",
-        )
-        # The projector's monitor takes the next port; 0 is any free one.
-        _check(0 <= self.monitor_port < 65535, f"monitor_port {self.monitor_port} is not between 0 and 65534")
-        _check(self.heartbeat_s > 0, f"heartbeat_s = {self.heartbeat_s} must be positive")
-        _check(
-            bool(self.certificate) == bool(self.certificate_key),
-            "certificate and certificate_key belong together: give both or neither",
-        )
-        _check(
-            self.log_format in ("auto", "json", "console"),
-            f"log_format {self.log_format!r} is not auto, json or console",
-        )
-
-    @property
-    def store_url(self) -> str:
-        """The SQLAlchemy URL of the store, the secret in clear."""
-        return str(self.store) or f"sqlite:///{self.data / 'store.sqlite'}"
-
-    def addresses(self, kind: str = REMOTE) -> list[str]:
-        """The ``host:port`` strings that agents of listeners of *kind* are told, each once."""
-        told = [self._advertised(listener) for listener in self.listeners if listener.kind == kind]
-        return list(dict.fromkeys(itertools.chain.from_iterable(told)))
-
-    def _advertised(self, listener: Listener) -> Iterator[str]:
-        if listener.advertise:
-            yield from listener.advertise
-            return
-        for name in self.names:
-            yield f"[{name}]:{listener.port}" if ":" in name else f"{name}:{listener.port}"
 
 
 def load_config(data: Path, *, name: str | None = None) -> Config:
@@ -208,14 +48,15 @@ def load_config(data: Path, *, name: str | None = None) -> Config:
     files = [file] if name is None else [file, data / "edges" / f"{name}.toml"]
     files = [path for path in files if path.exists()]
     _refuse_unknown_environment(os.environ)
+    converter = _converter()
     for path in files:
-        _refuse_unknown_sections(path)
+        _refuse_misplaced(path, converter)
     loaders: list[ts.loaders.Loader] = [
         ts.FileLoader(formats={"*.toml": ts.TomlFormat(SECTION)}, files=files),
         ts.EnvLoader(prefix=ENV_PREFIX),
     ]
     try:
-        config = ts.load_settings(Config, loaders, converter=_converter())
+        config = ts.load_settings(Config, loaders, converter=converter)
     except ts.exceptions.InvalidOptionsError as error:
         raise ConfigError(_name_the_typo(str(error)), Code.CONFIG_UNKNOWN_KEY) from None
     except ts.exceptions.InvalidSettingsError as error:
@@ -235,15 +76,17 @@ def _converter() -> ts.converters.TSConverter:
 
 
 def _text(value: object, _: type) -> str:
-    _check(isinstance(value, str), f"expected text, got {value!r}")
-    return str(value)
+    if not isinstance(value, str):
+        raise ConfigError(f"expected text, got {value!r}")
+    return value
 
 
 def _whole(value: object, _: type) -> int:
     if type(value) is int:
         return value
     number = _number(value, float)
-    _check(number.is_integer(), f"expected a whole number, got {value!r}")
+    if not number.is_integer():
+        raise ConfigError(f"expected a whole number, got {value!r}")
     return int(number)
 
 
@@ -276,7 +119,8 @@ def _reason(error: Exception) -> str:
 def _known_keys() -> dict[str, None]:
     keys: dict[str, None] = {}
     for attribute in attrs.fields(Config):
-        keys[attribute.name] = None
+        if attribute.name != "data":  # where the settings are is none of them
+            keys[attribute.name] = None
     for attribute in attrs.fields(Limits):
         keys[f"limits.{attribute.name}"] = None
     for attribute in attrs.fields(Listener):
@@ -293,15 +137,11 @@ def _name_the_typo(text: str) -> str:
     where, _, keys = text.rpartition(": ")
     where = where.removeprefix("Invalid options found in ")
     first = ".".join(part for part in keys.split(",")[0].strip().split(".") if not part.isdigit())
-    table = first.partition(" ")[0]
-    if table in TABLES:
-        brackets = f"[{SECTION}.limits]" if table == "limits" else f"[[{SECTION}.listeners]]"
-        return f"{where}: {table} is a table: begin it with {brackets}"
     return f"{where}: unknown key {first}{_suggest(first)}"
 
 
-def _refuse_unknown_sections(path: Path) -> None:
-    """A key outside our section would be no key of anybody's."""
+def _refuse_misplaced(path: Path, converter: ts.converters.TSConverter) -> None:
+    """Refuse, with the place in the file, what typed-settings would overlook or could not name."""
     try:
         sections = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -313,6 +153,36 @@ def _refuse_unknown_sections(path: Path) -> None:
             raise ConfigError(
                 f"{path}: unknown key {key} outside the section [{SECTION}]", Code.CONFIG_UNKNOWN_KEY
             )
+    settings = sections.get(SECTION, {})
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path}: {SECTION} is a section: begin it with [{SECTION}]")
+    if "data" in settings:
+        text = f"{path}: data is no setting: the folder is given by --data or FIELDGATE_DATA"
+        raise ConfigError(text, Code.CONFIG_UNKNOWN_KEY)
+    if not isinstance(settings.get("limits", {}), dict):
+        raise ConfigError(f"{path}: limits is a table: begin it with [{SECTION}.limits]")
+    listeners = settings.get("listeners", [])
+    if not isinstance(listeners, list) or not all(isinstance(each, dict) for each in listeners):
+        raise ConfigError(f"{path}: listeners is a list of tables: begin each with [[{SECTION}.listeners]]")
+    for number, listener in enumerate(listeners, 1):
+        _refuse_listener(f"{path}: [[{SECTION}.listeners]] number {number}", listener, converter)
+
+
+def _refuse_listener(where: str, table: dict[str, object], converter: ts.converters.TSConverter) -> None:
+    """Which of several it is, nobody else could say."""
+    types = get_type_hints(Listener)
+    given = {}
+    for key in table.keys() & types.keys():  # another key is a typo, and told as one
+        try:
+            given[key] = converter.structure(table[key], types[key])
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {key}: {error}") from None
+        except TypeError:  # what it iterates over is none
+            raise ConfigError(f"{where}: {key}: expected a list, got {table[key]!r}") from None
+    try:
+        Listener(**given)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
 
 
 def _refuse_unknown_environment(environ: Mapping[str, str]) -> None:

@@ -123,7 +123,10 @@ def test_what_could_not_work_is_refused(tmp_path: Path, text: str) -> None:
             r"fieldgate\.toml: heartbeat_s: expected a number, got 'soon'$",
         ),
         ("[fieldgate]\nnames = []\n", r"^names is empty: give at least one"),
-        ("[[fieldgate.listeners]]\nport = 70000\n", r"listeners: port 70000 is not between 0 and 65535$"),
+        (
+            "[[fieldgate.listeners]]\nport = 70000\n",
+            r"fieldgate\.toml: \[\[fieldgate\.listeners\]\] number 1: port 70000 is not between 0 and 65535$",
+        ),
         ("[fieldgate.limits]\nhello_s = -1\n", r"^limits\.hello_s = -1\.0 must be positive$"),
         (
             '[fieldgate.limits]\nhello_s = "1h"\n',
@@ -137,8 +140,38 @@ def test_what_could_not_work_is_refused(tmp_path: Path, text: str) -> None:
         ("[fieldgate]\nlimits = 7\n", r"limits is a table: begin it with \[fieldgate\.limits\]$"),
         (
             "[fieldgate]\nlisteners = 7\n",
-            r"listeners is a table: begin it with \[\[fieldgate\.listeners\]\]$",
+            r"listeners is a list of tables: begin each with \[\[fieldgate\.listeners\]\]$",
         ),
+        (
+            '[fieldgate]\nlisteners = ["a"]\n',
+            r"listeners is a list of tables: begin each with \[\[fieldgate\.listeners\]\]$",
+        ),
+        (
+            '[[fieldgate.listeners]]\nport = 1\n[[fieldgate.listeners]]\nport = "x"\n',
+            r"fieldgate\.toml: \[\[fieldgate\.listeners\]\] number 2: port: expected a number, got 'x'$",
+        ),
+        ("[[fieldgate.listeners]]\nproxy_from = 7\n", r"number 1: proxy_from: expected a list, got 7$"),
+        (
+            '[[fieldgate.listeners]]\nadvertise = ["no port"]\n',
+            r"number 1: advertise 'no port' is not of the form host:port or \[IPv6\]:port$",
+        ),
+        (
+            "[[fieldgate.listeners]]\nport = 7\n[[fieldgate.listeners]]\nport = 7\nhost = 'a'\n",
+            r"^listeners: two of them on port 7 of one address$",
+        ),
+        ("[fieldgate]\nheartbeat_s = inf\n", r"^heartbeat_s = inf is not between 0\.1 and 3600$"),
+        ("[fieldgate]\nheartbeat_s = 0.0001\n", r"^heartbeat_s = 0\.0001 is not between 0\.1 and 3600$"),
+        ("[fieldgate.limits]\ndrain_s = inf\n", r"^limits\.drain_s = inf is not between 0\.1 and 31622400$"),
+        ("[fieldgate.limits]\nhello_s = nan\n", r"^limits\.hello_s = nan "),
+        (
+            "[fieldgate.limits]\nhello_s = 1e-9\n",
+            r"^limits\.hello_s = 1e-09 is not between 0\.1 and 31622400$",
+        ),
+        (
+            '[fieldgate]\ndata = "/elsewhere"\n',
+            r"fieldgate\.toml: data is no setting: the folder is given by --data or FIELDGATE_DATA$",
+        ),
+        ("fieldgate = 7\n", r"fieldgate\.toml: fieldgate is a section: begin it with \[fieldgate\]$"),
     ],
 )
 def test_a_refused_value_is_named_with_its_reason(tmp_path: Path, text: str, said: str) -> None:
@@ -204,7 +237,7 @@ def test_agents_are_told_names_and_ports_of_their_kind_of_listener() -> None:
     config = Config(
         names=("gw.example", "fd00::1"),
         listeners=(
-            Listener(port=6180),
+            Listener(host="127.0.0.1", port=6180),
             Listener(host="::1", port=6180),
             Listener(port=443, advertise=("edge.example:443",)),
             Listener(port=9999, kind="co-located"),
@@ -213,3 +246,46 @@ def test_agents_are_told_names_and_ports_of_their_kind_of_listener() -> None:
 
     assert config.addresses("remote") == ["gw.example:6180", "[fd00::1]:6180", "edge.example:443"]
     assert config.addresses("co-located") == ["gw.example:9999", "[fd00::1]:9999"]
+
+
+@pytest.mark.parametrize("address", ["gw.example:1", "203.0.113.7:65535", "[fd00::1]:6180"])
+def test_an_address_to_advertise_may_be_a_name_or_an_address(address: str) -> None:
+    """With its port, and IPv6 in brackets."""
+    assert Config(listeners=(Listener(advertise=(address,)),)).addresses() == [address]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "gw.example",
+        "gw.example:",
+        ":1",
+        "gw:0",
+        "gw:65536",
+        "gw:²",
+        "fd00::1:6180",
+        "a b:1",
+        f"gw:{'9' * 5000}",
+    ],
+)
+def test_what_no_agent_could_dial_is_not_advertised(address: str) -> None:
+    """It would be noticed when the agents have dropped the addresses that worked."""
+    with pytest.raises(ConfigError, match="is not of the form host:port"):
+        Listener(advertise=(address,))
+
+
+def test_listeners_on_one_port_need_addresses_of_their_own() -> None:
+    """Or a port that the system chooses."""
+    Config(listeners=(Listener(port=0), Listener(port=0)))
+    Config(listeners=(Listener(host="127.0.0.1", port=7), Listener(host="127.0.0.2", port=7)))
+    with pytest.raises(ConfigError, match="two of them on port 7"):
+        Config(listeners=(Listener(host="127.0.0.1", port=7), Listener(host="127.0.0.1", port=7)))
+
+
+def test_a_typo_is_never_taken_for_the_folder(tmp_path: Path) -> None:
+    """`data` is not among what could have been meant."""
+    with pytest.raises(ConfigError, match="unknown key dat") as caught:
+        load_config(write(tmp_path, "[fieldgate]\ndat = 1\n"))
+
+    assert "mean data" not in str(caught.value)
