@@ -1,6 +1,14 @@
 """Who opened the TLS: evidence from both ends, one pure verdict, and the words that explain it."""
 
 from certs import ReportKey, ReportPublic
+from certs.inspection.answers import (
+    MAX_ANSWER_BYTES,
+    Answer,
+    SignedAnswer,
+    open_answer,
+    seal_answer,
+    unseal_answer,
+)
 from certs.inspection.armour import armour, unarmour
 from certs.inspection.clienthello import ClientHelloError, IncompleteHelloError, parse_client_hello
 from certs.inspection.document import (
@@ -39,18 +47,12 @@ from certs.inspection.judge import judge
 from certs.inspection.record import PATH_TAG, Delivery, PathRecord, RecordKind
 from certs.inspection.rules import PROBES
 from certs.inspection.sealing import (
-    MAX_ANSWER_BYTES,
     MAX_REPORT_BYTES,
-    Answer,
     OpenedReport,
     SealError,
-    SignedAnswer,
-    open_answer,
     open_report,
     report_digest,
-    seal_answer,
     seal_report,
-    unseal_answer,
 )
 from certs.inspection.signer import Signer, SignerKind, agent_signer, code_signer, token_signer
 from certs.inspection.vendors import VendorMatch, name_vendor

@@ -20,8 +20,9 @@ _HEAD: Final = struct.Struct("!BI")
 _SIGNATURE: Final = struct.Struct("!H")
 _PLAIN, _COMPRESSED = 0, 1
 
-# A report or an answer holds two chains of 100 KiB in base64 at the very most.
-MAX_CONTENT: Final = 512 * 1024
+# A full report of nothing but certificates has 42 KiB of base64. A stranger's 128 KiB of JSON, made of empty objects, become 4 MiB
+# of memory for a moment (measured), and 512 KiB would become 15.
+MAX_CONTENT: Final = 128 * 1024
 
 
 class EnvelopeError(ValueError):

@@ -70,6 +70,21 @@ async def test_a_stranger_gets_no_signature(clock: MockClock, gateway: Gateway) 
     assert caught.value.address == stranger.address
 
 
+async def test_an_agent_knows_what_to_seal_reports_to(
+    clock: MockClock, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the gateway says counts; from one that says nothing of it, what the token said."""
+    token = attrs.evolve(gateway.token(), report_key=b"t" * 64)
+    silent = await enroll(token, applicant(), now=now)
+    assert silent.identity.report_keys == (b"t" * 64,)
+    assert (await enroll(gateway.token(), applicant(), now=now)).identity.report_keys == ()
+
+    honest = Gateway.issue
+    told = (b"n" * 64, b"o" * 64)
+    monkeypatch.setattr(Gateway, "issue", lambda *words: attrs.evolve(honest(*words), report_keys=told))
+    assert (await enroll(token, applicant(), now=now)).identity.report_keys == told
+
+
 async def test_the_next_gateway_of_the_token_is_tried(clock: MockClock, gateway: Gateway) -> None:
     """A token may name several."""
     enrollment = await enroll(gateway.token("127.0.0.1:1", gateway.address), applicant(), now=now)

@@ -5,9 +5,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from certs.inspection import AgentSide, Evidence, Finding, GatewaySide
+from certs.inspection.answers import Answer
 from certs.inspection.document import shape_for
 from certs.inspection.record import PathRecord
-from certs.inspection.sealing import Answer
 from certs.inspection.shapes import (
     BlobShape,
     EnumShape,

@@ -23,8 +23,8 @@ from certs.inspection import (
     token_signer,
     unseal_answer,
 )
+from certs.inspection.answers import ANSWER_PREFIX
 from certs.inspection.envelope import pack
-from certs.inspection.sealing import ANSWER_PREFIX
 from tests.certs.inspection.documents import instances_of
 
 KEY, STRANGER = ReportKey.generate(), ReportKey.generate()
