@@ -7,6 +7,9 @@ Exit codes, for scripts and service managers:
 2  it can't run: usage, the token, the state folder, the outbox
 3  a gateway said no: rejected, or it must enroll again; starting it again changes nothing
 4  a verification came out negative
+
+and what a shell says of any program: 130 after Ctrl-C, where it could not stop in order, and 141 when the reader of its
+output has gone away.
 """
 
 import os
@@ -16,7 +19,7 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from agent.exits import CLOSED_PIPE, FAILED, UNUSABLE, CommandError
+from agent.exits import CLOSED_PIPE, INTERRUPTED, UNUSABLE, CommandError
 from agent.version import agent_version
 
 app = App(name="fieldgate-agent", version=agent_version, help=__doc__, help_format="plaintext")
@@ -25,7 +28,7 @@ app = App(name="fieldgate-agent", version=agent_version, help=__doc__, help_form
 COMMANDS: Final = {
     "simulate": (
         "agent.simulator.cli:simulate",
-        "Enroll and run a fleet of simulated agents against the provider in a data folder. Exit code 1 when agents were sent away or not everything was released in time, 4 when the verification finds something.",
+        "Enroll and run a fleet of simulated agents against the provider in a data folder. Exit code 1 when agents were sent away, not everything was released in time, or nothing was there to verify, 4 when the verification finds something.",
     ),
     "verify": (
         "agent.simulator.cli:verify",
@@ -63,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
             return _hang_up()
         raise
     except KeyboardInterrupt:
-        return FAILED
+        return INTERRUPTED
     except Exception as error:
         text = _known(error)
         if text is None:

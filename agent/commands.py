@@ -1,5 +1,6 @@
 """`fieldgate-agent enroll` and `run`."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -17,7 +18,7 @@ from agent.path import PathError
 from agent.service import ServiceOptions, now_ms, serve_agent
 from agent.spool import Spool
 from agent.state import NotEnrolledError, StateError, StateFolder, enrollment_key, installation_uid
-from agent.watch import configure_logs
+from agent.watch import LogFormat, configure_logs
 from certs import Token, TokenError
 from protocol import AgentType, Code, Standing
 
@@ -122,7 +123,7 @@ def run(
     rate: float = ServiceOptions().rate,
     reconnect_s: float = ServiceOptions().reconnect_s,
     outbox_mib: int = ServiceOptions().outbox_bytes >> 20,
-    log_format: Annotated[str, Parameter(env_var="FIELDGATE_AGENT_LOG")] = "auto",
+    log_format: Annotated[LogFormat, Parameter(env_var="FIELDGATE_AGENT_LOG")] = "auto",
 ) -> int:
     """Run the agent until SIGTERM or Ctrl-C.
 
@@ -137,9 +138,10 @@ def run(
     log_format
         "json", "console", or "auto": console at a terminal.
     """
-    if rate <= 0 or reconnect_s < 0 or outbox_mib < 1:
+    if not 0 < rate < math.inf or not 0 <= reconnect_s < math.inf or outbox_mib < 1:
         raise CommandError(
-            "--rate must be positive, --reconnect-s not negative, --outbox-mib at least 1", UNUSABLE
+            "--rate must be positive, --reconnect-s not negative, --outbox-mib at least 1, and each a number",
+            UNUSABLE,
         )
     configure_logs(log_format)
     options = ServiceOptions(rate=rate, reconnect_s=reconnect_s, outbox_bytes=outbox_mib << 20)

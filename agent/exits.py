@@ -6,6 +6,8 @@ FAILED: Final = 1
 UNUSABLE: Final = 2
 REFUSED: Final = 3
 NEGATIVE: Final = 4
+INTERRUPTED: Final = 130
+"""128 + SIGINT: after Ctrl-C, where it could not stop in order."""
 CLOSED_PIPE: Final = 141
 """128 + SIGPIPE: what a shell says of a program whose reader has gone away."""
 

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import structlog
 import trio
@@ -30,7 +30,10 @@ REFRESH_S: Final = 30.0
 SKEW_MS: Final = 5 * 60_000
 
 
-def configure_logs(log_format: str) -> None:
+LogFormat = Literal["auto", "console", "json"]
+
+
+def configure_logs(log_format: LogFormat) -> None:
     """Events to standard error: "json", "console", or "auto" (console at a terminal)."""
     console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     structlog.configure(

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import signal
 import sys
 import tempfile
@@ -12,14 +13,13 @@ from typing import Annotated, Any, Final
 import attrs
 import trio
 from cyclopts import Parameter
-from rich.console import Console
 
 from agent.exits import FAILED, NEGATIVE, UNUSABLE, CommandError
 from agent.failures import unwrapped
 from agent.simulator.fleet import MAX_RATE, Fleet, FleetError, FleetOptions, Part, Phase
 from agent.simulator.ledger import Ledger, LedgerError
 from agent.simulator.provider import Provider, ProviderError
-from agent.simulator.show import Show, summary, tell_verification
+from agent.simulator.show import Show, show_verification, summary
 from agent.simulator.tally import Tally
 from agent.simulator.verification import Result, compare
 from agent.spool import Spool
@@ -63,7 +63,7 @@ def simulate(
     json_: Json = False,
 ) -> int:
     """Enroll and run a fleet of simulated agents against the provider in a data folder. Exit code 1 when agents were sent
-    away or not everything was released in time, 4 when the verification finds something.
+    away, not everything was released in time, or nothing was there to verify, 4 when the verification finds something.
 
     Parameters
     ----------
@@ -84,8 +84,10 @@ def simulate(
     reconnect_s
         Ceiling of the first, random wait before connecting again.
     """
-    if count < 1 or rate <= 0 or (duration is not None and duration <= 0) or reconnect_s < 0:
-        raise SimulationError("--count, --rate and --duration must be positive, --reconnect-s not negative")
+    if count < 1 or not rate > 0 or not (duration is None or 0 < duration < math.inf):
+        raise SimulationError("--count, --rate and --duration must be positive numbers")
+    if not 0 <= reconnect_s < math.inf:
+        raise SimulationError("--reconnect-s must be a number and not negative")
     if rate > MAX_RATE:
         raise SimulationError(f"--rate {rate:g}: one agent collects at most {MAX_RATE:g} events a second")
     _allow_descriptors(count + _DESCRIPTORS)
@@ -109,9 +111,8 @@ def simulate(
             fleet.ledger.save(ledger)
     result = _verify(provider, fleet.ledger) if verify else None
     summary(tally, fleet.ledger, waiting, result, as_json=json_)
-    if result is not None and not result.ok:
-        return NEGATIVE
-    return FAILED if waiting or tally.stopped else 0
+    verdict = 0 if result is None else _verdict(result)
+    return verdict or (FAILED if waiting or tally.stopped else 0)
 
 
 def verify(*, ledger: Path, data: Data = Path("fieldgate-data"), json_: Json = False) -> int:
@@ -128,14 +129,20 @@ def verify(*, ledger: Path, data: Data = Path("fieldgate-data"), json_: Json = F
     if json_:
         sys.stdout.write(json.dumps(_plain(result)) + "\n")
     else:
-        tell_verification(Console(), result)
-    return 0 if result.ok else NEGATIVE
+        show_verification(result)
+    return _verdict(result)
+
+
+def _verdict(result: Result) -> int:
+    if not result.ok:
+        return NEGATIVE
+    return FAILED if result.is_empty else 0
 
 
 def _plain(result: Result) -> dict[str, Any]:
     fields = attrs.asdict(result, recurse=False)
     fields["counts"] = {kind.value: n for kind, n in result.counts.items()}
-    return fields | {"examples": [str(finding) for finding in result.examples], "ok": result.ok}
+    return fields | {"examples": [str(finding) for finding in result.examples], "ok": not _verdict(result)}
 
 
 @contextlib.contextmanager

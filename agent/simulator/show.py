@@ -25,7 +25,7 @@ class Show:
     def __init__(self, fleet: Fleet) -> None:
         self.phase = "starting"
         self._fleet = fleet
-        self._console = Console(stderr=True, highlight=False)
+        self._console = _console(stderr=True)
         self._started = trio.current_time()
 
     async def run(self) -> None:
@@ -91,7 +91,7 @@ def summary(tally: Tally, ledger: Ledger, waiting: int, result: Result | None, *
         body = {name.replace(", ", "_").replace(" ", "_"): value for name, value in figures.items()}
         sys.stdout.write(json.dumps(body | {"verification": verification}) + "\n")
         return
-    console = Console(highlight=False)
+    console = _console()
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in figures.items():
         if isinstance(value, dict):
@@ -99,18 +99,29 @@ def summary(tally: Tally, ledger: Ledger, waiting: int, result: Result | None, *
         table.add_row(name, value if isinstance(value, str) else f"{value:,}")
     console.print(table)
     if result is not None:
-        tell_verification(console, result)
+        _tell_verification(console, result)
 
 
-def tell_verification(console: Console, result: Result) -> None:
-    """The verdict, and examples of what was found."""
-    if result.ok:
+def show_verification(result: Result) -> None:
+    """The verdict, and examples of what was found, on standard output."""
+    _tell_verification(_console(), result)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """Whatever comes from a gateway or a file is shown as it is: brackets in it are no markup."""
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def _tell_verification(console: Console, result: Result) -> None:
+    if result.ok and result.is_empty:
+        console.print("nothing was verified: no event was released")
+    elif result.ok:
         console.print(
             f"verified: {result.released:,} released events are in the store exactly once, unaltered"
             f" ({result.said:,} said, {result.stored:,} stored)"
         )
-        return
-    counts = ", ".join(f"{n:,} {kind.value}" for kind, n in result.counts.items() if n)
-    console.print(f"FG-4013: the store differs from what the agents were told: {counts}")
-    for finding in result.examples:
-        console.print(f"  {finding}")
+    else:
+        counts = ", ".join(f"{n:,} {kind.value}" for kind, n in result.counts.items() if n)
+        console.print(f"FG-4013: the store differs from what the agents were told: {counts}")
+        for finding in result.examples:
+            console.print(f"  {finding}")

@@ -57,6 +57,11 @@ class Result:
         """Nothing was found."""
         return not any(self.counts.values())
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was released, so finding nothing says nothing."""
+        return not self.released
+
     def add(self, finding: Finding) -> None:
         """Count it, and keep it while there are few."""
         self.counts[finding.kind] += 1

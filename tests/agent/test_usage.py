@@ -37,6 +37,14 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         ("run --state /nowhere/at/all", "FG-1018: no agent in /nowhere/at/all: enroll it first"),
         ("status --state /nowhere/at/all", "FG-1018: no agent in /nowhere/at/all: enroll it first"),
         ("simulate --count 0", "must be positive"),
+        ("simulate --rate nan", "must be positive numbers"),
+        ("simulate --duration nan", "must be positive numbers"),
+        ("simulate --duration inf", "must be positive numbers"),
+        ("simulate --reconnect-s nan", "--reconnect-s must be a number and not negative"),
+        ("run --state x --rate nan", "--rate must be positive"),
+        ("run --state x --rate inf", "--rate must be positive"),
+        ("run --state x --reconnect-s nan", "--reconnect-s not negative"),
+        ("run --state x --log-format xml", 'Invalid value "xml" for --log-format'),
     ],
 )
 def test_misuse_ends_with_2_and_says_what_was_meant(
