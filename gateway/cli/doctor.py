@@ -148,7 +148,11 @@ def _check_process(name: str, host: str, port: int) -> _Check:
         return _Check(name, False, error.read(500).decode(errors="replace").strip(), f"curl {url}")
     except OSError as error:
         reason = getattr(error, "reason", error)
-        return _Check(name, False, f"no answer at {url}: {_words(reason)}", "fieldgate serve")
+        hangs = isinstance(
+            reason, TimeoutError
+        )  # another one would find the port taken, or the supervisor there
+        to_do = "it runs and hangs: end its process, `serve` starts it again" if hangs else "fieldgate serve"
+        return _Check(name, False, f"no answer at {url}: {_words(reason)}", to_do)
 
 
 def _check_port(host: str, port: int) -> _Check:
