@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import codec, edge, journal, projector, store, tls
+from bench import codec, edge, journal, projector, sizing, store, tls
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 SUITES = {
@@ -19,6 +19,7 @@ SUITES = {
     "journal": journal,
     "store": store,
     "projector": projector,
+    "sizing": sizing,
 }
 PACKAGES = ("cryptography", "pyopenssl", "trio", "msgpack", "sqlalchemy", "pysqlite3")
 

@@ -28,6 +28,7 @@ from hdrh.histogram import HdrHistogram
 from bench.fleet import Cutter, Loader
 from certs import Token
 from gateway.store import open_store
+from protocol import Welcome
 from tests.helpers.agent import TestAgent
 from tests.helpers.provider import Process, TestProvider, wait_for_port
 
@@ -40,6 +41,8 @@ LOAD_S = 30.0
 RAMP_S = 3.0
 IDLE_AGENTS = 1000
 EXCHANGES = 200
+BETWEEN_S = 0.02  # so that no two heartbeats of an agent are read at once
+CONNECTS = 20  # of each agent
 RAW_GROUPS = 400
 
 
@@ -198,6 +201,43 @@ async def small_exchanges(to: Rig) -> float:
     return float(used / (AGENTS * EXCHANGES) * 1e6)
 
 
+async def heartbeats(to: Rig) -> float:
+    """CPU microseconds of the edge for one heartbeat, each read by itself."""
+    loaders = [await Loader.connect(agent, to.provider.remote_port, 1) for agent in to.agents[:AGENTS]]
+
+    async def drive(loader: Loader) -> None:
+        for _ in range(EXCHANGES):
+            await loader.line.heartbeat()
+            await trio.sleep(BETWEEN_S)
+
+    before = to.cpu_s()
+    async with trio.open_nursery() as nursery:
+        for loader in loaders:
+            nursery.start_soon(drive, loader)
+    used = to.cpu_s() - before
+    for loader in loaders:
+        loader.line.stream.close()
+    return used / (AGENTS * EXCHANGES) * 1e6
+
+
+async def connects(to: Rig) -> float:
+    """CPU microseconds of the edge for one agent that connects, is welcomed, holds its claim and is gone again."""
+
+    async def drive(agent: TestAgent) -> None:
+        for _ in range(CONNECTS):
+            line, welcome = await agent.greet(to.provider.remote_port)
+            if not isinstance(welcome, Welcome):
+                raise ConnectionError(f"no Welcome: {welcome}")
+            line.stream.close()
+
+    before = to.cpu_s()
+    async with trio.open_nursery() as nursery:
+        for agent in to.agents[:AGENTS]:
+            nursery.start_soon(drive, agent)
+    await trio.sleep(1)  # the claims' ends are written every so often
+    return (to.cpu_s() - before) / (AGENTS * CONNECTS) * 1e6
+
+
 async def idle_memory(to: Rig) -> float:
     """Kilobytes of the edge's resident set for each connected, welcomed agent, the first hundred left out."""
     lines = []
@@ -240,6 +280,8 @@ async def acknowledged(to: Rig) -> Iterator[Row]:
             {"what": f"open loop at half that rate ({round(rate / 2)} events/s): ack latency p50 / p99", "unit": "ms",
              "p50": half.get_value_at_percentile(50) / 1000, "p99": half.get_value_at_percentile(99) / 1000},
             {"what": "one event sent alone and acknowledged: edge CPU", "unit": "µs", "edge": round(small, 1)},
+            {"what": "a heartbeat: edge CPU", "unit": "µs", "edge": round(await heartbeats(to), 1)},
+            {"what": "a connect, up to Welcome and claim: edge CPU", "unit": "µs", "edge": round(await connects(to))},
         ]
     )  # fmt: skip
 

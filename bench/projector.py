@@ -100,8 +100,8 @@ def fill(writer: JournalWriter, agents: list[AgentEntry], case: Case) -> None:
     writer.sync()
 
 
-def project(folder: Path, case: Case) -> tuple[float, list[tuple[Any, ...]]]:
-    """Events a second through the projector, and the rows that it made."""
+def project(folder: Path, case: Case) -> tuple[float, float, list[tuple[Any, ...]]]:
+    """Events a second through the projector, its CPU microseconds for one, and the rows that it made."""
     store = open_store(f"sqlite:///{folder}/store.sqlite", create=True)
     with contextlib.closing(store):
         make_world(store)
@@ -113,15 +113,15 @@ def project(folder: Path, case: Case) -> tuple[float, list[tuple[Any, ...]]]:
             store, folder / "journals", bell=lambda: None, clock=clock, metrics=Metrics(time.monotonic)
         )
         projector.start()
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         while projector.step():
             pass
-        took_s = time.perf_counter() - began
+        took_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu_began
         projector.finish()
     with contextlib.closing(sqlite.connect(folder / "store.sqlite")) as db:
         rows = db.execute(f"SELECT {', '.join(EVENT_COLUMNS)} FROM job_events").fetchall()  # noqa: S608  # our own names
     assert len(rows) == case.events
-    return case.events / took_s, rows
+    return case.events / took_s, cpu_s / case.events * 1e6, rows
 
 
 def insert_raw(folder: Path, case: Case, rows: list[tuple[Any, ...]]) -> float:
@@ -145,17 +145,19 @@ def run() -> list[dict[str, str | float]]:
     """Events a second by case, projected and raw, and their ratio: medians of `ROUNDS`."""
     results: list[dict[str, str | float]] = []
     for case in CASES:
-        projected, raw = [], []
+        projected, cpu_us, raw = [], [], []
         for _ in range(ROUNDS):
             with tempfile.TemporaryDirectory(prefix="fieldgate-bench-") as folder:
-                rate, rows = project(Path(folder), case)
+                rate, cpu, rows = project(Path(folder), case)
                 projected.append(rate)
+                cpu_us.append(cpu)
                 raw.append(insert_raw(Path(folder), case, rows))
         medians = statistics.median(projected), statistics.median(raw)
         results.append(
             {
                 "what": f"projected into SQLite: {case.name}", "unit": "events/s", "raw insert": round(medians[1]),
                 "projector": round(medians[0]), "ratio": round(medians[0] / medians[1], 2),
+                "projector's CPU µs an event": round(statistics.median(cpu_us), 1),
             }
         )  # fmt: skip
     return results
