@@ -113,7 +113,8 @@ class Handshake:
                 `linger` lets the alert that OpenSSL sent arrive.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        self._began = trio.current_time()
+        if not self._server_side:
+            self._began = trio.current_time()
         # The gateway's listener has looked at its peer's first bytes already. A client looks before OpenSSL reads, for
         # those that talk at once, and when the first answer comes.
         looked = self._server_side or self._look()
@@ -130,8 +131,9 @@ class Handshake:
         else:  # OpenSSL would keep waiting for five bytes, and throw them away
             self._first_bytes = await hear_out(self._sock, _FIRST_BYTES) or self._first_bytes
             raise self.handshake_failed(Break.PROTOCOL, "what came first is no tls")
-        self._record.complete = True
-        self._record.handshake_s = trio.current_time() - self._began
+        if not self._server_side:
+            self._record.complete = True
+            self._record.handshake_s = trio.current_time() - self._began
         self._judge()
         self._ready = True
 
@@ -173,7 +175,7 @@ class Handshake:
         """What to raise when the handshake ends here, with the evidence there is; the stream is broken from now on."""
         self._broken = True
         self._fault = reason, detail
-        if self._record.handshake_s is None:
+        if not self._server_side and self._record.handshake_s is None:
             self._record.handshake_s = trio.current_time() - self._began
         return HandshakeError(
             reason,

@@ -25,7 +25,7 @@ class Record:
         verify_codes: (depth, X509_V_ERR code) in the order OpenSSL judged; 0 is "no objection here".
         certificate_requested: the server asked us for a certificate (noted on the client's side only, like what
             follows: the callback behind it costs 30 µs a handshake, which a gateway does not pay for).
-        complete: the handshake came to its end (both sides).
+        complete: the handshake came to its end.
         alerts: in both directions, in their order.
         received_before: bytes that came before TLS began (a proxy's answer).
         connect_s: from the beginning to TCP, a proxy's answer included.
