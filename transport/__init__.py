@@ -16,6 +16,7 @@ from transport.proxy import Proxy
 from transport.record import Seen
 from transport.roots import chain_is_trusted
 from transport.stream import TLSStream
+from transport.tcp import round_trip_s, save_syns, saved_syn
 
 __all__ = [
     "ALPN",
@@ -35,5 +36,8 @@ __all__ = [
     "connect",
     "connect_plain",
     "dry_run",
+    "round_trip_s",
+    "save_syns",
+    "saved_syn",
     "server_context",
 ]

@@ -256,6 +256,11 @@ class Handshake:
         """The other end's address and port, as this socket sees it; ("", 0) once it is gone."""
         return _host_and_port(self._sock.getpeername)
 
+    def own_leaf_der(self) -> bytes:
+        """On the server's side: the certificate that was served on this connection, of those that its context has."""
+        own = self._open().get_certificate()
+        return b"" if own is None else dump_certificate(FILETYPE_ASN1, own)
+
     def peer_chain_der(self) -> list[bytes]:
         """The certificates the peer sent, leaf first, unjudged; empty if it sent none."""
         conn = self._open()

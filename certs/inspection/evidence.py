@@ -168,7 +168,7 @@ class Join(enum.Enum):
     """How the gateway's half was found."""
 
     CARRYING = "carrying connection"
-    """The report came on the very connection that it is about."""
+    """Both halves surely are of one connection attempt: the report came on it, or has its random bytes or keying material."""
     TIME_AND_ADDRESS = "time and address"
 
 
@@ -247,6 +247,9 @@ class AgentSide:
     """The last authenticated sessions that were cut, oldest first."""
     authenticated: bool | None = None
     """Whether a gateway opened a session for our certificate over this connection."""
+    carried: bool | None = None
+    """Whether the report is said on the very connection that it describes. Only then do values that differ from the
+    gateway's prove anything; what is said elsewhere, or said again, is another report."""
     refusal: int | None = None
     """FG code of a gateway's own refusal that came over a connection whose chain, name and exporter are right."""
     lacking: tuple[str, ...] = ()

@@ -70,6 +70,7 @@ class Committer:
         self._now = now
         self._in_thread = in_thread
         self._due: dict[tuple[Session, int], _Due] = {}
+        self._alone: list[trio.Event] = []
         self._work = trio.Event()
         self._failure: JournalFailed | None = None
 
@@ -88,12 +89,7 @@ class Committer:
         record = Record(
             agent_uid=agent.key, received_ms=self._now(), tag=batch.tag, payload=payload, flags=flags
         )
-        try:
-            self.journal.append(record.encode())
-        except JournalFailed as error:
-            self._failure = error
-            self._work.set()
-            raise
+        self._append(record)
         mark = agent.note_journaled(
             batch.epoch, batch.first_sequence, batch.next_sequence, batch.previous, batch_id(batch)
         )
@@ -112,6 +108,27 @@ class Committer:
             due.records += records
             due.batches += 1
 
+    def append_alone(self, record: Record) -> trio.Event:
+        """Journal what no session is acknowledged for; the event is set once it is on disk.
+
+        Raises:
+            JournalFull: nothing of it was journaled.
+            JournalFailed: the journal is lost, and this edge with it.
+        """
+        self._append(record)
+        durable = trio.Event()
+        self._alone.append(durable)
+        self._work.set()
+        return durable
+
+    def _append(self, record: Record) -> None:
+        try:
+            self.journal.append(record.encode())
+        except JournalFailed as error:
+            self._failure = error
+            self._work.set()
+            raise
+
     async def run(self) -> None:
         """Commit until cancelled.
 
@@ -123,7 +140,7 @@ class Committer:
             self._work = trio.Event()
             if self._failure is not None:
                 raise self._failure
-            if self._due:
+            if self._due or self._alone:
                 await self.commit()
 
     async def commit(self) -> None:
@@ -133,11 +150,14 @@ class Committer:
             JournalFailed: the disk did not take it.
         """
         group, self._due = self._due, {}
+        alone, self._alone = self._alone, []
         started = trio.current_time()
         self._lag.note(self.journal.end, started)
         await self._in_thread(self.journal.sync)
         traffic = self._traffic
         traffic.commit_seconds.observe(trio.current_time() - started)
+        for durable in alone:
+            durable.set()
         records = n_bytes = batches = 0
         for n, ((session, _), due) in enumerate(group.items(), start=1):
             records += due.records

@@ -31,6 +31,7 @@ from certs import (
     Usage,
     agent_uid_of,
     certificate_sha256,
+    chain_from_pem,
     judge_chain,
     own_issuer_pins,
     serial_of,
@@ -54,12 +55,14 @@ class Credentials:
 
     Attributes:
         context: for the connections accepted from now on.
+        served: the chains that the context serves, DER, leaf first.
         bundle: what agents are told to trust, and `trust_update` the message that does.
     """
 
     authority: Authority
     own: OwnCertificate | None
     context: Context
+    served: tuple[tuple[bytes, ...], ...]
     bundle: TrustBundle
     trust_update: TrustUpdate
     anchors: Anchors
@@ -158,6 +161,7 @@ def _credentials(config: Config, authority: Authority, own: OwnCertificate | Non
         authority=authority,
         own=own,
         context=server_context(chains),
+        served=tuple(chain_from_pem(chain_pem) for chain_pem, _ in chains),
         bundle=bundle,
         trust_update=TrustUpdate(
             revision=bundle.revision,
