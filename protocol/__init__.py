@@ -41,6 +41,7 @@ from protocol.explanation import Explanation
 from protocol.explanations import CODES
 from protocol.kinds import FieldError
 from protocol.messages import CommandProgress, Enroll, Goodbye, Heartbeat, Hello, PathReport
+from protocol.printable import printable
 from protocol.rowlists import InvalidRow
 from protocol.rows import CloudTenant, Job, JobEvent, Mark, Removed, Repository, Server, Workload
 from protocol.schema import Row
@@ -116,4 +117,5 @@ __all__ = [
     "decode",
     "encode",
     "negotiate",
+    "printable",
 ]
