@@ -253,7 +253,7 @@ class Seen:
             return None
         if ours != theirs:
             return False if self.carrying else None
-        return None if self._below_13 else True
+        return None if self.below_13 else True
 
     @functools.cached_property
     def same_random(self) -> bool | None:
@@ -277,7 +277,8 @@ class Seen:
         return self.same_random
 
     @property
-    def _below_13(self) -> bool:
+    def below_13(self) -> bool:
+        """Whether less than TLS 1.3 was agreed on, where keying material proves nothing."""
         agreed = [side.negotiated for side in (self.agent, self.gateway) if side is not None]
         return any(n is not None and n.version and n.version != "TLSv1.3" for n in agreed)
 

@@ -114,7 +114,7 @@ def gateway_ended(seen: Seen) -> bool | None:
     """Whether it was the gateway that hung up."""
     if seen.gateway is None or seen.gateway.last_io is None:
         return None
-    if seen.sent_alert(by_agent=False, descriptions=tuple(range(1, 256))):
+    if any(alert.sent for alert in seen.gateway.alerts or ()):
         return True
     return seen.gateway.last_io in (LastIo.CLOSE_NOTIFY, LastIo.COMPLETE)
 
@@ -282,3 +282,10 @@ def stranger_went(seen: Seen) -> bool | None:
     if seen.gateway.application_bytes:
         return False
     return seen.gateway.last_io in _BROKEN | {LastIo.CLOSE_NOTIFY, LastIo.ALERT}
+
+
+def alert_came(seen: Seen) -> bool | None:
+    """A fatal alert came in the certificate's place."""
+    if seen.agent is None or seen.agent.alerts is None:
+        return None
+    return any(not alert.sent for alert in seen.agent.alerts) and not seen.chain

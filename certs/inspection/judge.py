@@ -82,6 +82,8 @@ def _missing(weighed: Weighed, seen: Seen) -> Iterator[str]:
 def _is_absent(field: str, seen: Seen) -> bool:
     side_name, _, name = field.partition(".")
     side = getattr(seen.evidence, side_name)
+    if name == "exporter" and seen.below_13:
+        return False
     if field == "gateway.join":  # a half that is there, and may be of another connection
         return side is not None and side.join is not Join.CARRYING
     return side is None or getattr(side, name) in _NOTHING or field in _MORE_WOULD_TELL

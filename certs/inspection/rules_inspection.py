@@ -1,5 +1,6 @@
 """Rules that accuse: somebody in between opened the TLS. All are ruled out by proof of one TLS connection (`ONE_TLS`)."""
 
+from certs.inspection import rules_path as path
 from certs.inspection import rules_truth as truth
 from certs.inspection.finding import Verdict
 from certs.inspection.rules_model import Rule, guard, need, support
@@ -18,7 +19,7 @@ INSPECTION = (
         base=0.75,
         clauses=(
             need(truth.CHAIN_OURS, False),
-            need(truth.NAME_OK, False),
+            need(truth.OWN_NAME),
             guard(truth.KEY_OURS, False),
             guard(truth.NAMES_COPIED, False, unknown=0.1),
             guard(truth.ONE_TLS, False),
@@ -68,6 +69,7 @@ INSPECTION = (
             guard(truth.ONE_TLS, False, unknown=0.05),
             support(truth.CERTIFICATE_REQUESTED, False, unknown=0.04, against=0.1),
             support(truth.PUBLIC_CA, False, unknown=0, against=0.25),
+            support(path.DNS_OTHER, False, unknown=0, against=0.1),
         ),
         blame="{box} opens the TLS, with a root that this server trusts.",
         reason="The certificate that arrived is not the provider's, and a root in the server's own store vouches for it: "
@@ -77,14 +79,31 @@ INSPECTION = (
         verdict=Verdict.INSPECTED_UNTRUSTED,
         base=1.0,
         clauses=(
+            need(truth.ONE_TLS, False),
+            need(truth.CHAIN_OURS, False),
+            guard(truth.KEY_OURS, False),
+            guard(truth.SYSTEM_TRUSTS, False, unknown=0.02),
+            support(truth.SERIAL_FORGED, unknown=0, against=0),
+            support(truth.NAMES_COPIED, unknown=0, against=0),
+            support(truth.CERTIFICATE_REQUESTED, False, unknown=0, against=0.02),
+            support(truth.OPENSSL_REFUSES, unknown=0, against=0.02),
+        ),
+        blame="{box} opens the TLS, with a CA that this server does not know.",
+        reason="The certificate that arrived was issued by {issuer} in place of the provider's CA, and both ends are on two "
+        "different TLS connections. Firewalls use such a CA for origins that they don't trust themselves, and the provider's "
+        "CA is a private one.",
+    ),
+    Rule(
+        verdict=Verdict.INSPECTED_UNTRUSTED,
+        base=1.0,
+        clauses=(
             need(truth.CHAIN_OURS, False),
             guard(truth.KEY_OURS, False),
             guard(truth.SYSTEM_TRUSTS, False, unknown=0.02),
             guard(truth.ONE_TLS, False, unknown=0.05),
-            support(truth.SERIAL_FORGED, unknown=0, against=0),
-            support(truth.NAMES_COPIED, unknown=0, against=0),
             support(truth.CERTIFICATE_REQUESTED, False, unknown=0, against=0.05),
             support(truth.OPENSSL_REFUSES, unknown=0, against=0.1),
+            support(path.DNS_OTHER, False, unknown=0, against=0.1),
         ),
         blame="{box} opens the TLS, with a CA that this server does not know.",
         reason="The certificate that arrived was issued by {issuer} in place of the provider's CA. Firewalls use such a CA for "
@@ -96,7 +115,7 @@ INSPECTION = (
         clauses=(
             need(truth.CLAIMS_OURS, False),
             need(truth.SYSTEM_TRUSTS, False),
-            need(truth.NAME_OK),
+            need(truth.OWN_NAME, False),
             guard(truth.CHAIN_OURS, False, unknown=0.3),
             guard(truth.KEY_OURS, False),
             guard(truth.ONE_TLS, False, unknown=0.1),
@@ -113,6 +132,7 @@ INSPECTION = (
             need(truth.SYSTEM_TRUSTS),
             need(truth.CERTIFICATE_REQUESTED, False),
             need(truth.CLAIMS_OURS, False),
+            need(truth.OWN_NAME, False),
             guard(truth.CHAIN_OURS, False, unknown=0.3),
             guard(truth.KEY_OURS, False),
             guard(truth.ONE_TLS, False, unknown=0.1),
@@ -127,7 +147,7 @@ INSPECTION = (
         clauses=(
             need(truth.ONE_TLS, False),
             need(truth.SYSTEM_TRUSTS),
-            guard(truth.KEY_OURS, False, unknown=0.1),
+            guard(truth.KEY_OURS, False, unknown=0.07),
             guard(truth.OWN_OFFLOAD, False),
         ),
         blame="{box} opens the TLS, with a certificate that this server trusts.",
@@ -139,7 +159,7 @@ INSPECTION = (
         clauses=(
             need(truth.ONE_TLS, False),
             guard(truth.SYSTEM_TRUSTS, False, unknown=0.02),
-            guard(truth.KEY_OURS, False, unknown=0.1),
+            guard(truth.KEY_OURS, False, unknown=0.07),
             guard(truth.OWN_OFFLOAD, False),
         ),
         blame="{box} opens the TLS.",

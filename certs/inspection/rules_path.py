@@ -321,3 +321,11 @@ OWN_PROXY = Fact(
     no="It did not come from a balancer of the provider's own.",
     why="whether the provider's own balancer is in the path",
 )
+ALERT_CAME = Fact(
+    name="alert-came",
+    fields=("agent.alerts",),
+    derive=path.alert_came,
+    yes="In the certificate's place came {alert}.",
+    no="No alert came in the certificate's place.",
+    why="which TLS alerts were sent",
+)

@@ -255,6 +255,7 @@ AGENT = (
             need(truth.KEY_OURS),
             guard(truth.ONE_TLS, unknown=0.05),
             guard(truth.CERTIFICATE_REQUESTED, unknown=0.02),
+            support(truth.CLOCK_CHECKED, unknown=0.15, against=0.15),
             support(truth.EXPIRY_TOLD, unknown=0, against=0),
         ),
         blame="The agent's own certificate has expired; {clean}.",

@@ -1,86 +1,11 @@
-"""Facts about certificates, clocks and the two halves: who answered, and is it one TLS connection?"""
+"""Facts about certificates, clocks and the two halves, as questions with their sentences: who answered, and is it one TLS?"""
 
-from certs import ChainVerdict, NameVerdict, TimeVerdict
-from certs.inspection.facts import CLOCK_TOLERANCE_MS, Seen
+from certs.inspection import facts_tls as tls
 from certs.inspection.rules_model import Fact
 
 _BOTH_HALVES = ("agent.exporter", "gateway.exporter", "gateway.join")
 _BOTH_LEAVES = ("agent.chain", "gateway.served", "gateway.join")
 _CHAIN_AND_PINS = ("agent.chain", "expected.pins")
-
-# certificate_required (TLS 1.3); TLS 1.2 has only handshake_failure for it, which says much else too.
-_NO_CERTIFICATE = (116,)
-_CERTIFICATE_EXPIRED = (45,)
-_CERTIFICATE_REVOKED = (44,)
-
-
-def _halves_differ(seen: Seen) -> bool | None:
-    """However the halves were joined: a value that differs is no ground for an acquittal."""
-    if seen.exporters_differ or seen.same_random is False:
-        return True
-    return None if seen.one_tls is None else not seen.one_tls
-
-
-def _clock_off(seen: Seen) -> bool | None:
-    if seen.valid_by_agent is None or seen.valid_now is None:
-        return None
-    if seen.valid_by_agent:
-        return False
-    off = seen.offset_ms is None or abs(seen.offset_ms) > CLOCK_TOLERANCE_MS
-    if seen.second_clock:
-        return seen.valid_now and off
-    # What a session told earlier can show that a clock is wrong, and not that it is right: it can have jumped since.
-    return True if seen.valid_now and seen.offset_ms is not None and off else None
-
-
-def _early(seen: Seen) -> bool | None:
-    return None if seen.judged_by_agent is None else seen.judged_by_agent.time is TimeVerdict.NOT_YET_VALID
-
-
-def _name_ok(seen: Seen) -> bool | None:
-    if seen.judged is None or seen.judged.name is NameVerdict.NOT_CHECKED:
-        return None
-    return seen.judged.name is NameVerdict.OK
-
-
-def _names_copied(seen: Seen) -> bool | None:
-    if seen.leaf is None or seen.served_leaf is None:
-        return None
-    return bool(seen.leaf.names) and seen.leaf.names == seen.served_leaf.names
-
-
-def _serial_forged(seen: Seen) -> bool | None:
-    if seen.leaf is None or seen.served_leaf is None or seen.leaf_served is None:
-        return None
-    return seen.leaf.serial == seen.served_leaf.serial and not seen.leaf_served
-
-
-def _another_public(seen: Seen) -> bool | None:
-    """From the public CA that the provider uses, for somebody else."""
-    if seen.judged is None or not seen.expected.pins:
-        return None
-    return seen.judged.chain is ChainVerdict.OK and seen.chain_ours is None
-
-
-def _incomplete(seen: Seen) -> bool | None:
-    return None if seen.judged is None else seen.judged.chain is ChainVerdict.INCOMPLETE
-
-
-def _other_own_ca(seen: Seen) -> bool | None:
-    return None if seen.judged is None else seen.judged.chain is ChainVerdict.PIN_MISMATCH
-
-
-def _certificate_over(seen: Seen) -> bool | None:
-    if seen.agent is None or not seen.agent.enrolled or seen.agent.certificate_not_after_ms is None:
-        return None
-    return seen.at.timestamp() * 1000 > seen.agent.certificate_not_after_ms
-
-
-def _gateway_got_certificate(seen: Seen) -> bool | None:
-    if seen.gateway is not None and seen.gateway.client_certificate is not None:
-        return seen.gateway.client_certificate
-    return False if seen.sent_alert(by_agent=False, descriptions=_NO_CERTIFICATE) else None
-
 
 ONE_TLS = Fact(
     name="one-tls",
@@ -93,7 +18,7 @@ ONE_TLS = Fact(
 HALVES_DIFFER = Fact(
     name="halves-differ",
     fields=_BOTH_HALVES,
-    derive=_halves_differ,
+    derive=tls.halves_differ,
     yes="The TLS values noted by the agent and by the gateway differ.",
     no="The TLS values noted by the agent and by the gateway are the same.",
     why="values that are equal on both sides prove a direct path",
@@ -142,7 +67,7 @@ CLAIMS_OURS = Fact(
 OTHER_OWN_CA = Fact(
     name="other-own-ca",
     fields=("agent.chain",),
-    derive=_other_own_ca,
+    derive=tls.other_own_ca,
     yes="The chain ends in a Fieldgate CA with another key than those expected.",
     no="The chain does not end in an unexpected Fieldgate CA.",
     why="which CA the chain ends in",
@@ -166,7 +91,7 @@ LEAF_SERVED = Fact(
 SERIAL_FORGED = Fact(
     name="serial-forged",
     fields=_BOTH_LEAVES,
-    derive=_serial_forged,
+    derive=tls.serial_forged,
     yes="The certificate that arrived copies the serial number of the gateway's and has another key: it is a forgery.",
     no="Its serial number is not copied from the gateway's certificate.",
     why="a copied serial number with another key proves a forgery",
@@ -174,7 +99,7 @@ SERIAL_FORGED = Fact(
 NAMES_COPIED = Fact(
     name="names-copied",
     fields=_BOTH_LEAVES,
-    derive=_names_copied,
+    derive=tls.names_copied,
     yes="The certificate that arrived carries exactly the names of the gateway's: it was made as a copy of it.",
     no="The names in the certificate that arrived are not those of the gateway's.",
     why="a box that inspects copies the names of the certificate that it replaces",
@@ -182,7 +107,7 @@ NAMES_COPIED = Fact(
 NAME_OK = Fact(
     name="name-ok",
     fields=("agent.chain",),
-    derive=_name_ok,
+    derive=tls.name_ok,
     yes="The certificate is for the name that was dialed.",
     no="The certificate is for {names}, and {dialed} was dialed.",
     why="whether the certificate is for the name that was dialed",
@@ -198,7 +123,7 @@ PUBLIC_CA = Fact(
 ANOTHER_PUBLIC = Fact(
     name="another-public",
     fields=_CHAIN_AND_PINS,
-    derive=_another_public,
+    derive=tls.another_public,
     yes="The certificate is a genuine one of a public CA, for {names}: that is another server's.",
     no="The certificate is not another server's from the provider's public CA.",
     why="whose certificate it is",
@@ -214,7 +139,7 @@ VALID_NOW = Fact(
 CLOCK_OFF = Fact(
     name="clock-off",
     fields=("gateway.at_ms", "agent.clock_offset_ms"),
-    derive=_clock_off,
+    derive=tls.clock_off,
     yes="The certificate is valid by the gateway's clock, and not by that of the agent's server, which is {offset}.",
     no="The clock of the agent's server is not what makes the certificate look invalid.",
     why="a second clock tells a wrong clock on the agent's server from a certificate whose dates are wrong",
@@ -222,7 +147,7 @@ CLOCK_OFF = Fact(
 EARLY = Fact(
     name="early",
     fields=("agent.chain",),
-    derive=_early,
+    derive=tls.early,
     yes="By the clock of the agent's server the certificate is not valid yet; gateways backdate theirs, so that this is rarely true.",
     no="By the clock of the agent's server the certificate's time has begun.",
     why="when the certificate begins",
@@ -230,7 +155,7 @@ EARLY = Fact(
 INCOMPLETE = Fact(
     name="incomplete",
     fields=("agent.chain",),
-    derive=_incomplete,
+    derive=tls.incomplete,
     yes="An issuer's certificate is missing from the chain that was sent.",
     no="No issuer is missing from the chain that was sent.",
     why="whether the chain is complete",
@@ -278,7 +203,7 @@ ENROLLED = Fact(
 CERTIFICATE_OVER = Fact(
     name="certificate-over",
     fields=("agent.certificate_not_after_ms",),
-    derive=_certificate_over,
+    derive=tls.certificate_over,
     yes="The agent's own certificate expired on {own_end}.",
     no="The agent's own certificate is within its dates.",
     why="when the agent's own certificate ends",
@@ -286,7 +211,7 @@ CERTIFICATE_OVER = Fact(
 GATEWAY_GOT_CERTIFICATE = Fact(
     name="gateway-got-certificate",
     fields=("gateway.client_certificate",),
-    derive=_gateway_got_certificate,
+    derive=tls.gateway_got_certificate,
     yes="The gateway received a client certificate.",
     no="The gateway received no client certificate.",
     why="whether a client certificate reached the gateway",
@@ -294,7 +219,7 @@ GATEWAY_GOT_CERTIFICATE = Fact(
 CERTIFICATE_DEMANDED = Fact(
     name="certificate-demanded",
     fields=("agent.alerts",),
-    derive=lambda seen: seen.sent_alert(by_agent=False, descriptions=_NO_CERTIFICATE),
+    derive=lambda seen: seen.sent_alert(by_agent=False, descriptions=tls.NO_CERTIFICATE),
     yes="The gateway ended the handshake because no client certificate came (alert certificate_required).",
     no="The gateway did not insist on a client certificate.",
     why="which TLS alerts were sent",
@@ -302,7 +227,7 @@ CERTIFICATE_DEMANDED = Fact(
 EXPIRY_TOLD = Fact(
     name="expiry-told",
     fields=("agent.alerts",),
-    derive=lambda seen: seen.sent_alert(by_agent=False, descriptions=_CERTIFICATE_EXPIRED),
+    derive=lambda seen: seen.sent_alert(by_agent=False, descriptions=tls.CERTIFICATE_EXPIRED),
     yes="The other side said so with the alert certificate_expired.",
     no="No alert certificate_expired came.",
     why="which TLS alerts were sent",
@@ -310,7 +235,7 @@ EXPIRY_TOLD = Fact(
 REVOCATION_TOLD = Fact(
     name="revocation-told",
     fields=("agent.alerts",),
-    derive=lambda seen: seen.sent_alert(by_agent=False, descriptions=_CERTIFICATE_REVOKED),
+    derive=lambda seen: seen.sent_alert(by_agent=False, descriptions=tls.CERTIFICATE_REVOKED),
     yes="The gateway refused the agent's certificate as revoked (alert certificate_revoked).",
     no="The gateway did not call the agent's certificate revoked.",
     why="which TLS alerts were sent",
@@ -338,4 +263,20 @@ REACHED = Fact(
     yes="What the agent said through it reached the gateway.",
     no="Nothing shows that what the agent said reached the gateway.",
     why="whether the gateway stands behind what answered",
+)
+OWN_NAME = Fact(
+    name="own-name",
+    fields=("agent.chain",),
+    derive=tls.shows_own_name,
+    yes="The certificate shows a name of its own ({names}), and not the one that was dialed.",
+    no="The certificate bears the name that was dialed.",
+    why="whose name is in the certificate",
+)
+CLOCK_CHECKED = Fact(
+    name="clock-checked",
+    fields=("gateway.at_ms", "agent.clock_offset_ms"),
+    derive=tls.clock_checked,
+    yes="The time was told by another clock than the agent's.",
+    no="No other clock than the agent's told the time.",
+    why="a second clock excludes a wrong one on the agent's server",
 )

@@ -177,6 +177,13 @@ def _proxy_answer(seen: Seen) -> str:
     return "" if proxy is None else f"{proxy.status} {proxy.reason}"
 
 
+def _alert(seen: Seen) -> str:
+    came = [a for a in (seen.agent.alerts or () if seen.agent is not None else ()) if not a.sent]
+    return ", ".join(
+        sorted({f"the alert {a.description}" + (f" ({a.name})" if a.name else "") for a in came})
+    )
+
+
 def _tcp_error(seen: Seen) -> str:
     if seen.agent is None:
         return ""
@@ -267,6 +274,7 @@ def _cut(seen: Seen) -> tuple[str, float]:
 
 
 WORDS: Final[dict[str, Callable[[Seen], str]]] = {
+    "alert": _alert,
     "arrived_alpn": _arrived_alpn,
     "arrived_version": _arrived_version,
     "between": _between,

@@ -431,6 +431,14 @@ ACQUITTALS = (
         innocent=True,
     ),
     Case(
+        name="expired agent certificate, by its own clock alone",
+        evidence=alone(certificate_not_after_ms=AT_MS - 1),
+        verdict=Verdict.AGENT_CERT_EXPIRED,
+        least=0.7,
+        most=0.8,
+        innocent=True,
+    ),
+    Case(
         name="not enrolled, and a certificate is demanded",
         evidence=alone(enrolled=False, certificate_not_after_ms=None, alerts=alert(116, sent=False)),
         verdict=Verdict.AGENT_CERT_ABSENT,

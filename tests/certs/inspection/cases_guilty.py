@@ -3,6 +3,7 @@
 import attrs
 
 from certs.inspection import (
+    Alert,
     Evidence,
     Join,
     LastIo,
@@ -33,10 +34,18 @@ from tests.certs.inspection.scenes import (
     expected,
     forged,
     gateway,
+    signed,
 )
 
 CORPORATE = {"chain": FORGED, "certificate_requested": False}
 TLS12 = Negotiated(version="TLSv1.2", alpn="fieldgate/1", cipher="ECDHE-ECDSA-AES128-GCM-SHA256")
+
+
+def nameless() -> tuple[bytes, ...]:
+    """A forgery without a subjectAltName, as some boxes mint it for an address."""
+    ca = box_ca(("CN", "Meyer Inspection CA"))
+    return signed((("CN", "gateway.example"),), ca).der, ca.der
+
 
 GUILTY = (
     Case(
@@ -51,6 +60,27 @@ GUILTY = (
         verdict=Verdict.INSPECTED_UNTRUSTED,
         least=0.95,
         most=0.95,
+    ),
+    Case(
+        name="untrusted CA, the name in the common name alone",
+        evidence=alone(chain=nameless(), certificate_requested=False),
+        verdict=Verdict.INSPECTED_UNTRUSTED,
+        least=0.95,
+    ),
+    Case(
+        name="untrusted CA, an address as if it were a DNS name",
+        evidence=alone(
+            dialed="203.0.113.10:6180", chain=forged(name="203.0.113.10"), certificate_requested=False
+        ),
+        verdict=Verdict.INSPECTED_UNTRUSTED,
+        least=0.95,
+    ),
+    Case(
+        name="untrusted CA, the site's DNS leads there",
+        evidence=alone(resolved=("192.0.2.66",), **CORPORATE),
+        verdict=Verdict.INSPECTED_UNTRUSTED,
+        least=0.8,
+        most=0.9,
     ),
     Case(
         name="untrusted CA, the leaf alone is sent",
@@ -314,6 +344,36 @@ BLOCKED = (
         name="reset after the hello, one half",
         evidence=Evidence(agent=cut(), expected=expected()),
         verdict=Verdict.BLOCKED_BY_RESET,
+        least=0.5,
+        most=0.6,
+    ),
+    Case(
+        name="an alert in the certificate's place, both halves",
+        evidence=both(
+            agent=cut(
+                last_io=LastIo.ALERT, alerts=(Alert(sent=False, level=2, description=40),), received_bytes=7
+            ),
+            gateway=cut_at_gateway(),
+        ),
+        verdict=Verdict.BLOCKED_BY_RESET,
+        least=0.9,
+    ),
+    Case(
+        name="an alert in the certificate's place, one half",
+        evidence=Evidence(
+            agent=cut(
+                last_io=LastIo.ALERT, alerts=(Alert(sent=False, level=2, description=112),), received_bytes=7
+            ),
+            expected=expected(),
+        ),
+        verdict=Verdict.BLOCKED_BY_RESET,
+        least=0.4,
+        most=0.6,
+    ),
+    Case(
+        name="cut after the handshake, before anything was said",
+        evidence=alone(last_io=LastIo.RESET),
+        verdict=Verdict.PAYLOAD_DROPPED,
         least=0.5,
         most=0.6,
     ),

@@ -21,6 +21,7 @@ from certs.inspection import (
 from certs.inspection import rules_path as path
 from certs.inspection import rules_truth as truth
 from certs.inspection.facts import Seen
+from certs.inspection.facts_read import random_of
 from certs.inspection.rules_model import Fact
 from tests.certs.inspection.cases import FORGED, PUBLIC_ROOT
 from tests.certs.inspection.scenes import AT_MS, DIALED, HELLO, OTHER_HELLO, pins, served
@@ -121,9 +122,18 @@ def _issuer_foreign(evidence: Evidence) -> Evidence:
 
 def _altered(evidence: Evidence) -> Evidence:
     """The hello as it arrived, with everything taken out of it that a box may take."""
-    return with_gateway(
-        evidence, hello=attrs.evolve(HELLO, versions=("TLSv1.2",), alpn=()), join=Join.CARRYING
-    )
+    arrived = attrs.evolve(HELLO, versions=("TLSv1.2",), alpn=())
+    return with_gateway(evidence, hello=arrived, client_random=random_of(evidence.agent), join=Join.CARRYING)
+
+
+def _ended(how: LastIo) -> Supply:
+    """By the agent's word; by the gateway's where it speaks alone."""
+
+    def supply(evidence: Evidence) -> Evidence:
+        alone = evidence.agent is None and evidence.gateway is not None
+        return with_gateway(evidence, last_io=how) if alone else with_agent(evidence, last_io=how)
+
+    return supply
 
 
 def _offloaded(evidence: Evidence) -> Evidence:
@@ -169,7 +179,7 @@ SUPPLIES: dict[Fact, dict[bool, Supply]] = {
         True: _agent(alerts=(Alert(sent=False, level=2, description=45),)),
         False: _both(_agent(alerts=()), _gateway(alerts=())),
     },
-    path.BROKEN: {True: _agent(last_io=LastIo.RESET), False: _agent(last_io=LastIo.COMPLETE)},
+    path.BROKEN: {True: _ended(LastIo.RESET), False: _ended(LastIo.COMPLETE)},
     path.HANDSHAKEN: {True: _agent(handshake_complete=True), False: _agent(handshake_complete=False)},
     path.TCP_FAILED: {
         True: _agent(tcp_error="ETIMEDOUT"),
@@ -208,6 +218,8 @@ SUPPLIES: dict[Fact, dict[bool, Supply]] = {
         False: _expected(gateways=("192.0.2.1:1",)),
     },
     path.NOT_TLS: {True: _agent(first_bytes=b"SSH-2.0"), False: _agent(first_bytes=b"")},
+    truth.CLOCK_CHECKED: {True: _clock_right},
+    path.ANSWERED: {answer: _agent(answered=answer) for answer in (True, False)},
     truth.NAME_OK: {False: _agent(dialed="nobody.example:6180")},
     truth.VALID_NOW: {False: _both(_gateway(at_ms=_FAR), _agent(at_ms=_FAR))},
     truth.OWN_OFFLOAD: {True: _offloaded},
