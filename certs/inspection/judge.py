@@ -23,6 +23,9 @@ from certs.inspection.vendors import VendorMatch, by_tenant, name_vendor
 
 __all__ = ["judge"]
 
+# Below it a culprit is called a probable one.
+_SURE = 0.75
+
 _NOTHING: Final[tuple[object, ...]] = (None, (), b"", frozenset())
 
 # Records of several things: what is asked for may be absent where others are there.
@@ -42,10 +45,11 @@ def judge(evidence: Evidence, *, at_ms: int | None = None) -> Finding:
     seen = Seen(evidence=evidence, asked_at_ms=at_ms)
     weighed = first_that_applies(seen)
     vendor = _vendor(seen, weighed.rule.verdict)
+    sure = weighed.confidence >= _SURE
     return Finding(
         verdict=weighed.rule.verdict,
         confidence=weighed.confidence,
-        blame=fill(weighed.rule.blame, seen, vendor),
+        blame=fill(weighed.rule.blame, seen, vendor, sure=sure),
         reason=fill(weighed.rule.reason, seen, vendor),
         evidence=_sentences(_strongest_first(weighed), seen),
         contradicting=_sentences(((c, not c.wanted) for c in weighed.opposed if c.against), seen),

@@ -121,7 +121,7 @@ INSPECTION = (
             guard(truth.ONE_TLS, False, unknown=0.1),
             support(truth.CERTIFICATE_REQUESTED, False, unknown=0.05, against=0.3),
         ),
-        blame="{box} seems to open the TLS, with a CA that this server does not know.",
+        blame="{box} opens the TLS, with a CA that this server does not know.",
         reason="A gateway's certificate is from a Fieldgate CA or from a public one. This one was issued by {issuer}, which is "
         "neither. Without the provider's pins (from a token or an enrolled agent) that is as far as one side can tell.",
     ),
@@ -137,7 +137,7 @@ INSPECTION = (
             guard(truth.KEY_OURS, False),
             guard(truth.ONE_TLS, False, unknown=0.1),
         ),
-        blame="{box} seems to open the TLS, with a root that this server trusts.",
+        blame="{box} opens the TLS, with a root that this server trusts.",
         reason="Whoever answered did not ask for a client certificate, as the gateway always does, and its certificate was "
         "issued by {issuer}. Without the provider's pins that is as far as one side can tell.",
     ),

@@ -125,7 +125,7 @@ NETWORK = (
             support(path.NOTHING_CAME, unknown=0.05, against=0.1),
         ),
         blame="{box} cuts the connection as soon as it sees the TLS hello.",
-        reason="TCP came up, the agent sent its hello, and the connection was cut by a {cut}, not by the gateway.",
+        reason="TCP came up, the agent sent its hello, and the connection was cut by a {cut}.",
     ),
     Rule(
         verdict=Verdict.BLOCKED_BY_RESET,
@@ -140,7 +140,7 @@ NETWORK = (
             support(path.GATEWAY_GOT_HELLO, False, unknown=0.05, against=0.1),
         ),
         blame="{box} answers the TLS hello with an alert and hangs up.",
-        reason="The agent sent its hello, and {alert} came back in place of a certificate, not from the gateway.",
+        reason="The agent sent its hello, and {alert} came back in place of a certificate.",
     ),
     Rule(
         verdict=Verdict.TCP_BLOCKED,

@@ -114,7 +114,7 @@ NAMES = (
         base=0.99,
         clauses=(need(truth.LEAF_SERVED), need(truth.NAME_OK, False), guard(truth.ONE_TLS, unknown=0.01)),
         blame="The provider's gateway sends a certificate for another name; {clean}.",
-        reason="Both halves agree: what arrived is what the gateway sent, and it is for {names}, not for {dialed}.",
+        reason="Both halves agree: what arrived is what the gateway sent, and it is for {names}, not for {host}.",
     ),
     Rule(
         verdict=Verdict.WRONG_SAN,
@@ -126,7 +126,7 @@ NAMES = (
             support(truth.LEAF_SERVED, unknown=0.01, against=0.02),
         ),
         blame="The gateway's certificate is not for the name that the agent dials; {clean}.",
-        reason="The provider's own CA vouches for the certificate, and it is for {names}, not for {dialed}.",
+        reason="The provider's own CA vouches for the certificate, and it is for {names}, not for {host}.",
     ),
 )
 
@@ -195,7 +195,7 @@ PROVIDER = (
         verdict=Verdict.PROVIDER_FAULT,
         base=0.95,
         clauses=(need(truth.OWN_OFFLOAD), guard(truth.ONE_TLS, False, unknown=0.1)),
-        blame="The provider's own TLS offload answered instead of the gateway; {clean}.",
+        blame="The provider's own TLS offload answered instead of the gateway; the customer's network is clean.",
         reason="The provider lists this key as that of a box of its own which ends TLS. Agents' sessions cannot pass such a box: "
         "it has to forward TCP as it is.",
     ),
@@ -211,8 +211,8 @@ PROVIDER = (
             guard(path.PROXY_ASKS, False),
             guard(path.PROXY_DENIES, False),
         ),
-        blame="The gateway was restarting; {clean}, and the agent comes back by itself.",
-        reason="The connection broke while the gateway was {nearby}: that alone explains it.",
+        blame="The gateway was restarting or draining; {clean}, and the agent comes back by itself.",
+        reason="The connection broke close to what the gateway was doing itself: {nearby}. That alone explains it.",
     ),
     Rule(
         verdict=Verdict.PROVIDER_FAULT,

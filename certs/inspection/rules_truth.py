@@ -109,7 +109,7 @@ NAME_OK = Fact(
     fields=("agent.chain",),
     derive=tls.name_ok,
     yes="The certificate is for the name that was dialed.",
-    no="The certificate is for {names}, and {dialed} was dialed.",
+    no="The certificate is for {names}, and {host} was dialed.",
     why="whether the certificate is for the name that was dialed",
 )
 PUBLIC_CA = Fact(

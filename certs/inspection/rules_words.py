@@ -53,9 +53,10 @@ _ERRNO = {
 class _Words(dict[str, str]):
     """Looks a word up when a sentence asks for it."""
 
-    def __init__(self, seen: Seen, vendor: VendorMatch | None) -> None:
+    def __init__(self, seen: Seen, vendor: VendorMatch | None, *, sure: bool) -> None:
         super().__init__(
-            box=_box(vendor, "A box in the path"), box_or_server=_box(vendor, "A firewall or another server")
+            box=_box(vendor, "a box in the path", sure=sure),
+            box_or_server=_box(vendor, "a firewall or another server", sure=sure),
         )
         self._seen = seen
 
@@ -63,9 +64,9 @@ class _Words(dict[str, str]):
         return clean(WORDS[word](self._seen)) or "(not observed)"
 
 
-def fill(sentence: str, seen: Seen, vendor: VendorMatch | None = None) -> str:
-    """*sentence* with its words, the first letter a capital one."""
-    text = sentence.format_map(_Words(seen, vendor))
+def fill(sentence: str, seen: Seen, vendor: VendorMatch | None = None, *, sure: bool = True) -> str:
+    """*sentence* with its words, the first letter a capital one; a culprit that is not *sure* is a probable one."""
+    text = sentence.format_map(_Words(seen, vendor, sure=sure))
     return text[:1].upper() + text[1:]
 
 
@@ -75,14 +76,16 @@ def clean(text: str) -> str:
     return text if len(text) <= _MAX_WORD else text[:_MAX_WORD] + "…"
 
 
-def _box(vendor: VendorMatch | None, nobody: str) -> str:
+def _box(vendor: VendorMatch | None, nobody: str, *, sure: bool) -> str:
     if vendor is None:
-        return nobody
-    if vendor.by_tenant:
-        return f"A box in the path, probably the customer's {vendor.vendor},"
-    if vendor.weak:
-        return f"A box in the path, perhaps of {vendor.vendor},"
-    return f"{vendor.vendor} on the server itself" if vendor.software else f"{vendor.vendor} in the path"
+        who = nobody
+    elif vendor.by_tenant:
+        who = f"a box in the path, presumably the customer's {vendor.vendor},"
+    elif vendor.weak:
+        who = f"a box in the path, perhaps of {vendor.vendor},"
+    else:
+        who = f"{vendor.vendor} on the server itself" if vendor.software else f"{vendor.vendor} in the path"
+    return who if sure else f"probably {who}"
 
 
 def duration(seconds: float) -> str:
@@ -122,9 +125,9 @@ def _validity(seen: Seen) -> str:
     if judged is None or judged.not_before is None or judged.not_after is None:
         return ""
     if judged.time is TimeVerdict.NOT_YET_VALID:
-        return f"not valid before {_at(judged.not_before)}, and it was {_at(seen.at)}"
+        return f"valid only from {_at(judged.not_before)} on, and the time was {_at(seen.at)}"
     if judged.time is TimeVerdict.EXPIRED:
-        return f"not valid after {_at(judged.not_after)}, and it was {_at(seen.at)}"
+        return f"valid only until {_at(judged.not_after)}, and the time was {_at(seen.at)}"
     return f"valid until {_at(judged.not_after)}"
 
 
@@ -207,7 +210,7 @@ def _nearby(seen: Seen) -> str:
         return ""
     return ", ".join(
         sorted(
-            f"{_NEARBY[n.kind]} {abs(n.seconds):.0f} s {'before' if n.seconds < 0 else 'after'} it"
+            f"{_NEARBY[n.kind]} {abs(n.seconds):.0f} s {'before' if n.seconds < 0 else 'after'}"
             for n in seen.gateway.nearby
         )
     )
@@ -287,6 +290,7 @@ WORDS: Final[dict[str, Callable[[Seen], str]]] = {
     "differs": lambda seen: _one_or_two(seen).format("different"),
     "first_line": _first_line,
     "hello_size": _hello_size,
+    "host": lambda seen: seen.host or "",
     "issuer": _issuer,
     "last_io": _last_io,
     "location": _location,

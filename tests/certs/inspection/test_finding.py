@@ -23,7 +23,7 @@ from certs.inspection.rules import PROBES, RULES
 from certs.inspection.rules_model import Fact
 from certs.inspection.rules_steps import STEPS
 from certs.inspection.rules_words import WORDS, clean, duration, fill
-from tests.certs.inspection.cases import FORGED
+from tests.certs.inspection.cases import FORGED, cut, cut_at_gateway
 from tests.certs.inspection.cases_guilty import TLS12, answered_with
 from tests.certs.inspection.scenes import agent, alone, beyond_a_box, both, box_ca, expected, forged
 from tests.certs.inspection.strategies import WORDS as HOSTILE
@@ -146,10 +146,20 @@ def test_blame_names_the_product_and_how_it_is_known() -> None:
     assert named.blame.startswith("Fortinet FortiGate in the path opens")
     assert "perhaps of Cisco" in weak.blame
     assert local.blame.startswith("ESET on the server itself opens")
-    assert "probably the customer's Check Point" in recorded.blame
+    assert "presumably the customer's Check Point" in recorded.blame
     assert (recorded.vendor, "recorded as Check Point" in recorded.vendor_why) == ("check-point", True)
     assert nobody.blame.startswith("A box in the path opens")
     assert (nobody.vendor, nobody.vendor_why) == ("", "")
+
+
+def test_a_culprit_that_is_not_sure_is_a_probable_one() -> None:
+    """One line of blame is passed on without its confidence."""
+    one = judge(Evidence(agent=cut(), expected=expected()))
+    two = judge(both(agent=cut(), gateway=cut_at_gateway()))
+
+    assert one.verdict is two.verdict is Verdict.BLOCKED_BY_RESET
+    assert one.blame.startswith("Probably a box in the path cuts")
+    assert two.blame.startswith("A box in the path cuts")
 
 
 def test_network_verdicts_name_what_was_recorded() -> None:
