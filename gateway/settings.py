@@ -4,6 +4,7 @@ import errno
 import ipaddress
 import itertools
 import socket
+import string
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,13 @@ def _check(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
+def _check_network(name: str, network: str) -> None:
+    try:
+        ipaddress.ip_network(network)
+    except ValueError as error:
+        raise ConfigError(f"{name} {network!r}: {error}") from None
+
+
 def _check_seconds(name: str, value: float, bounds: tuple[float, float]) -> None:
     _check(
         bounds[0] <= value <= bounds[1], f"{name} = {value} is not between {bounds[0]:g} and {bounds[1]:.0f}"
@@ -79,10 +87,7 @@ class Listener:
         _check(0 <= self.port <= 65535, f"port {self.port} is not between 0 and 65535")
         _check(self.kind in KINDS, f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
         for network in self.proxy_from:
-            try:
-                ipaddress.ip_network(network)
-            except ValueError as error:
-                raise ConfigError(f"proxy_from {network!r}: {error}") from None
+            _check_network("proxy_from", network)
         for address in self.advertise:
             _check(_is_address(address), f"advertise {address!r} is not of the form host:port or [IPv6]:port")
 
@@ -180,6 +185,12 @@ class Config:
     monitor_port: int = 9180
     # auto | json | console
     log_format: str = "auto"
+    # evidence of paths that carry no session; off for measuring what it costs
+    inspection: bool = True
+    # networks of your own proxies that speak no PROXY protocol to us
+    own_proxies: tuple[str, ...] = ()
+    # SHA-256 (hex) of the public keys of certificates that you serve on a box of your own that ends TLS
+    own_offload: tuple[str, ...] = ()
     limits: Limits = Limits()
 
     def __attrs_post_init__(self) -> None:
@@ -187,7 +198,7 @@ class Config:
 
         Raises:
             ConfigError: an empty list of names or listeners, two listeners on one port, a name that could not be a
-                folder, half of a key pair.
+                folder, half of a key pair, a network or a hash that is none.
         """
         _check(bool(self.names), "names is empty: give at least one DNS name or address of this gateway")
         _check(bool(self.listeners), "listeners is empty: an edge needs at least one")
@@ -204,6 +215,11 @@ class Config:
             bool(self.certificate) == bool(self.certificate_key),
             "certificate and certificate_key belong together: give both or neither",
         )
+        for network in self.own_proxies:
+            _check_network("own_proxies", network)
+        for key in self.own_offload:
+            is_hash = len(key) == 64 and all(digit in string.hexdigits for digit in key)
+            _check(is_hash, f"own_offload {key!r} is no SHA-256 in hex")
         _check(
             self.log_format in ("auto", "json", "console"),
             f"log_format {self.log_format!r} is not auto, json or console",
@@ -213,6 +229,12 @@ class Config:
     def store_url(self) -> str:
         """The SQLAlchemy URL of the store, the secret in clear."""
         return str(self.store) or f"sqlite:///{self.data / 'store.sqlite'}"
+
+    @property
+    def balancers(self) -> tuple[str, ...]:
+        """Networks of the provider's own proxies, whichever way they announce themselves, each once."""
+        announced = itertools.chain.from_iterable(listener.proxy_from for listener in self.listeners)
+        return tuple(dict.fromkeys((*self.own_proxies, *announced)))
 
     def addresses(self, kind: str = REMOTE) -> list[str]:
         """The ``host:port`` strings that agents of listeners of *kind* are told, each once."""

@@ -9,49 +9,77 @@ import socket
 
 import trio
 
-from gateway.edge.firstbytes import DECIDED_BYTES, FirstBytes, classify
+from gateway.edge.firstbytes import (
+    DECIDED_BYTES,
+    MAX_CLIENT_HELLO,
+    RECORD_HEADER,
+    FirstBytes,
+    classify,
+)
 from gateway.edge.proxy_protocol import FIXED_BYTES, ProxyHeaderError, Source, body_bytes, parse
 
-__all__ = ["classify_first", "first_bytes", "proxy_source", "say_and_close"]
+__all__ = ["HELLO_BYTES", "classify_first", "first_bytes", "proxy_source", "say_and_close"]
 
 
-async def first_bytes(sock: socket.socket) -> bytes:
-    """Wait for the first bytes and leave them where they are; b"" if the peer left without one.
+# The largest ClientHello that OpenSSL is given, with the headers of its message and its record.
+HELLO_BYTES = MAX_CLIENT_HELLO + 9
+
+
+async def first_bytes(sock: socket.socket, limit: int = DECIDED_BYTES) -> bytes:
+    """Wait for the first bytes, up to *limit*, and leave them where they are; b"" if the peer left without one.
 
     Raises:
         OSError: the connection broke.
     """
     while True:
         try:
-            return sock.recv(DECIDED_BYTES, socket.MSG_PEEK)  # in a storm they are there already: 17 µs less
+            return sock.recv(limit, socket.MSG_PEEK)  # in a storm they are there already: 17 µs less
         except BlockingIOError:
             pass
         await trio.lowlevel.wait_readable(sock)
 
 
-async def classify_first(sock: socket.socket, seen: bytes) -> FirstBytes:
+async def classify_first(
+    sock: socket.socket, seen: bytes, limit: int = DECIDED_BYTES
+) -> tuple[FirstBytes, bytes]:
     """Classify what has come, *seen* so far, waiting for as much as that takes and taking nothing.
+
+    With a *limit* of `HELLO_BYTES`, a ClientHello's first record is waited for to its end.
+
+    Returns:
+        What it is, and as much of it as has come, up to *limit*.
 
     Raises:
         OSError: the connection broke.
     """
     kind = classify(seen)
-    if kind is not FirstBytes.UNDECIDED:
-        return kind
+    wanted = _wanted(kind, seen, limit)
+    if len(seen) >= wanted:
+        return kind, seen
     try:
-        while kind is FirstBytes.UNDECIDED:
+        while len(seen) < wanted:
             # What was peeked at stays readable: without a mark, a peer that sends a byte a second would keep us
             # spinning on its first one.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(seen) + 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, wanted)
             await trio.lowlevel.wait_readable(sock)
-            before, seen = len(seen), await first_bytes(sock)
+            before, seen = len(seen), await first_bytes(sock, limit)
             if len(seen) == before:  # the peer has ended: nothing more will come
-                return FirstBytes.OTHER
+                return FirstBytes.OTHER if kind is FirstBytes.UNDECIDED else kind, seen
             kind = classify(seen)
-        return kind
+            wanted = _wanted(kind, seen, limit)
+        return kind, seen
     finally:
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
+
+def _wanted(kind: FirstBytes, seen: bytes, limit: int) -> int:
+    """How many bytes are worth waiting for."""
+    if kind is FirstBytes.UNDECIDED:
+        return len(seen) + 1
+    if kind is FirstBytes.TLS and limit > DECIDED_BYTES:
+        return min(limit, RECORD_HEADER + int.from_bytes(seen[3:RECORD_HEADER]))
+    return 0
 
 
 async def proxy_source(sock: socket.socket) -> Source | None:

@@ -9,13 +9,15 @@ import enum
 
 from protocol import Code
 
-__all__ = ["DECIDED_BYTES", "HTTP_ANSWER", "FirstBytes", "classify"]
+__all__ = ["DECIDED_BYTES", "HTTP_ANSWER", "MAX_CLIENT_HELLO", "RECORD_HEADER", "FirstBytes", "classify"]
 
 # No prefix is longer: a record header (5) and a handshake header (4), the PROXY v2 signature (12).
 DECIDED_BYTES = 12
 
 # A ClientHello with a post-quantum share is 1.8 kB; with a large ticket, padding and ECH still below 4.
 MAX_CLIENT_HELLO = 16 * 1024
+
+RECORD_HEADER = 5
 
 
 class FirstBytes(enum.Enum):

@@ -16,7 +16,7 @@ edge may have, it closes newcomers at once, before any TLS is spent on them.
 import errno
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 import structlog
@@ -24,14 +24,17 @@ import trio
 
 from gateway.config import Listener
 from gateway.edge.admission import Admission
-from gateway.edge.beforetls import classify_first, first_bytes, proxy_source, say_and_close
+from gateway.edge.beforetls import HELLO_BYTES, classify_first, first_bytes, proxy_source, say_and_close
 from gateway.edge.closes import Closes
-from gateway.edge.firstbytes import CODES, HTTP_ANSWER, FirstBytes
+from gateway.edge.firstbytes import CODES, DECIDED_BYTES, HTTP_ANSWER, FirstBytes
 from gateway.edge.metrics import Metrics
 from gateway.edge.peer import Peer
 from gateway.edge.proxy_protocol import Networks, ProxyHeaderError
 from protocol import Code
-from transport import Context, HandshakeError, TLSStream
+from transport import Context, HandshakeError, TLSStream, save_syns
+
+if TYPE_CHECKING:
+    from gateway.edge.inspection import Inspection
 
 __all__ = ["Acceptor", "Handler", "Runnable"]
 
@@ -71,6 +74,7 @@ class Acceptor:
         context: the TLS context for the next connection; a reload makes it return a new one.
         handler: has the stream from the handshake on, under the deadline. The session that it returns, if any, runs
             without one. The acceptor closes the stream afterwards.
+        inspection: wants to see what carries no session, if anybody does.
     """
 
     admission: Admission
@@ -78,6 +82,7 @@ class Acceptor:
     metrics: Metrics
     context: Callable[[], Context]
     handler: Handler
+    inspection: "Inspection | None" = None
 
     def __attrs_post_init__(self) -> None:
         """Show how full it is."""
@@ -103,6 +108,8 @@ class Acceptor:
         """
         networks = Networks(listener.proxy_from)
         accepted = self.metrics.accepted.labels(listener=listener.kind)
+        if self.inspection is not None:
+            save_syns(sock)
         while True:
             await self.admission.wait_for_room()
             await trio.lowlevel.wait_readable(sock)
@@ -152,7 +159,8 @@ class Acceptor:
             )
             return
         sock.setblocking(False)
-        peer = Peer(address=address, port=port, listener=listener, ticket=ticket)
+        sight = self.inspection.begin(sock) if self.inspection is not None else None
+        peer = Peer(address=address, port=port, listener=listener, ticket=ticket, sight=sight)
         connections.start_soon(self._serve, sock, peer, address in networks, name="connection")
 
     async def _serve(self, sock: socket.socket, peer: Peer, announced: bool) -> None:
@@ -193,19 +201,24 @@ class Acceptor:
                     return False
                 if (source := await proxy_source(sock)) is not None:
                     peer.address, peer.port = source.address, source.port
+                    if peer.sight is not None:
+                        peer.sight.through_own_proxy = True
             if not ticket.identify(peer.address):
                 detail = f"more than {self.admission.limits.per_address} unauthenticated from this address"
                 self._end(peer, Code.TOO_MANY_CONNECTIONS, detail)
                 return False
             ticket.stage = "silent"
-            seen = await first_bytes(sock)
+            limit = DECIDED_BYTES if peer.sight is None else HELLO_BYTES
+            seen = await first_bytes(sock, limit)
             if not seen:
                 # A balancer's health check, or a port scan. It is counted and leaves no line: there are too many.
                 self.closes.count(Code.SILENT_PEER)
                 return False
-            ticket.spoke()
             ticket.stage = "before a whole client hello"
-            kind = await classify_first(sock, seen)
+            kind, seen = await classify_first(sock, seen, limit)
+            ticket.spoke()
+            if peer.sight is not None:
+                peer.sight.seen = seen
         except ProxyHeaderError as error:
             self._end(peer, Code.BAD_PROXY_HEADER, str(error))
             return False

@@ -4,6 +4,7 @@ import attrs
 
 from gateway.config import Listener
 from gateway.edge.admission import Ticket
+from gateway.edge.sight import Sight
 
 __all__ = ["Peer"]
 
@@ -18,9 +19,11 @@ class Peer:
         port: the same end's port.
         listener: where it was accepted.
         ticket: its place before authentication; the handler calls `ticket.authenticated()` once a Hello was accepted.
+        sight: what is noted of the connection until its session opens; None where no evidence is kept.
     """
 
     address: str
     port: int
     listener: Listener
     ticket: Ticket
+    sight: Sight | None = None

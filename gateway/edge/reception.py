@@ -16,23 +16,25 @@ from gateway.edge.clones import ELSEWHERE_MS, HOLD_MS, Situation, answers, situa
 from gateway.edge.directory import Agent
 from gateway.edge.ending import BREAKS
 from gateway.edge.enrollment import enroll
+from gateway.edge.firstword import PATH_RETRY_MS, first_word
 from gateway.edge.identify import Admitted, Identity, Refused, identify
+from gateway.edge.joining import Carrier
 from gateway.edge.parting import LAST_WORDS_S, STRANGERS_BYTES, note
+from gateway.edge.pathhttp import HttpRequest, serve_request
 from gateway.edge.peer import Peer
 from gateway.edge.reactions import news_for
+from gateway.edge.reports import Reports, Said
 from gateway.edge.services import Services
 from gateway.edge.session import Session
 from gateway.store import NotFound, StoreError
 from protocol import (
-    NEED_DATA,
-    PEER_CLOSED,
     Code,
     Connection,
     Enroll,
     Hello,
-    Message,
+    PathReport,
+    PathVerdict,
     Rejected,
-    RemoteProtocolError,
     Role,
     Standing,
     Welcome,
@@ -47,10 +49,6 @@ log = structlog.get_logger()
 # A certificate is 2 kB, and worth waiting for on a bad line. Lost, it is asked for again, and is the same agent's.
 ENROLLED_S = 5.0
 
-BROKEN_RETRY_MS = 60_000
-CROWDED_RETRY_MS = 60_000
-DRAINING_RETRY_MS = 2_000
-PATH_RETRY_MS = 600_000
 
 MAX_HEARTBEAT_S = 3_600  # what a Welcome can say
 
@@ -73,50 +71,63 @@ class _Visit:
     async def session(self) -> Session | None:
         """Hear the first message and act on it; the session that came of it, if one did."""
         try:
-            first = None
-            if (refusal := self._at_the_door()) is None:
-                first = await self._first_message()
+            first = await first_word(self.services, self.stream, self.peer, self.connection)
         except BrokenStreamError as error:
             self._note(BREAKS.get(error.reason, Code.CONNECTION_LOST), f"before hello: {error.detail}")
             return None
-        except RemoteProtocolError as error:
-            refusal = Refused.for_now(error.code, error.message, BROKEN_RETRY_MS)
-        if refusal is not None:
-            await self._refuse(refusal)
-            return None
         match first:
+            case Refused():
+                await self._refuse(first)
             case Hello():
                 return await self._hello(first)
             case Enroll():
                 await self._enroll(first)
+            case PathReport() | HttpRequest():
+                await self._path_report(first)
             case None:
                 self.services.closes.count(Code.SILENT_PEER)  # a balancer's health check that speaks TLS
             case _:
                 self._note(Code.GOODBYE, "before hello")
         return None
 
-    def _at_the_door(self) -> Refused | None:
-        """What refuses everybody, whoever it is."""
-        if not self.stream.carries_sessions:
-            if self.stream.version != "TLSv1.3":
-                return Refused.for_now(
-                    Code.TLS_VERSION, f"{self.stream.version}, a session needs TLSv1.3", PATH_RETRY_MS
-                )
-            return Refused.for_now(
-                Code.ALPN_MISSING, "the ALPN protocol fieldgate/1 was not offered", PATH_RETRY_MS
-            )
-        if self.services.draining:
-            return Refused.for_now(Code.GATEWAY_DRAINING, "this gateway is stopping", DRAINING_RETRY_MS)
-        if self.peer.ticket.crowded:
-            after_ms = CROWDED_RETRY_MS + secrets.randbelow(CROWDED_RETRY_MS)
-            return Refused.for_now(Code.TOO_MANY_CONNECTIONS, "this gateway is full", after_ms)
-        return None
+    # -- path reports ------------------------------------------------------------------------------------------
 
-    async def _first_message(self) -> Message | None:
-        connection = self.connection
-        while (event := connection.next_event()) is NEED_DATA:
-            connection.receive_data(await self.stream.receive_some())
-        return None if event is PEER_CLOSED else event
+    @property
+    def _reports(self) -> Reports | None:
+        inspection = self.services.inspection
+        return None if inspection is None else inspection.reports
+
+    async def _path_report(self, said: PathReport | HttpRequest) -> None:
+        """Somebody tells of a path; what comes of it, and nothing else, is said back."""
+        reports, sight = self._reports, self.peer.sight
+        if reports is None or sight is None:
+            message = "this gateway takes no path reports"
+            await self._refuse(Refused.for_now(Code.REPORT_BUDGET, message, PATH_RETRY_MS))
+            return
+        carrier = Carrier(peer=self.peer, sight=sight, stream=self.stream, http=isinstance(said, HttpRequest))
+        outcome: Said | Refused | None
+        if isinstance(said, HttpRequest):
+            try:
+                exchange = await serve_request(self.stream.receive_some, said.begun, carrier, reports)
+            except BrokenStreamError as error:
+                self._note(BREAKS.get(error.reason, Code.CONNECTION_LOST), f"in a request: {error.detail}")
+                return
+            outcome, answer = exchange.outcome, exchange.response
+        else:
+            outcome = await reports.take(said.sealed, carrier)
+            if isinstance(outcome, Refused):
+                await self._refuse(outcome)
+                return
+            answer = self.connection.send(PathVerdict(sealed=outcome.sealed))
+        match outcome:
+            case Said():
+                self._note(Code(outcome.code or Code.GOODBYE), outcome.detail, agent_uid=outcome.agent_uid)
+            case Refused():
+                self._note(outcome.code, outcome.message)
+            case None:
+                self._note(Code.NOT_TLS_HTTP, "http inside tls")
+        with trio.CancelScope(shield=True):
+            await self.stream.send_last(answer, within_s=LAST_WORDS_S, drain_bytes=STRANGERS_BYTES)
 
     # -- enrollment --------------------------------------------------------------------------------------------
 
@@ -142,6 +153,7 @@ class _Visit:
         agent, decision = self._judge(identity, hello)
         if agent is not None and isinstance(decision, Admitted):
             self.peer.ticket.authenticated()
+            self.peer.sight = None
             held = await self._contest(agent, hello)
             # It may have waited for seconds: what was decided meanwhile counts.
             agent, decision = self._judge(identity, hello)

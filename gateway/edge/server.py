@@ -34,6 +34,7 @@ from gateway.edge.doorbell import Doorbell
 from gateway.edge.drain import drain
 from gateway.edge.feed import Feed
 from gateway.edge.flow import FrameBudget, Lag, Valve
+from gateway.edge.inspection import Inspection
 from gateway.edge.listener import Acceptor
 from gateway.edge.metrics import Metrics
 from gateway.edge.monitor import Monitor
@@ -177,6 +178,8 @@ class Edge:
             metrics=metrics,
             traffic=traffic,
         )
+        if config.inspection:
+            services.inspection = Inspection(services=services)
         upkeep = Upkeep(services=services, journal=journal, lag=lag)
         upkeep.begin()
         return services, feed, upkeep
@@ -237,6 +240,7 @@ class Edge:
             metrics=services.metrics,
             context=lambda: services.credentials.context,
             handler=partial(receive, services),
+            inspection=services.inspection,
         )
         async with trio.open_nursery() as connections:
             connections.start_soon(admission.keep_moving)

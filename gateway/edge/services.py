@@ -16,6 +16,7 @@ from gateway.edge.committer import Committer
 from gateway.edge.credentials import Credentials
 from gateway.edge.directory import Directory
 from gateway.edge.flow import FrameBudget, Valve
+from gateway.edge.inspection import Inspection
 from gateway.edge.metrics import Metrics
 from gateway.edge.session import Session
 from gateway.edge.storelink import StoreLink
@@ -45,6 +46,7 @@ class Services:
         now: milliseconds since the epoch.
         spawn: starts a task that lives no longer than the edge.
         on_full, on_projected, on_trust_changed: what `upkeep` wants to hear.
+        inspection: what becomes of paths that carry no session; None where `inspection = false`.
         left: wakes those who wait for the last session to be gone.
         draining: whether the edge is stopping and admits nobody.
     """
@@ -64,6 +66,7 @@ class Services:
     on_full: Callable[[JournalFull], None] = _ignore
     on_projected: Callable[[CursorMoved], None] = _ignore
     on_trust_changed: Callable[[], None] = _ignore
+    inspection: Inspection | None = None
     draining: bool = False
     open_sessions: dict[Session, None] = attrs.field(factory=dict)
     left: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)

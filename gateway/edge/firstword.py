@@ -1,0 +1,101 @@
+"""The first thing that is said on a connection: read within bounds, and refused where nobody may say anything.
+
+A session needs TLS 1.3 and our ALPN. On less, a path report may be said, which has a moment to come before the rest is refused in
+words: a box that changes the one or the other is just what a report would be about.
+"""
+
+import secrets
+from typing import TYPE_CHECKING
+
+import trio
+
+from gateway.edge.identify import Refused
+from gateway.edge.pathhttp import HttpRequest, is_http
+from gateway.edge.peer import Peer
+from protocol import NEED_DATA, PEER_CLOSED, Code, Connection, Message, PathReport, RemoteProtocolError
+from transport import TLSStream
+
+if TYPE_CHECKING:
+    from gateway.edge.reports import Reports
+    from gateway.edge.services import Services
+
+__all__ = ["PATH_RETRY_MS", "first_word"]
+
+BROKEN_RETRY_MS = 60_000
+CROWDED_RETRY_MS = 60_000
+DRAINING_RETRY_MS = 2_000
+PATH_RETRY_MS = 600_000
+
+# Who has no TLS for a session, and something to report, says it at once. What is refused can wait so long for its words.
+REPORT_S = 3.0
+
+# No first message but a path report has more.
+SMALL_MESSAGE = 4 * 1024
+
+Word = Message | HttpRequest
+
+
+async def first_word(
+    services: "Services", stream: TLSStream, peer: Peer, connection: Connection
+) -> Word | Refused | None:
+    """What is said first, or what refuses everybody, whoever it is; None for a peer that leaves without a word.
+
+    Raises:
+        BrokenStreamError: the connection broke.
+    """
+    if (refusal := _at_the_door(services, peer)) is not None:
+        return refusal
+    reports = services.inspection.reports if services.inspection is not None else None
+    if stream.carries_sessions:
+        try:
+            return await _hear(stream, connection, reports)
+        except RemoteProtocolError as error:
+            return Refused.for_now(error.code, error.message, BROKEN_RETRY_MS)
+    refusal = _no_session(stream)
+    if reports is not None:
+        with trio.move_on_after(REPORT_S):
+            try:
+                first = await _hear(stream, connection, reports)
+            except RemoteProtocolError:
+                return refusal
+            if isinstance(first, PathReport | HttpRequest | Refused):
+                return first
+    return refusal
+
+
+def _at_the_door(services: "Services", peer: Peer) -> Refused | None:
+    if services.draining:
+        return Refused.for_now(Code.GATEWAY_DRAINING, "this gateway is stopping", DRAINING_RETRY_MS)
+    if peer.ticket.crowded:
+        after_ms = CROWDED_RETRY_MS + secrets.randbelow(CROWDED_RETRY_MS)
+        return Refused.for_now(Code.TOO_MANY_CONNECTIONS, "this gateway is full", after_ms)
+    return None
+
+
+def _no_session(stream: TLSStream) -> Refused:
+    """Why this TLS is less than a session needs."""
+    if stream.version != "TLSv1.3":
+        return Refused.for_now(Code.TLS_VERSION, f"{stream.version}, a session needs TLSv1.3", PATH_RETRY_MS)
+    return Refused.for_now(Code.ALPN_MISSING, "the ALPN protocol fieldgate/1 was not offered", PATH_RETRY_MS)
+
+
+async def _hear(
+    stream: TLSStream, connection: Connection, reports: "Reports | None"
+) -> Word | Refused | None:
+    """Read a message, or the beginning of an HTTP request. A large one takes its memory from the reports' pool."""
+    data = await stream.receive_some()
+    if reports is not None and is_http(data):
+        return HttpRequest(data)
+    connection.receive_data(data)
+    held = 0
+    try:
+        while (event := connection.next_event()) is NEED_DATA:
+            if reports is not None and not held and (missing := connection.missing) > SMALL_MESSAGE:
+                if not reports.pool.take(missing):
+                    return reports.no_room()
+                held = missing
+            connection.receive_data(await stream.receive_some())
+    finally:
+        if held and reports is not None:
+            reports.pool.give_back(held)
+    return None if event is PEER_CLOSED else event

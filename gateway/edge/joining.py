@@ -1,0 +1,113 @@
+"""Which connection a report is about, and what its reporter may see of it.
+
+*The rule.* A report is about the connection that carries it when the two share what only one TLS connection can: the exporter, or the
+client's random bytes; or when its signer says so (`AgentSide.carried`), inside TLS. The word is needed because a box that
+terminates leaves nothing in common, and the same values that differ mean nothing at all when the report is about another attempt.
+It is inside the signature, so no box can add it or take it away.
+
+Otherwise the connections that ended lately are looked through: for those same values, which settle it, then for one from the
+same address at about that time, which is a likelihood and is called so (`Join.TIME_AND_ADDRESS`).
+"""
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from certs.inspection import AgentSide, Delivery, Evidence, Finding, GatewaySide, Join, LastIo, judge
+from gateway.edge.networks import is_within, network_of
+from gateway.edge.peer import Peer
+from gateway.edge.sight import Sight, endpoint
+from transport import TLSStream
+
+if TYPE_CHECKING:
+    from gateway.edge.inspection import Inspection
+
+__all__ = ["Carrier", "delivery_of", "finding_for", "join", "visible"]
+
+# Beyond this, a report was kept until a path was good again.
+LATE_MS = 10 * 60 * 1000
+
+HTTPS_PORT = 443
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Carrier:
+    """The connection that a report came on. `stream` is its TLS; None for HTTP without."""
+
+    peer: Peer
+    sight: Sight
+    stream: TLSStream | None
+    http: bool
+
+    @property
+    def source(self) -> str:
+        """`host:port` that it came from."""
+        return endpoint(self.peer.address, self.peer.port)
+
+    @property
+    def network(self) -> str:
+        """What counts as one source."""
+        return network_of(self.peer.address)
+
+
+def join(side: AgentSide, carrier: Carrier, inspection: "Inspection") -> GatewaySide | None:
+    """The gateway's half of the attempt that *side* describes; None where nothing of it was seen."""
+    own = inspection.half(
+        carrier.peer, carrier.sight, last_io=LastIo.COMPLETE, stream=carrier.stream, shaken=True
+    )
+    if carrier.stream is not None and (is_same(side, own) or (side.carried and side.handshake_complete)):
+        return attrs.evolve(own, join=Join.CARRYING)
+    return None
+
+
+def is_same(side: AgentSide, half: GatewaySide) -> bool:
+    """Whether the two share what only one TLS connection can."""
+    exporter = side.exporter is not None and side.exporter == half.exporter
+    return exporter or (bool(side.client_random) and side.client_random == half.client_random)
+
+
+def delivery_of(
+    side: AgentSide, carrier: Carrier, counter: int, half: GatewaySide | None, now_ms: int
+) -> Delivery:
+    """How the report came. Its counter is its sender's clock when it was sealed, or later."""
+    if carrier.http:
+        return Delivery.HTTP
+    if half is not None and half.join is Join.CARRYING and half.at_ms == carrier.sight.at_ms:
+        return Delivery.CONNECTION
+    if now_ms - happened_ms(side) > LATE_MS or counter - side.at_ms > LATE_MS:
+        return Delivery.LATER
+    return Delivery.PORT_443 if carrier.peer.listener.port == HTTPS_PORT else Delivery.OTHER_ADDRESS
+
+
+def happened_ms(side: AgentSide) -> int:
+    """When the attempt was, by the agent's clock, corrected by what a session told it."""
+    return side.at_ms - (side.clock_offset_ms or 0)
+
+
+def visible(half: GatewaySide | None, own_proxies: tuple[str, ...]) -> GatewaySide | None:
+    """What a reporter may see of the gateway's half: of its own connection, and no address of the provider's inside."""
+    if half is None or half.join is not Join.CARRYING:
+        return None
+    return _without_addresses(half, own_proxies)
+
+
+def _without_addresses(half: GatewaySide, own_proxies: tuple[str, ...]) -> GatewaySide:
+    host = half.source.rpartition(":")[0].strip("[]") if half.source is not None else ""
+    is_foreign = half.join is not Join.CARRYING or is_within(host, own_proxies)
+    return attrs.evolve(
+        half,
+        listener="",
+        source=None if is_foreign else half.source,
+        nearby=tuple(attrs.evolve(each, detail="") for each in half.nearby),
+    )
+
+
+def finding_for(evidence: Evidence, finding: Finding) -> Finding:
+    """*finding* in words that tell the reporter of no address but its own."""
+    if evidence.gateway is None:
+        return finding
+    half = _without_addresses(evidence.gateway, evidence.expected.own_proxies)
+    told = judge(attrs.evolve(evidence, gateway=half))
+    if told.verdict is finding.verdict:
+        return told
+    return attrs.evolve(finding, evidence=(), contradicting=())
