@@ -18,7 +18,7 @@ from gateway.edge.firstbytes import (
 )
 from gateway.edge.proxy_protocol import FIXED_BYTES, ProxyHeaderError, Source, body_bytes, parse
 
-__all__ = ["HELLO_BYTES", "classify_first", "first_bytes", "proxy_source", "say_and_close"]
+__all__ = ["HELLO_BYTES", "classify_first", "first_bytes", "proxy_source", "receive", "say_and_close"]
 
 
 # The largest ClientHello that OpenSSL is given, with the headers of its message and its record.
@@ -105,11 +105,31 @@ async def _receive_exactly(sock: socket.socket, count: int) -> bytes:
     return received
 
 
+async def receive(sock: socket.socket) -> bytes:
+    """What comes next, taken; b"" at the end.
+
+    Raises:
+        OSError: the connection broke.
+    """
+    while True:
+        try:
+            return sock.recv(8192)
+        except BlockingIOError:
+            pass
+        await trio.lowlevel.wait_readable(sock)
+
+
 async def say_and_close(sock: socket.socket, data: bytes, *, within_s: float, drain_bytes: int) -> None:
     """Say *data* in clear, then take in what still comes, so that no reset destroys it; both bounded. Then close."""
     try:
         with trio.move_on_after(within_s), contextlib.suppress(OSError):
-            sock.send(data)  # into an empty send buffer: an answer of ours always fits
+            while data:
+                try:
+                    data = data[sock.send(data) :]
+                except (
+                    BlockingIOError
+                ):  # an empty send buffer has room for all that we say, but for a verdict
+                    await trio.lowlevel.wait_writable(sock)
             sock.shutdown(socket.SHUT_WR)
             while drain_bytes > 0:
                 await trio.lowlevel.wait_readable(sock)

@@ -8,6 +8,7 @@ window that the next gateway can serve.
 import structlog
 import trio
 
+from certs.inspection import NearbyKind
 from gateway.edge.services import Services
 from protocol import Code, Drain, State
 
@@ -35,6 +36,8 @@ def slots(count: int, window_s: float) -> tuple[list[int], int]:
 async def drain(services: Services) -> None:
     """Send all agents away, each with its slot, and return when they are gone; takes 13 s at most."""
     services.draining = True
+    if services.inspection is not None:
+        services.inspection.surroundings.note(NearbyKind.DRAIN)
     sessions = [s for s in services.open_sessions if s.connection.state is State.OPEN]
     moments, window_ms = slots(len(sessions), services.config.limits.drain_s)
     log.info("draining", sessions=len(sessions), window_s=window_ms / 1000)

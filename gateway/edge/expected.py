@@ -21,17 +21,21 @@ class Expectations:
     def __init__(self, services: "Services") -> None:
         self._services = services
         self._leaves: OrderedDict[bytes, None] = OrderedDict()
+        self.remember()
 
-    def now(self) -> Expected:
-        """At this moment. What was served before the last reload is remembered, for as long as this process lives."""
-        services, config = self._services, self._services.config
-        credentials = services.credentials
-        for chain in credentials.served:
+    def remember(self) -> None:
+        """What is served now was right, also when something else is."""
+        for chain in self._services.credentials.served:
             leaf = spki_sha256(chain[0])
             self._leaves[leaf] = None
             self._leaves.move_to_end(leaf)
         while len(self._leaves) > REMEMBERED_LEAVES:
             self._leaves.popitem(last=False)
+
+    def now(self) -> Expected:
+        """At this moment."""
+        services, config = self._services, self._services.config
+        credentials = services.credentials
         bundle = credentials.bundle
         retired = (root.holding.pin for root in credentials.authority.state.roots)
         announced = services.directory.gateways

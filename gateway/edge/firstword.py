@@ -48,14 +48,14 @@ async def first_word(
     reports = services.inspection.reports if services.inspection is not None else None
     if stream.carries_sessions:
         try:
-            return await _hear(stream, connection, reports)
+            return await _hear(stream, peer, connection, reports)
         except RemoteProtocolError as error:
             return Refused.for_now(error.code, error.message, BROKEN_RETRY_MS)
     refusal = _no_session(stream)
     if reports is not None:
         with trio.move_on_after(REPORT_S):
             try:
-                first = await _hear(stream, connection, reports)
+                first = await _hear(stream, peer, connection, reports)
             except RemoteProtocolError:
                 return refusal
             if isinstance(first, PathReport | HttpRequest | Refused):
@@ -80,22 +80,28 @@ def _no_session(stream: TLSStream) -> Refused:
 
 
 async def _hear(
-    stream: TLSStream, connection: Connection, reports: "Reports | None"
+    stream: TLSStream, peer: Peer, connection: Connection, reports: "Reports | None"
 ) -> Word | Refused | None:
     """Read a message, or the beginning of an HTTP request. A large one takes its memory from the reports' pool."""
     data = await stream.receive_some()
     if reports is not None and is_http(data):
         return HttpRequest(data)
-    connection.receive_data(data)
     held = 0
     try:
-        while (event := connection.next_event()) is NEED_DATA:
+        while True:
+            connection.receive_data(data)
+            if peer.sight is not None:
+                peer.sight.said += len(data)
+            if (event := connection.next_event()) is not NEED_DATA:
+                break
             if reports is not None and not held and (missing := connection.missing) > SMALL_MESSAGE:
                 if not reports.pool.take(missing):
                     return reports.no_room()
                 held = missing
-            connection.receive_data(await stream.receive_some())
+            data = await stream.receive_some()
     finally:
         if held and reports is not None:
             reports.pool.give_back(held)
+    if isinstance(event, PathReport) and peer.sight is not None:
+        peer.sight.said = 0
     return None if event is PEER_CLOSED else event

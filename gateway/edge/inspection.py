@@ -1,17 +1,28 @@
 """All that an edge has for the paths on which no session opens, in one place: `Services.inspection`, or None where it is off."""
 
 import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
 from prometheus_client import Counter
 
-from certs.inspection import GatewaySide, LastIo, Verdict
+from certs.inspection import Finding, GatewaySide, LastIo, NearbyKind, Verdict
+from gateway.edge.admission import address_key
+from gateway.edge.beforetls import receive
 from gateway.edge.expected import Expectations
+from gateway.edge.halves import Halves
+from gateway.edge.joining import Carrier
 from gateway.edge.metrics import Metrics
+from gateway.edge.networks import network_of
+from gateway.edge.pathhttp import Exchange, serve_request
 from gateway.edge.peer import Peer
+from gateway.edge.proxy_protocol import Networks
+from gateway.edge.rates import Rates
 from gateway.edge.reports import Reports
 from gateway.edge.sight import Sight, endpoint, half_of
+from gateway.edge.sightings import Sightings
+from gateway.edge.surroundings import Surroundings
 from protocol import Code
 from transport import TLSStream
 
@@ -19,6 +30,12 @@ if TYPE_CHECKING:
     from gateway.edge.services import Services
 
 __all__ = ["Inspection"]
+
+# Connections of one network that are looked at; beyond, they are counted. Looking costs a third of a handshake.
+BURST, PER_S = 60, 2.0
+
+# What breaks connections by itself: nobody else is to be suspected of it.
+OWN_DOING = frozenset({NearbyKind.RESTART, NearbyKind.DRAIN, NearbyKind.OVERLOAD, NearbyKind.BAN})
 
 
 class PathMetrics:
@@ -32,8 +49,19 @@ class PathMetrics:
         refused = Counter(
             "fieldgate_path_refused", "Path reports refused, by FG code.", ["code"], registry=registry
         )
+        sightings = Counter(
+            "fieldgate_path_sightings",
+            "Connections without a session that nobody reported, by verdict.",
+            ["verdict"],
+            registry=registry,
+        )
+        self.sightings = {verdict: sightings.labels(verdict=verdict.value) for verdict in Verdict}
         self.reports = {verdict: reports.labels(verdict=verdict.value) for verdict in Verdict}
         self.refused = {code: refused.labels(code=str(code)) for code in REFUSALS}
+
+    def saw(self, finding: Finding, connections: int) -> None:
+        """Count what was seen and not reported."""
+        self.sightings[finding.verdict].inc(connections)
 
 
 REFUSALS = (
@@ -43,22 +71,75 @@ REFUSALS = (
 
 @attrs.define(eq=False, kw_only=True)
 class Inspection:
-    """What the edge notes of connections, and what comes of it."""
+    """What the edge notes of connections, and what comes of it.
+
+    Args:
+        away_since_ms: when the life of this edge before this one ended; None if there was none.
+    """
 
     services: "Services"
+    away_since_ms: int | None
+    surroundings: Surroundings = attrs.field(init=False)
     expectations: Expectations = attrs.field(init=False)
+    halves: Halves = attrs.field(factory=Halves, init=False)
     reports: Reports = attrs.field(init=False)
+    sightings: Sightings = attrs.field(init=False)
     metrics: PathMetrics = attrs.field(init=False)
+    _balancers: Networks = attrs.field(init=False)
+    _rates: Rates = attrs.field(factory=lambda: Rates(burst=BURST, per_s=PER_S), init=False)
 
     def __attrs_post_init__(self) -> None:
         """Put it together."""
-        self.expectations = Expectations(self.services)
+        services = self.services
+        self.surroundings = Surroundings(services.now)
+        self.surroundings.note(NearbyKind.RESTART, from_ms=self.away_since_ms)
+        self.expectations = Expectations(services)
         self.reports = Reports(inspection=self)
-        self.metrics = PathMetrics(self.services.metrics)
+        self.metrics = PathMetrics(services.metrics)
+        self._balancers = Networks(services.config.balancers)
+        self.sightings = Sightings(
+            committer=services.committer,
+            now=services.now,
+            expected=self.expectations.now,
+            count=self.metrics.saw,
+        )
 
     def begin(self, sock: socket.socket) -> Sight:
         """Begin to note what is seen of a connection."""
         return Sight(sock=sock, at_ms=self.services.now(), through_own_proxy=False)
+
+    def ended(
+        self, peer: Peer, last_io: LastIo, *, stream: TLSStream | None = None, shaken: bool = False
+    ) -> None:
+        """A connection ended that opened no session, and not by our will; its socket is still there."""
+        sight, peer.sight = peer.sight, None
+        if sight is None or self.services.draining:
+            return
+        if not sight.through_own_proxy and peer.address in self._balancers:
+            return  # a balancer's health check, whatever it says
+        network = network_of(peer.address)
+        if not self._rates.take(network):
+            self.sightings.saw_more(network)
+            return
+        half = self.half(peer, sight, last_io=last_io, stream=stream, shaken=shaken)
+        self.halves.add(address_key(peer.address), half)
+        is_worth_writing = bool(sight.seen) and not sight.said  # else a port scan, or somebody who spoke
+        if is_worth_writing and not any(each.kind in OWN_DOING for each in half.nearby):
+            self.sightings.saw(network, half)
+
+    async def exchange(self, sock: socket.socket, peer: Peer, sight: Sight) -> Exchange:
+        """Hear an HTTP request in clear that may be a report, and say what to answer.
+
+        Raises:
+            OSError: the connection broke.
+        """
+        carrier = Carrier(peer=peer, sight=sight, stream=None, http=True)
+        return await serve_request(partial(receive, sock), b"", carrier, self.reports)
+
+    def rotated(self) -> None:
+        """The edge serves another certificate from now on."""
+        self.expectations.remember()
+        self.surroundings.note(NearbyKind.ROTATION)
 
     def half(
         self, peer: Peer, sight: Sight, *, last_io: LastIo, stream: TLSStream | None, shaken: bool
@@ -67,13 +148,22 @@ class Inspection:
         half = half_of(
             sight,
             source=endpoint(peer.address, peer.port),
-            listener=endpoint(*sight.sock.getsockname()[:2]),
+            listener=_accepted_on(sight.sock),
             last_io=last_io,
             stream=stream,
             shaken=shaken and stream is not None,
         )
-        if stream is None:
-            return half
-        leaf = stream.own_leaf_der()
-        served = next((chain for chain in self.services.credentials.served if chain[0] == leaf), None)
-        return attrs.evolve(half, served=served)
+        served = None
+        if stream is not None:
+            leaf = stream.own_leaf_der()
+            served = next((chain for chain in self.services.credentials.served if chain[0] == leaf), None)
+        return attrs.evolve(
+            half, served=served, nearby=self.surroundings.near(sight.at_ms, address_key(peer.address))
+        )
+
+
+def _accepted_on(sock: socket.socket) -> str:
+    try:
+        return endpoint(*sock.getsockname()[:2])
+    except OSError:
+        return ""

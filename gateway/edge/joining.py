@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from certs.inspection import AgentSide, Delivery, Evidence, Finding, GatewaySide, Join, LastIo, judge
+from gateway.edge.admission import address_key
+from gateway.edge.halves import is_same, moments
 from gateway.edge.networks import is_within, network_of
 from gateway.edge.peer import Peer
 from gateway.edge.sight import Sight, endpoint
@@ -50,20 +52,32 @@ class Carrier:
         return network_of(self.peer.address)
 
 
-def join(side: AgentSide, carrier: Carrier, inspection: "Inspection") -> GatewaySide | None:
-    """The gateway's half of the attempt that *side* describes; None where nothing of it was seen."""
+def join(side: AgentSide, carrier: Carrier, inspection: "Inspection", *, counter: int) -> GatewaySide | None:
+    """The gateway's half of the attempt that *side* describes; None where nothing is known of it."""
     own = inspection.half(
         carrier.peer, carrier.sight, last_io=LastIo.COMPLETE, stream=carrier.stream, shaken=True
     )
     if carrier.stream is not None and (is_same(side, own) or (side.carried and side.handshake_complete)):
         return attrs.evolve(own, join=Join.CARRYING)
+    if (same := inspection.halves.same_as(side)) is not None:
+        return attrs.evolve(same, join=Join.CARRYING)
+    key = address_key(carrier.peer.address)
+    now_ms = inspection.services.now()
+    found = inspection.halves.likeliest(side, key, counter=counter, now_ms=now_ms)
+    if found is None:
+        found = _unseen(side, carrier, inspection, moments(side, counter=counter, now_ms=now_ms))
+    return None if found is None else attrs.evolve(found, join=Join.TIME_AND_ADDRESS)
+
+
+def _unseen(
+    side: AgentSide, carrier: Carrier, inspection: "Inspection", moments_ms: list[int]
+) -> GatewaySide | None:
+    """No connection was seen; what the gateway was doing then may say why."""
+    key = address_key(carrier.peer.address)
+    for at_ms in moments_ms:
+        if nearby := inspection.surroundings.near(at_ms, key):
+            return GatewaySide(at_ms=at_ms, source=carrier.source, nearby=nearby)
     return None
-
-
-def is_same(side: AgentSide, half: GatewaySide) -> bool:
-    """Whether the two share what only one TLS connection can."""
-    exporter = side.exporter is not None and side.exporter == half.exporter
-    return exporter or (bool(side.client_random) and side.client_random == half.client_random)
 
 
 def delivery_of(

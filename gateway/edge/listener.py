@@ -22,14 +22,17 @@ import attrs
 import structlog
 import trio
 
+from certs.inspection import LastIo, NearbyKind
 from gateway.config import Listener
-from gateway.edge.admission import Admission
+from gateway.edge.admission import Admission, address_key
 from gateway.edge.beforetls import HELLO_BYTES, classify_first, first_bytes, proxy_source, say_and_close
 from gateway.edge.closes import Closes
 from gateway.edge.firstbytes import CODES, DECIDED_BYTES, HTTP_ANSWER, FirstBytes
 from gateway.edge.metrics import Metrics
 from gateway.edge.peer import Peer
 from gateway.edge.proxy_protocol import Networks, ProxyHeaderError
+from gateway.edge.reports import noted
+from gateway.edge.sight import BREAKS
 from protocol import Code
 from transport import Context, HandshakeError, TLSStream, save_syns
 
@@ -63,6 +66,7 @@ _LAST_WORDS_S = 2.0
 _LAST_WORDS_BYTES = 64 * 1024
 
 _STAGES_OF_SILENCE = ("silent", "before a proxy header")
+_SHAKEN = "before hello"
 _ENDED = "ended"  # the reason is noted already
 
 
@@ -157,6 +161,8 @@ class Acceptor:
                 listener=listener.kind,
                 detail="the edge is full",
             )
+            if self.inspection is not None:
+                self.inspection.surroundings.note(NearbyKind.OVERLOAD, "the edge was full")
             return
         sock.setblocking(False)
         sight = self.inspection.begin(sock) if self.inspection is not None else None
@@ -176,7 +182,7 @@ class Acceptor:
                     if await self._handshake(stream, peer):
                         session = await self.handler(stream, peer)
             if ticket.scope.cancelled_caught:
-                self._ran_out(peer)
+                self._ran_out(peer, stream)
             elif stream is not None:
                 if session is not None:
                     await session.run()
@@ -194,18 +200,13 @@ class Acceptor:
         """Everything up to the ClientHello; False if the connection ended here, its reason noted."""
         ticket = peer.ticket
         try:
-            if announced:
-                ticket.stage = "before a proxy header"
-                if not await first_bytes(sock):
-                    self.closes.count(Code.SILENT_PEER)
-                    return False
-                if (source := await proxy_source(sock)) is not None:
-                    peer.address, peer.port = source.address, source.port
-                    if peer.sight is not None:
-                        peer.sight.through_own_proxy = True
+            if announced and not await self._announcement(sock, peer):
+                return False
             if not ticket.identify(peer.address):
                 detail = f"more than {self.admission.limits.per_address} unauthenticated from this address"
                 self._end(peer, Code.TOO_MANY_CONNECTIONS, detail)
+                if self.inspection is not None:
+                    self.inspection.surroundings.turned_away(address_key(peer.address), detail)
                 return False
             ticket.stage = "silent"
             limit = DECIDED_BYTES if peer.sight is None else HELLO_BYTES
@@ -213,6 +214,7 @@ class Acceptor:
             if not seen:
                 # A balancer's health check, or a port scan. It is counted and leaves no line: there are too many.
                 self.closes.count(Code.SILENT_PEER)
+                self._saw(peer, LastIo.EOF)
                 return False
             ticket.stage = "before a whole client hello"
             kind, seen = await classify_first(sock, seen, limit)
@@ -224,13 +226,56 @@ class Acceptor:
             return False
         except OSError as error:
             self._end(peer, Code.CONNECTION_RESET, f"{ticket.stage}: {error.strerror}")
+            self._saw(peer, LastIo.RESET)
             return False
         if kind is FirstBytes.TLS:
             return True
+        if kind is FirstBytes.HTTP and await self._path_report(sock, peer):
+            return False
         self._end(peer, *CODES[kind])
+        self._saw(peer, LastIo.NOT_TLS)
         answer = HTTP_ANSWER if kind is FirstBytes.HTTP else b""
         await say_and_close(sock, answer, within_s=_LAST_WORDS_S, drain_bytes=_LAST_WORDS_BYTES)
         return False
+
+    async def _announcement(self, sock: socket.socket, peer: Peer) -> bool:
+        """Read the PROXY header; False if the balancer left without one, which is noted.
+
+        Raises:
+            ProxyHeaderError: it is none.
+            OSError: the connection broke.
+        """
+        peer.ticket.stage = "before a proxy header"
+        if not await first_bytes(sock):
+            self.closes.count(Code.SILENT_PEER)
+            return False
+        source = await proxy_source(sock)
+        if source is None:
+            peer.sight = None  # the balancer itself, which looks whether we live
+            return True
+        peer.address, peer.port = source.address, source.port
+        if peer.sight is not None:
+            peer.sight.through_own_proxy = True
+        return True
+
+    async def _path_report(self, sock: socket.socket, peer: Peer) -> bool:
+        """Whether it was a report in an HTTP request without TLS; then it is answered."""
+        if self.inspection is None or peer.sight is None or not peer.sight.seen.startswith(b"POST "):
+            return False
+        peer.ticket.stage = "in a request"
+        try:
+            exchange = await self.inspection.exchange(sock, peer, peer.sight)
+        except OSError as error:
+            self._end(peer, Code.CONNECTION_RESET, f"{peer.ticket.stage}: {error.strerror}")
+            return True
+        if exchange.outcome is None:
+            return False
+        self._end(peer, *noted(exchange.outcome))
+        with trio.CancelScope(shield=True):
+            await say_and_close(
+                sock, exchange.response, within_s=_LAST_WORDS_S, drain_bytes=_LAST_WORDS_BYTES
+            )
+        return True
 
     async def _handshake(self, stream: TLSStream, peer: Peer) -> bool:
         """False if it failed: the reason is noted, and the alert has had its time to arrive."""
@@ -238,25 +283,38 @@ class Acceptor:
         try:
             await stream.do_handshake()
         except HandshakeError as error:
-            detail = str(error)
+            reason, detail = error.reason, str(error)
         else:
             self.metrics.handshake_seconds.observe(trio.current_time() - started)
-            peer.ticket.stage = "before hello"
+            peer.ticket.stage = _SHAKEN
             return True
         self._end(peer, Code.TLS_HANDSHAKE_FAILED, detail)
+        self._saw(peer, BREAKS.get(reason, LastIo.EOF), stream)
         await stream.linger(within_s=_LAST_WORDS_S, drain_bytes=_LAST_WORDS_BYTES)
         return False
 
-    def _ran_out(self, peer: Peer) -> None:
+    def _ran_out(self, peer: Peer, stream: TLSStream | None) -> None:
         ticket = peer.ticket
+        shaken = ticket.stage == _SHAKEN
         if ticket.cut:
+            if self.inspection is not None:
+                self.inspection.surroundings.note(NearbyKind.OVERLOAD, ticket.cut)
             self._end(peer, Code.PRE_AUTH_BUDGET, f"{ticket.stage}: {ticket.cut}")
-        elif ticket.stage in _STAGES_OF_SILENCE:
+            return
+        self._saw(peer, LastIo.ANSWER_TIMEOUT if shaken else LastIo.HANDSHAKE_TIMEOUT, stream, shaken=shaken)
+        if ticket.stage in _STAGES_OF_SILENCE:
             self._end(peer, Code.SILENT_PEER, ticket.stage)
         elif ticket.stage != _ENDED:
             self._end(peer, Code.HELLO_TIMEOUT, ticket.stage)
 
-    def _end(self, peer: Peer, code: Code, detail: str) -> None:
+    def _saw(
+        self, peer: Peer, last_io: LastIo, stream: TLSStream | None = None, *, shaken: bool = False
+    ) -> None:
+        """Let who looks after broken paths have what was seen of this one."""
+        if self.inspection is not None:
+            self.inspection.ended(peer, last_io, stream=stream, shaken=shaken)
+
+    def _end(self, peer: Peer, code: Code, detail: str, agent_uid: str = "") -> None:
         """Note why it ends."""
         peer.ticket.stage = _ENDED
         self.closes.record(
@@ -264,6 +322,7 @@ class Acceptor:
             address=peer.address,
             port=peer.port,
             listener=peer.listener.kind,
+            agent_uid=agent_uid,
             lasted_s=trio.current_time() - peer.ticket.opened_at,
             detail=detail,
         )

@@ -12,6 +12,7 @@ import structlog
 import trio
 
 from certs import ChainVerdict, from_ms, to_ms
+from certs.inspection import LastIo
 from gateway.edge.clones import ELSEWHERE_MS, HOLD_MS, Situation, answers, situation
 from gateway.edge.directory import Agent
 from gateway.edge.ending import BREAKS
@@ -23,9 +24,10 @@ from gateway.edge.parting import LAST_WORDS_S, STRANGERS_BYTES, note
 from gateway.edge.pathhttp import HttpRequest, serve_request
 from gateway.edge.peer import Peer
 from gateway.edge.reactions import news_for
-from gateway.edge.reports import Reports, Said
+from gateway.edge.reports import Reports, noted
 from gateway.edge.services import Services
 from gateway.edge.session import Session
+from gateway.edge.sight import BREAKS as ENDS
 from gateway.store import NotFound, StoreError
 from protocol import (
     Code,
@@ -74,9 +76,12 @@ class _Visit:
             first = await first_word(self.services, self.stream, self.peer, self.connection)
         except BrokenStreamError as error:
             self._note(BREAKS.get(error.reason, Code.CONNECTION_LOST), f"before hello: {error.detail}")
+            self._saw(ENDS.get(error.reason, LastIo.EOF))
             return None
         match first:
             case Refused():
+                if not self.stream.carries_sessions:
+                    self._saw(LastIo.ANSWER_TIMEOUT)  # nothing came that could be answered
                 await self._refuse(first)
             case Hello():
                 return await self._hello(first)
@@ -85,6 +90,7 @@ class _Visit:
             case PathReport() | HttpRequest():
                 await self._path_report(first)
             case None:
+                self._saw(LastIo.CLOSE_NOTIFY)
                 self.services.closes.count(Code.SILENT_PEER)  # a balancer's health check that speaks TLS
             case _:
                 self._note(Code.GOODBYE, "before hello")
@@ -105,7 +111,6 @@ class _Visit:
             await self._refuse(Refused.for_now(Code.REPORT_BUDGET, message, PATH_RETRY_MS))
             return
         carrier = Carrier(peer=self.peer, sight=sight, stream=self.stream, http=isinstance(said, HttpRequest))
-        outcome: Said | Refused | None
         if isinstance(said, HttpRequest):
             try:
                 exchange = await serve_request(self.stream.receive_some, said.begun, carrier, reports)
@@ -119,13 +124,11 @@ class _Visit:
                 await self._refuse(outcome)
                 return
             answer = self.connection.send(PathVerdict(sealed=outcome.sealed))
-        match outcome:
-            case Said():
-                self._note(Code(outcome.code or Code.GOODBYE), outcome.detail, agent_uid=outcome.agent_uid)
-            case Refused():
-                self._note(outcome.code, outcome.message)
-            case None:
-                self._note(Code.NOT_TLS_HTTP, "http inside tls")
+        if outcome is None:
+            self._note(Code.NOT_TLS_HTTP, "http inside tls")
+        else:
+            code, detail, agent_uid = noted(outcome)
+            self._note(code, detail, agent_uid=agent_uid)
         with trio.CancelScope(shield=True):
             await self.stream.send_last(answer, within_s=LAST_WORDS_S, drain_bytes=STRANGERS_BYTES)
 
@@ -281,6 +284,11 @@ class _Visit:
             await self.stream.send_last(
                 self.connection.send(words), within_s=LAST_WORDS_S, drain_bytes=STRANGERS_BYTES
             )
+
+    def _saw(self, last_io: LastIo) -> None:
+        """It led to nothing, and nobody has reported it."""
+        if self.services.inspection is not None:
+            self.services.inspection.ended(self.peer, last_io, stream=self.stream, shaken=True)
 
     def _note(self, code: Code, detail: str, *, agent_uid: str = "") -> None:
         note(self.services, self.peer, code, detail, agent_uid=agent_uid, since=self.peer.ticket.opened_at)

@@ -46,7 +46,7 @@ from protocol import Action, Code
 if TYPE_CHECKING:
     from gateway.edge.inspection import Inspection
 
-__all__ = ["Reports", "Said", "unreadable"]
+__all__ = ["Reports", "Said", "noted", "unreadable"]
 
 T = TypeVar("T")
 R = TypeVar("R", "Said | Refused", Refused)
@@ -149,7 +149,7 @@ class Reports:
             JournalFull: it was not written.
         """
         services, inspection = self.inspection.services, self.inspection
-        half = join(opened.side, carrier, inspection)
+        half = join(opened.side, carrier, inspection, counter=opened.counter)
         evidence = Evidence(
             agent=opened.side,
             gateway=half,
@@ -225,6 +225,13 @@ def _conclude(
 
 def _sealed(answer: Answer, opened: OpenedReport) -> bytes:
     return seal_answer(answer, opened.report_key, opened.answer_key, opened.digest)
+
+
+def noted(outcome: Said | Refused) -> tuple[Code, str, str]:
+    """Code, detail and agent's uid for the end of a connection that carried a report."""
+    if isinstance(outcome, Refused):
+        return outcome.code, outcome.message, ""
+    return Code(outcome.code or Code.GOODBYE), outcome.detail, outcome.agent_uid
 
 
 def busy(why: str) -> Refused:

@@ -133,6 +133,8 @@ class Edge:
                 outer.start_soon(services.link.report)
                 outer.start_soon(sweep_forever, services)
                 outer.start_soon(upkeep.run)
+                if services.inspection is not None:
+                    outer.start_soon(services.inspection.sightings.run)
                 await self._start_monitor(outer, services, feed, upkeep)
                 self.services = services
                 self.addresses = tuple(_address_of(sock, listener) for sock, listener in sockets)
@@ -179,7 +181,7 @@ class Edge:
             traffic=traffic,
         )
         if config.inspection:
-            services.inspection = Inspection(services=services)
+            services.inspection = Inspection(services=services, away_since_ms=link.away_since_ms)
         upkeep = Upkeep(services=services, journal=journal, lag=lag)
         upkeep.begin()
         return services, feed, upkeep

@@ -56,6 +56,7 @@ class StoreLink:
     Attributes:
         run: the folder of the doorbells.
         edge_uid: this life of the edge; empty until `start`.
+        away_since_ms: when the lease of the life before ended, or would have; None if there was none.
         failing: whether the last attempt to write failed.
     """
 
@@ -66,6 +67,7 @@ class StoreLink:
     heartbeat_ms: int
     now: Callable[[], int]
     edge_uid: str = ""
+    away_since_ms: int | None = None
     failing: bool = False
     _claims: dict[str, Session] = attrs.field(factory=dict, init=False)
     _in_flight: frozenset[Session] = attrs.field(default=frozenset(), init=False)
@@ -80,12 +82,15 @@ class StoreLink:
         Raises:
             StoreError: the store can't be used.
         """
+        former = await self._write(self.store.sessions.list_edges)
         edge = await self._write(
             lambda: self.store.sessions.register_edge(
                 self.name, self.addresses, lease_ms=LEASE_MS, now_ms=self.now()
             )
         )
         self.edge_uid = edge.uid
+        until_ms = next((each.lease_until_ms for each in former if each.name == self.name), None)
+        self.away_since_ms = None if until_ms is None else min(until_ms, edge.started_ms)
 
     # -- what sessions have to tell ----------------------------------------------------------------------------
 

@@ -193,6 +193,8 @@ class Upkeep:
         at = from_ms(self.services.now())
         after = await trio.to_thread.run_sync(reload_credentials, before, self.services.config, at)
         self.services.credentials = after
+        if self.services.inspection is not None and after.served != before.served:
+            self.services.inspection.rotated()
         if after.trust_update.revision == before.trust_update.revision:
             return
         log.info("trust changed", revision=after.trust_update.revision, pins_next=len(after.bundle.pins_next))

@@ -1,0 +1,85 @@
+"""The connections that ended lately without a session, for reports that tell of one of them."""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+
+from certs.inspection import AgentSide, GatewaySide
+
+__all__ = ["Halves", "is_same"]
+
+# Some 3 kB each: 6 MB. No address has more than a few, so that no scanner pushes out what others left.
+HALVES = 2000
+OF_ONE_ADDRESS = 16
+
+# How far the two clocks may be apart once the agent's is corrected, or told by what it says of itself: a round trip, and the
+# kernel's word of a connection that waited in the backlog.
+APART_MS = 3_000
+
+# An agent that tells at once has sealed its report within this time.
+FRESH_MS = 120_000
+
+
+class Halves:
+    """A bounded memory of gateway's halves, by source address."""
+
+    def __init__(self) -> None:
+        self._by_address: OrderedDict[str, deque[GatewaySide]] = OrderedDict()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, key: str, half: GatewaySide) -> None:
+        """Remember *half*, of the address *key*."""
+        known = self._by_address.setdefault(key, deque())
+        self._by_address.move_to_end(key)
+        known.append(half)
+        self._count += 1
+        if len(known) > OF_ONE_ADDRESS:
+            known.popleft()
+            self._count -= 1
+        while self._count > HALVES:
+            _, gone = self._by_address.popitem(last=False)
+            self._count -= len(gone)
+
+    def same_as(self, side: AgentSide) -> GatewaySide | None:
+        """The half that shares with *side* what only one TLS connection can."""
+        return next((half for half in self._all() if is_same(side, half)), None)
+
+    def likeliest(self, side: AgentSide, key: str, *, counter: int, now_ms: int) -> GatewaySide | None:
+        """The half from the address *key* that is closest in time to the attempt that *side* tells of."""
+        known = self._by_address.get(key, ())
+        lasted_ms = (side.connect_ms or 0) + (side.handshake_ms or 0)
+
+        def apart_ms(half: GatewaySide) -> float:
+            return min(
+                max(at_ms - half.at_ms, half.at_ms - at_ms - lasted_ms, 0)
+                for at_ms in moments(side, counter=counter, now_ms=now_ms)
+            )
+
+        best = min(known, key=apart_ms, default=None)
+        return best if best is not None and apart_ms(best) <= APART_MS else None
+
+    def _all(self) -> Iterator[GatewaySide]:
+        for known in self._by_address.values():
+            yield from known
+
+
+def moments(side: AgentSide, *, counter: int, now_ms: int) -> list[int]:
+    """When the attempt may have been, by the gateway's clock.
+
+    By the agent's clock and what a session told of it; and, if it reports at once, by how long ago it says that was: the
+    counter is its clock when it sealed the report.
+    """
+    ago_ms = counter - side.at_ms
+    found = [side.at_ms - (side.clock_offset_ms or 0)]
+    if 0 <= ago_ms <= FRESH_MS:
+        found.append(now_ms - ago_ms)
+    return found
+
+
+def is_same(side: AgentSide, half: GatewaySide) -> bool:
+    """Whether the two share what only one TLS connection can: keying material, or the client's random bytes."""
+    if side.exporter is not None and side.exporter == half.exporter:
+        return True
+    return bool(side.client_random) and side.client_random == half.client_random
