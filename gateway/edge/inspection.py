@@ -92,7 +92,8 @@ class Inspection:
         """Put it together."""
         services = self.services
         self.surroundings = Surroundings(services.now)
-        self.surroundings.note(NearbyKind.RESTART, from_ms=self.away_since_ms)
+        if self.away_since_ms is not None:
+            self.surroundings.note(NearbyKind.RESTART, from_ms=self.away_since_ms)
         self.expectations = Expectations(services)
         self.reports = Reports(inspection=self)
         self.metrics = PathMetrics(services.metrics)

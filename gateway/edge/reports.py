@@ -187,7 +187,7 @@ class Reports:
             return None  # it names a product, and decides nothing
 
     async def _say_no(self, opened: OpenedReport, code: Code) -> Said:
-        answer = Answer(code=code, gateway_time_ms=self.inspection.services.now())
+        answer = Answer(code=int(code), gateway_time_ms=self.inspection.services.now())
         sealed = await self._in_thread(lambda: _sealed(answer, opened))
         return Said(code=code, sealed=sealed, detail=f"path report of {opened.kind.value} {opened.uid}")
 

@@ -173,10 +173,14 @@ class RunningEdge:
 
 @contextlib.asynccontextmanager
 async def running_edge(
-    provider: Provider, name: str = "edge", **settings: float
+    provider: Provider,
+    name: str = "edge",
+    *,
+    change: Callable[[Config], Config] = lambda config: config,
+    **settings: float,
 ) -> AsyncIterator[RunningEdge]:
     """Start an edge, and end it."""
-    config = provider.config(name, **settings)
+    config = change(provider.config(name, **settings))
     edge = Edge(config, now=provider.clock)
     async with trio.open_nursery() as nursery:
         await nursery.start(edge.run)

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,10 +28,10 @@ from certs.inspection import (
     report_digest,
     seal_report,
 )
-from protocol import Connection, PathReport, PathVerdict, Rejected, Role
+from protocol import Connection, PathReport, PathVerdict, Rejected, Role, encode
 from tests.helpers.agent import Line, TestAgent
 from tests.helpers.edges import Provider, wall_ms
-from transport import BrokenStreamError, TLSStream, client_context, connect, server_context
+from transport import BrokenStreamError, HandshakeError, TLSStream, client_context, connect, server_context
 
 
 @attrs.frozen(kw_only=True)
@@ -84,6 +85,25 @@ async def say(stream: TLSStream, sealed: bytes) -> PathVerdict | Rejected | None
     finally:
         await trio.aclose_forcefully(stream)
     assert answer is None or isinstance(answer, PathVerdict | Rejected)
+    return answer
+
+
+async def post(stream: trio.abc.Stream, sealed: bytes) -> bytes:
+    """Say a report in an HTTP request; everything that comes back."""
+    body = encode(PathReport(sealed=sealed))
+    return await ask(
+        stream, b"POST /fieldgate/path-report HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    )
+
+
+async def ask(stream: trio.abc.Stream, request: bytes) -> bytes:
+    """Everything that comes back to a request."""
+    answer = b""
+    with trio.fail_after(30):
+        await stream.send_all(request)
+        while more := await stream.receive_some(65536):
+            answer += more
+    await trio.aclose_forcefully(stream)
     return answer
 
 
@@ -154,26 +174,26 @@ async def box(to_port: int, *, tamper: Tamper = lambda data: data) -> AsyncItera
         tamper: what it makes of each piece that goes to the gateway.
     """
 
-    async def pump(source: TLSStream, target: TLSStream, change: Tamper, scope: trio.CancelScope) -> None:
+    async def pump(source: TLSStream, target: TLSStream, change: Tamper) -> None:
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             while data := await source.receive_some():
                 if changed := change(data):
                     await target.send_all(changed)
+        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             await target.send_eof()
-            return
-        scope.cancel()
 
     async def serve(raw: trio.SocketStream) -> None:
-        import socket
-
         near = TLSStream(socket.socket(fileno=raw.socket.detach()), context, server_side=True)
         try:
-            await near.do_handshake()
+            try:
+                await near.do_handshake()
+            except HandshakeError:
+                return
             far = await dial(to_port)
             try:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(pump, near, far, tamper, nursery.cancel_scope)
-                    nursery.start_soon(pump, far, near, lambda data: data, nursery.cancel_scope)
+                    nursery.start_soon(pump, near, far, tamper)
+                    nursery.start_soon(pump, far, near, lambda data: data)
             finally:
                 await trio.aclose_forcefully(far)
         finally:
