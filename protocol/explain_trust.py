@@ -180,4 +180,17 @@ TRUST: Final[dict[Code, Explanation]] = {
         "A code for the gateway's view is good for one report within minutes.",
         "Ask the provider for another one, and use it at once.",
     ),
+    Code.PATH_INCIDENT: Explanation(
+        "a path carries no session",
+        "Agents of one place report that something between them and the gateway opens, alters or blocks their connections, or that "
+        "the gateway itself is at fault. It is said once, however many agents suffer from it.",
+        "`fieldgate inspection show NUMBER` says who broke it and who has to act, `fieldgate inspection report NUMBER` writes the ticket. "
+        "It closes by itself when every agent concerned has had a session again.",
+    ),
+    Code.INCIDENT_LIMIT: Explanation(
+        "too many incidents of one organization",
+        "An organization has 100 open incidents of one kind. Reports are kept, and open no more of them. That many different boxes "
+        "are unlikely; somebody who holds a token of that organization's may be making them up.",
+        "Look at `fieldgate inspection list`. If they are made up, revoke the token (`fieldgate token revoke`) or the agent.",
+    ),
 }

@@ -61,6 +61,8 @@ class PathRecord:
     """Whose it is, as far as the signer tells; empty for a sighting."""
     location_uid: str = ""
     delivered_by: Delivery = attrs.field(converter=Delivery, default=Delivery.CONNECTION)
+    source: str = ""
+    """`host:port` that a report came from, as the gateway saw it, after a PROXY header; empty for a file and a sighting."""
     evidence: Evidence
     finding: Finding
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from gateway.projector.items import Alarm
+from gateway.projector.items import Alarm, News
 
 log = structlog.get_logger()
 
@@ -35,6 +35,11 @@ class Alarms:
                 unsaid_before=unsaid,
                 **alarm.fields,
             )
+
+    def tell(self, news: Iterable[News]) -> None:
+        """Log what became of incidents."""
+        for each in news:
+            (log.warning if each.alarm else log.info)(each.event, **each.fields)
 
     def undone(self, error: Exception) -> None:
         """Log what made a transaction fail, under the same rule."""

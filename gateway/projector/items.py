@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from certs.inspection import PATH_TAG, DocumentError, PathRecord
 from gateway.journal import Record
 from gateway.projector.placement import Batch
 from gateway.store import ParkedBatch, ReleasedMark
@@ -20,6 +21,7 @@ class Item:
         message: What the payload says; None if that cannot be read, and then *problem* says why.
         batch: What placement must know of it; None if *message* is.
         parked: Where it lay, if it did.
+        path: What it says of a path, if that is what it is about; it has no place, and no batch before or behind it.
     """
 
     agent_key: bytes
@@ -31,6 +33,7 @@ class Item:
     batch: Batch | None
     problem: str
     parked: ParkedBatch | None = None
+    path: PathRecord | None = None
 
     @classmethod
     def of_record(cls, body: bytes) -> "Item":
@@ -40,7 +43,11 @@ class Item:
             ValueError: The body is too short to be a record.
         """
         record = Record.decode(body)
-        message, problem = _read(record.tag, record.payload)
+        path, message = None, None
+        if record.tag == PATH_TAG:
+            path, problem = _read_path(record.payload)
+        else:
+            message, problem = _read(record.tag, record.payload)
         return cls(
             agent_key=record.agent_uid,
             received_ms=record.received_ms,
@@ -50,6 +57,7 @@ class Item:
             message=message,
             batch=None if message is None else batch_of(message),
             problem=problem,
+            path=path,
         )
 
     @classmethod
@@ -90,6 +98,22 @@ def _read(tag: int, payload: bytes) -> tuple[Sequenced | None, str]:
     return message, ""
 
 
+def _read_path(payload: bytes) -> tuple[PathRecord | None, str]:
+    try:
+        return PathRecord.decode(payload), ""
+    except DocumentError as error:
+        return None, f"cannot be decoded by this version: {error}"
+
+
+@attrs.frozen(kw_only=True)
+class News:
+    """What became of an incident, to be said once the transaction has committed. An incident has little of it."""
+
+    event: str
+    alarm: bool
+    fields: dict[str, Any]
+
+
 @attrs.frozen(kw_only=True)
 class Alarm:
     """Something that an operator should hear of, once the transaction has committed."""
@@ -107,11 +131,16 @@ class Outcome:
     Attributes:
         counts: Batches by verdict's name, records by what became of them; see metrics.py.
         marks: What the agents are to be told, by stream and whether it is an echo.
+        paths: What became of reports, sightings and incidents, each with its verdict.
+        open_incidents: How many are open, by verdict; None where nobody has counted.
     """
 
     counts: Counter[str] = attrs.field(factory=Counter)
     marks: dict[tuple[int, bool], ReleasedMark] = attrs.field(factory=dict)
     alarms: list[Alarm] = attrs.field(factory=list)
+    news: list[News] = attrs.field(factory=list)
+    paths: Counter[tuple[str, str]] = attrs.field(factory=Counter)
+    open_incidents: dict[str, int] | None = None
 
     def tell(self, mark: ReleasedMark) -> None:
         """Note a mark. Of two echoes in one stream the higher one says it all."""
@@ -128,5 +157,8 @@ class Outcome:
         """Add what came later."""
         self.counts.update(other.counts)
         self.alarms += other.alarms
+        self.news += other.news
+        self.paths.update(other.paths)
+        self.open_incidents = other.open_incidents if self.open_incidents is None else self.open_incidents
         for mark in other.marks.values():
             self.tell(mark)

@@ -166,7 +166,9 @@ class Projector:
         if any(read.items for read in reads):
             self._adapt(took_s)
         self._metrics.transaction(took_s, outcome.counts)
+        self._metrics.paths(outcome.paths, outcome.open_incidents)
         self._alarms.raise_all(outcome.alarms)
+        self._alarms.tell(outcome.news)
 
     def _transact(
         self, reads: list[Read], *, with_chores: bool, telling: bool, careful: bool

@@ -16,6 +16,7 @@ _TRANSACTION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 
 # What Outcome.counts holds besides batches.
 _RECORDS = {"records": "projected", "quarantined": "quarantined"}
+_INCIDENTS = {"opened", "confirmed", "recurring", "closed", "not opened"}
 _GAPS = {"asked", "lost"}
 
 
@@ -66,6 +67,31 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._path_reports = Counter(
+            "fieldgate_projector_path_reports",
+            "Path reports that came in.",
+            ["verdict"],
+            registry=self.registry,
+        )
+        self._path_sightings = Counter(
+            "fieldgate_projector_path_sightings",
+            "Sightings that came in.",
+            ["verdict"],
+            registry=self.registry,
+        )
+        self._incidents = Counter(
+            "fieldgate_path_incidents",
+            "Incidents, by what became of them.",
+            ["became", "verdict"],
+            registry=self.registry,
+        )
+        self._open_incidents = Gauge(
+            "fieldgate_path_incidents_open",
+            "Incidents that are not closed.",
+            ["verdict"],
+            registry=self.registry,
+        )
+
     def alive(self) -> None:
         """The loop turns."""
         self._alive_at = self._monotonic()
@@ -84,6 +110,20 @@ class Metrics:
                 self._gaps.labels(became=name).inc(count)
             else:
                 self._batches.labels(placed=name).inc(count)
+
+    def paths(self, counts: Mapping[tuple[str, str], int], open_incidents: Mapping[str, int] | None) -> None:
+        """What a transaction has made of path reports and sightings; verdicts come from a closed list."""
+        for (became, verdict), count in counts.items():
+            if became in _INCIDENTS:
+                self._incidents.labels(became=became, verdict=verdict).inc(count)
+            elif became == "report":
+                self._path_reports.labels(verdict=verdict).inc(count)
+            elif became == "sighting":
+                self._path_sightings.labels(verdict=verdict).inc(count)
+        if open_incidents is not None:
+            self._open_incidents.clear()
+            for verdict, number in open_incidents.items():
+                self._open_incidents.labels(verdict=verdict).set(number)
 
     def journals(self, sources: Iterable[Source], *, alarms: int, now_ms: int) -> None:
         """How far behind each journal is."""

@@ -29,6 +29,7 @@ def chores(p: Projection, work: Work) -> None:
         work.release(tree, gap.missing)
     for gap in p.gaps.due(work.now_ms):
         work.holes.ask(work.tree_of(gap.agent_uid, gap.epoch), gap)
+    work.paths.chores()
 
 
 def take(p: Projection, items: Sequence[Item], *, now_ms: int, with_chores: bool) -> Outcome:

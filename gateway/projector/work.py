@@ -15,6 +15,7 @@ from uuid import UUID
 
 from gateway.projector.holes import Holes
 from gateway.projector.items import Item, Outcome
+from gateway.projector.paths import Paths
 from gateway.projector.placement import STREAMS_A_DAY, Batch, Placement, Verdict, place
 from gateway.projector.rows import Place, project, quarantine
 from gateway.projector.trees import AgentAtWork, Tree
@@ -43,6 +44,7 @@ class Work:
 
     def __init__(self, p: Projection, *, now_ms: int) -> None:
         self.outcome = Outcome()
+        self.paths = Paths(p, self.outcome, now_ms=now_ms)
         self.holes = Holes(p, self.outcome, now_ms=now_ms)
         self.now_ms = now_ms
         self._p = p
@@ -73,9 +75,12 @@ class Work:
         Args:
             poison: Why the batch cannot be projected: it is placed, and kept whole in quarantine.
         """
+        if item.path is not None and not poison:
+            self.paths.take(item.path, item.payload)
+            return
         message, batch = item.message, item.batch
         if message is None or batch is None:
-            self.set_apart(item, item.problem)
+            self.set_apart(item, poison or item.problem)
             return
         agent = self.agent(item.agent_key)
         if agent is None:
@@ -133,6 +138,7 @@ class Work:
             self._p.events.insert(self._events)
             self._events = []
         self._save_batches()
+        self.paths.finish()
         self._p.streams.move([mark for tree in self._trees.values() for mark in tree.take_moved()])
 
     def agent(self, key: bytes) -> AgentAtWork | None:

@@ -7,7 +7,7 @@ worker thread in an async process. A verb that changes what edges must know publ
 doorbell after it returned.
 
     store.organizations   add_provider provider add_company list_companies find add_location list_locations
-                          list_sites list_cloud_tenants
+                          set_firewall list_sites list_cloud_tenants
     store.tokens          add get list revoke reset
     store.enrollment      enroll(Applicant) -> Admitted | Refused
     store.agents          list get accept reject revoke record_certificate
@@ -17,6 +17,11 @@ doorbell after it returned.
     store.cursors()       how far every journal is projected
     store.events          export newest_batch tail job_sessions quarantined
     store.gaps            list declare_lost
+    store.paths           reports report find documents judged sightings
+    store.incidents       list get members
+    store.overrides       add end list
+    store.codes           add get use
+    store.audit           note list
 
 The projector's verbs live in one transaction object, because rows, marks and cursor must move together:
 
@@ -30,9 +35,12 @@ The projector's verbs live in one transaction object, because rows, marks and cu
         p.events      insert(rows of EVENT_COLUMNS)
         p.inventory   apply
         p.quarantine  add
+        p.paths       find get add rejudge assign is_waiting due documents one_sided add_sighting sighting_near …
+        p.incidents   find get open join show confirm reopen close over is_well unsaid silence alarmed …
 """
 
 from gateway.store.agents import Agent
+from gateway.store.audit import AuditEntry
 from gateway.store.bodies import (
     AgentEntry,
     Body,
@@ -45,6 +53,7 @@ from gateway.store.bodies import (
     TrustChanged,
 )
 from gateway.store.changes import Change
+from gateway.store.codes import StoredCode
 from gateway.store.directory import Directory
 from gateway.store.doorbell import answer, listen, ring
 from gateway.store.enrollment import Admitted, Applicant, EnrollOutcome, Refused
@@ -63,8 +72,13 @@ from gateway.store.errors import (
 from gateway.store.events import JobSession, Quarantined, StoredEvent
 from gateway.store.facade import Store, open_store
 from gateway.store.gaps import Gap, GapState, GapView
+from gateway.store.incidents import Incident, IncidentAgent, IncidentState, IncidentView
 from gateway.store.organizations import CloudTenant, Location, Organization, Site
+from gateway.store.overrides import Override
 from gateway.store.parking import ParkedBatch, Parking
+from gateway.store.paths import Documents, Halves, Reporter, StoredReport, StoredSighting
+from gateway.store.projected_incidents import NewIncident
+from gateway.store.projected_paths import Judged, NewReport, NewSighting
 from gateway.store.projection import ProjectedAgent, Projection
 from gateway.store.rows import EVENT_COLUMNS
 from gateway.store.sessions import Claim, ClaimOutcome, Edge, Presence
@@ -78,6 +92,7 @@ __all__ = [
     "Agent",
     "AgentEntry",
     "Applicant",
+    "AuditEntry",
     "Body",
     "Change",
     "Claim",
@@ -88,16 +103,27 @@ __all__ = [
     "ConnectionStatus",
     "CursorMoved",
     "Directory",
+    "Documents",
     "Edge",
     "EnrollOutcome",
     "Gap",
     "GapState",
     "GapView",
     "GatewaysChanged",
+    "Halves",
+    "Incident",
+    "IncidentAgent",
+    "IncidentState",
+    "IncidentView",
     "JobSession",
+    "Judged",
     "Location",
+    "NewIncident",
+    "NewReport",
+    "NewSighting",
     "NotFound",
     "Organization",
+    "Override",
     "ParkedBatch",
     "Parking",
     "Presence",
@@ -106,6 +132,7 @@ __all__ = [
     "Quarantined",
     "Refused",
     "ReleasedMark",
+    "Reporter",
     "ResyncWanted",
     "Revocation",
     "Site",
@@ -120,7 +147,10 @@ __all__ = [
     "StoreTooOld",
     "StoreUnreachable",
     "StoredBatch",
+    "StoredCode",
     "StoredEvent",
+    "StoredReport",
+    "StoredSighting",
     "StoredStream",
     "StoredToken",
     "TrustChanged",

@@ -3,16 +3,21 @@
 from contextlib import AbstractContextManager
 
 from gateway.store.agents import Agents
+from gateway.store.audit import Audit
 from gateway.store.bodies import CursorMoved
 from gateway.store.changes import Changes
+from gateway.store.codes import Codes
 from gateway.store.directory import CURSORS, Directory, read_directory
 from gateway.store.engine import Database
 from gateway.store.enrollment import Enrollment
 from gateway.store.errors import StoreDamaged, StoreLocked, StoreUnreachable
 from gateway.store.events import Events
 from gateway.store.gaps import Gaps
+from gateway.store.incidents import Incidents
 from gateway.store.migrate import check_schema, migrate
 from gateway.store.organizations import Organizations
+from gateway.store.overrides import Overrides
+from gateway.store.paths import Paths
 from gateway.store.projection import Projection, projection
 from gateway.store.sessions import Sessions
 from gateway.store.tokens import Tokens
@@ -24,11 +29,16 @@ class Store:
     def __init__(self, db: Database) -> None:
         self._db = db
         self.agents = Agents(db)
+        self.audit = Audit(db)
         self.changes = Changes(db)
+        self.codes = Codes(db)
         self.enrollment = Enrollment(db)
         self.events = Events(db)
         self.gaps = Gaps(db)
+        self.incidents = Incidents(db)
         self.organizations = Organizations(db)
+        self.overrides = Overrides(db)
+        self.paths = Paths(db)
         self.sessions = Sessions(db)
         self.tokens = Tokens(db)
 

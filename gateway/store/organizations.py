@@ -34,6 +34,8 @@ class Location:
     organization_uid: str
     name: str
     created_ms: int
+    firewall: str | None = None
+    """The product there, as a person recorded it: a slug of certs.inspection.PRODUCTS."""
 
 
 @attrs.frozen(kw_only=True)
@@ -120,19 +122,38 @@ class Organizations:
             raise NotFound(f"no organization is called {uid_or_name!r}")
         return organization_of(row)
 
-    def add_location(self, organization_uid: str, name: str, *, now_ms: int) -> Location:
+    def add_location(
+        self, organization_uid: str, name: str, *, now_ms: int, firewall: str | None = None
+    ) -> Location:
         """Add a location to an organization.
 
         Raises:
             Conflict: it has a location of that name.
             NotFound: there is no such organization.
         """
-        location = Location(uid=str(uuid4()), organization_uid=organization_uid, name=name, created_ms=now_ms)
+        location = Location(
+            uid=str(uuid4()),
+            organization_uid=organization_uid,
+            name=name,
+            created_ms=now_ms,
+            firewall=firewall,
+        )
         with self._db.write() as connection:
             require_organization(connection, organization_uid)
             if not self._db.insert_new(connection, locations, attrs.asdict(location)):
                 raise Conflict(f"there is a location {name!r} already")
         return location
+
+    def set_firewall(self, location_uid: str, firewall: str | None) -> None:
+        """Record which product stands between a location and us, or that this is not known.
+
+        Raises:
+            NotFound: there is no such location.
+        """
+        record = sa.update(locations).where(locations.c.uid == location_uid).values(firewall=firewall)
+        with self._db.write() as connection:
+            if connection.execute(record).rowcount == 0:
+                raise NotFound(f"no location has the uid {location_uid!r}")
 
     def list_locations(self, organization_uid: str | None = None) -> list[Location]:
         """The locations of one organization, or of all."""

@@ -27,6 +27,8 @@ from gateway.store.given import TEXT, packed
 from gateway.store.hot import Hot
 from gateway.store.inventory import ProjectedInventory
 from gateway.store.parking import ProjectedParking
+from gateway.store.projected_incidents import ProjectedIncidents
+from gateway.store.projected_paths import ProjectedPaths
 from gateway.store.rows import ProjectedEvents, ProjectedQuarantine
 from gateway.store.streams import ProjectedBatches, ProjectedStreams
 
@@ -60,6 +62,8 @@ class Projection:
         self.quarantine = ProjectedQuarantine(hot)
         self.inventory = ProjectedInventory(hot)
         self.journals = ProjectedJournals(hot, self.publish)
+        self.paths = ProjectedPaths(hot)
+        self.incidents = ProjectedIncidents(hot)
         self.savepoint = hot.savepoint
 
     def agents(self, uids: Collection[str]) -> dict[str, ProjectedAgent]:

@@ -1,5 +1,7 @@
 """The tables, as the code sees them; migrations/ builds them, and a test holds the two against each other.
 
+What is known of paths that no session opens on is in schema_paths.py.
+
 Three kinds of rows:
 
 - *who is who*: organizations, locations, tokens, agents, sites, certificates, revocations. Keyed by uid (text), because
@@ -27,7 +29,7 @@ from gateway.store.columns import (
     table_maker,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """What this code reads and writes."""
 
 metadata = new_metadata()
@@ -51,6 +53,7 @@ locations = table(
     reference("organization_uid", "organizations.uid"),
     *columns(Text, "name"),
     *columns(Int, "created_ms"),
+    *columns(Text, "firewall?"),  # the product that a person recorded: a slug of certs.inspection.PRODUCTS
     sa.UniqueConstraint("organization_uid", "name"),
 )
 

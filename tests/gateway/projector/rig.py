@@ -95,6 +95,13 @@ class Rig:
         """An agent that has just enrolled."""
         return enroll(self.store, key=next(self._keys))
 
+    def agent_by(self, token_id: str, *, installation_uid: str) -> AgentEntry:
+        """An agent that has just enrolled by a token of the test's own."""
+        return enroll(
+            self.store, token_id, key=next(self._keys), agent_kind="client", listener_kind="remote",
+            installation_uid=installation_uid, now_ms=START_MS,
+        )  # fmt: skip
+
     def writer(self, name: str = "north") -> JournalWriter:
         """The journal of an edge."""
         if name not in self.writers:

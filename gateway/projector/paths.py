@@ -1,0 +1,327 @@
+"""Path reports and sightings on their way into the store: no epochs, no marks, each counted once.
+
+A report is known by its signer, the signer's installation and a counter; a sighting by the hash of its record. Either may be read
+again any number of times.
+
+The two halves of a connection are joined by the edge where the report came on that very connection, or where the edge remembers
+another one of that time and address. What is left is joined here: the report may have come to another edge, or before the sighting,
+which edges sum up for a minute. Whichever comes second finds the first, and the evidence is judged again with both halves.
+
+A report that comes long after what it tells of waits a minute before it counts. Its agent is usually on its way to a session, over
+the path that the report came by, and then nobody needs to be called.
+"""
+
+import hashlib
+import ipaddress
+from typing import Final
+
+import attrs
+
+from certs.inspection import (
+    Delivery,
+    Evidence,
+    Family,
+    Finding,
+    GatewaySide,
+    Join,
+    PathRecord,
+    RecordKind,
+    SessionEnd,
+    SignerKind,
+    Verdict,
+    document_to_json,
+    judge,
+    to_document,
+)
+from gateway.projector.documents import read_evidence, read_finding
+from gateway.projector.incidents import Incidents
+from gateway.projector.items import Outcome
+from gateway.store import (
+    Documents,
+    Halves,
+    Judged,
+    NewReport,
+    NewSighting,
+    Projection,
+    Reporter,
+    StoredReport,
+    StoreError,
+)
+from protocol import Code
+
+__all__ = ["Paths", "happened_ms", "network_of"]
+
+# Two clocks may differ by this much, and a sighting is of some moment of a minute.
+NEAR_MS: Final = 90_000
+
+# Longer than an agent takes from the report to a session, and the edge from there to the claim's row.
+WAIT_MS: Final = 60_000
+LATE_MS: Final = 10_000
+
+DAY_MS: Final = 24 * 60 * 60 * 1000
+# An incident's reports are asked for again while it is talked about; who scanned us last quarter is nobody's question.
+KEEP_REPORTS_MS: Final = 180 * DAY_MS
+KEEP_SIGHTINGS_MS: Final = 30 * DAY_MS
+
+
+def network_of(source: str) -> str:
+    """The network that an address is counted under: /24, or /64; empty if it is no address.
+
+    Args:
+        source: an address, `host:port` with brackets around an IPv6 host, or a network.
+    """
+    host = source.strip()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        given = ipaddress.ip_interface(host)
+    except ValueError:
+        return ""
+    address = given.ip
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    prefix = 24 if address.version == 4 else 64
+    return str(ipaddress.ip_network((address, prefix), strict=False))
+
+
+def happened_ms(record: PathRecord) -> int:
+    """When it happened, by the gateway's clock as far as that is known.
+
+    An agent's word for it counts for reports that came later, corrected by what its last session said of its clock, and never for a
+    time to come.
+    """
+    agent, gateway = record.evidence.agent, record.evidence.gateway
+    if gateway is not None and gateway.join is not Join.TIME_AND_ADDRESS:
+        return gateway.at_ms
+    if agent is None or not _is_later(record):
+        return record.at_ms
+    return min(record.at_ms, agent.at_ms - (agent.clock_offset_ms or 0))
+
+
+def _is_later(record: PathRecord) -> bool:
+    return record.delivered_by in (Delivery.LATER, Delivery.FILE)
+
+
+class Paths:
+    """What one transaction has to do with paths."""
+
+    def __init__(self, p: Projection, outcome: Outcome, *, now_ms: int) -> None:
+        self._p = p
+        self._outcome = outcome
+        self._now_ms = now_ms
+        self._incidents = Incidents(p, outcome, now_ms=now_ms)
+        self._touched = False
+
+    def take(self, record: PathRecord, payload: bytes) -> None:
+        """Project one record, and *payload*, which it was read from."""
+        self._touched = True
+        if record.kind is RecordKind.SIGHTING:
+            self._sighting(record, hashlib.sha256(payload).digest()[:16])
+        else:
+            self._report(record)
+
+    def chores(self) -> None:
+        """What no record asks for: count reports that have waited, close what is over, forget what is old."""
+        self._touched = True
+        for report in self._p.paths.due(self._now_ms):
+            try:
+                with self._p.savepoint():
+                    self._count_waiting(report)
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001  # as for a record: what is wrong with one report stalls nobody
+                self._p.paths.assign(report.report_id, None)
+                reason = f"{type(error).__name__}: {error}"[:200]
+                self._outcome.alarm(
+                    "path report not counted", Code.RECORD_QUARANTINED, report.reporter.uid, reason=reason
+                )
+        self._incidents.sweep()
+        self._p.paths.forget(
+            reports_before_ms=self._now_ms - KEEP_REPORTS_MS,
+            sightings_before_ms=self._now_ms - KEEP_SIGHTINGS_MS,
+        )
+
+    def finish(self) -> None:
+        """Give the alarms that are due."""
+        if self._touched:
+            self._incidents.give_alarms()
+
+    # -- reports ---------------------------------------------------------------------------------------------------------
+
+    def _report(self, record: PathRecord) -> None:
+        reporter = Reporter(
+            kind="" if record.signer_kind is None else record.signer_kind.value,
+            uid=record.signer_uid,
+            installation_uid=record.installation_uid,
+        )
+        known = self._p.paths.find(reporter, record.counter)
+        if known is not None:
+            self._outcome.paths["duplicate", record.finding.verdict.value] += 1
+            gateway = record.evidence.gateway
+            if known.halves is Halves.AGENT and gateway is not None and gateway.join is not None:
+                self._join(known, gateway)
+            return
+        at_ms, evidence, finding = happened_ms(record), record.evidence, record.finding
+        network = self._network(record)
+        completed = self._complete(record, evidence, network, at_ms)
+        if completed is not evidence:
+            evidence, finding = completed, judge(completed, at_ms=_moment(record, completed))
+        late = record.at_ms - at_ms > LATE_MS
+        new = NewReport(
+            reporter=reporter,
+            counter=record.counter,
+            organization_uid=record.organization_uid,
+            location_uid=record.location_uid,
+            delivered_by=record.delivered_by.value,
+            source=record.source,
+            network=network,
+            at_ms=record.at_ms,
+            happened_ms=at_ms,
+            wait_until_ms=self._now_ms + WAIT_MS if late else None,
+        )
+        report = self._p.paths.add(new, judged(evidence, finding, network=network, uid=reporter.uid))
+        self._outcome.paths["report", finding.verdict.value] += 1
+        if not late:
+            self._incidents.take(report, finding, _sessions(evidence))
+
+    def _complete(self, record: PathRecord, evidence: Evidence, network: str, at_ms: int) -> Evidence:
+        """The evidence with what the store knows beside it; the same object where that is nothing."""
+        if evidence.tenant_product is None and record.location_uid:
+            firewall = self._p.paths.firewall(record.location_uid)
+            if firewall is not None:
+                evidence = attrs.evolve(evidence, tenant_product=firewall)
+        if evidence.gateway is None and network:
+            found = self._p.paths.sighting_near(
+                network,
+                from_ms=at_ms - NEAR_MS,
+                to_ms=at_ms + NEAR_MS,
+                nearest_ms=at_ms,
+                unlikely=Verdict.NOT_AN_AGENT.value,
+            )
+            seen = None if found is None else read_evidence(found)
+            if seen is not None and seen.gateway is not None:
+                gateway = attrs.evolve(seen.gateway, join=Join.TIME_AND_ADDRESS)
+                evidence = attrs.evolve(evidence, gateway=gateway)
+        return evidence
+
+    def _network(self, record: PathRecord) -> str:
+        """Where the agent's connections come from, as the gateway sees them."""
+        gateway, agent = record.evidence.gateway, record.evidence.agent
+        if gateway is not None and gateway.source is not None and (network := network_of(gateway.source)):
+            return network
+        if network := network_of(record.source):
+            return network
+        if record.signer_kind is SignerKind.AGENT and (
+            network := network_of(self._p.paths.last_address(record.signer_uid))
+        ):
+            return network
+        return _global_network(agent.local) if agent is not None and agent.local is not None else ""
+
+    def _join(self, report: StoredReport, gateway: GatewaySide) -> None:
+        """The other half of a report's evidence has come."""
+        documents = self._p.paths.documents(report.report_id)
+        stored = None if documents is None else read_evidence(documents.evidence)
+        if stored is None:
+            return
+        evidence = attrs.evolve(stored, gateway=gateway)
+        finding = judge(evidence)
+        uid = report.reporter.uid
+        new = self._p.paths.rejudge(
+            report.report_id, judged(evidence, finding, network=report.network, uid=uid)
+        )
+        self._outcome.paths["joined", finding.verdict.value] += 1
+        if not self._p.paths.is_waiting(report.report_id):
+            self._incidents.rejudged(report, new, finding, _sessions(evidence))
+
+    def _count_waiting(self, report: StoredReport) -> None:
+        """Its agent has had its time to get through."""
+        documents = self._p.paths.documents(report.report_id)
+        evidence = None if documents is None else read_evidence(documents.evidence)
+        finding = None if documents is None else read_finding(documents.finding)
+        if evidence is None or finding is None:
+            self._p.paths.assign(report.report_id, None)
+        else:
+            self._incidents.take(report, finding, _sessions(evidence))
+
+    # -- sightings -------------------------------------------------------------------------------------------------------
+
+    def _sighting(self, record: PathRecord, digest: bytes) -> None:
+        gateway = record.evidence.gateway
+        if gateway is None:
+            raise ValueError("a sighting without a gateway's half")
+        source = gateway.source or ""
+        network = network_of(source)
+        new = NewSighting(
+            digest=digest,
+            at_ms=gateway.at_ms,
+            network=network,
+            source=source,
+            listener=gateway.listener,
+            verdict=record.finding.verdict.value,
+            confidence=_per_cent(record.finding),
+            connections=gateway.connections,
+            documents=documents_of(record.evidence, record.finding),
+        )
+        if not self._p.paths.add_sighting(new):
+            return
+        self._outcome.paths["sighting", new.verdict] += 1
+        if not network:
+            return
+        at_ms = gateway.at_ms
+        for report in self._p.paths.one_sided(
+            network, from_ms=at_ms - NEAR_MS, to_ms=at_ms + NEAR_MS, nearest_ms=at_ms
+        ):
+            self._join(report, attrs.evolve(gateway, join=Join.TIME_AND_ADDRESS))
+
+
+def judged(evidence: Evidence, finding: Finding, *, network: str, uid: str) -> Judged:
+    """What a report's row says of a judgement.
+
+    Args:
+        uid: the signer's.
+    """
+    gateway = evidence.gateway
+    halves = Halves.AGENT
+    if gateway is not None and gateway.join is not None:
+        halves = Halves.CARRYING if gateway.join is Join.CARRYING else Halves.NEAR
+    return Judged(
+        verdict=finding.verdict.value,
+        subject=_subject(finding, network=network, uid=uid),
+        confidence=_per_cent(finding),
+        halves=halves,
+        documents=documents_of(evidence, finding),
+    )
+
+
+def _subject(finding: Finding, *, network: str, uid: str) -> str:
+    if finding.family is Family.PROVIDER:
+        return ""  # it is ours, whoever reports it
+    return uid if finding.family is Family.AGENT else finding.interceptor or network
+
+
+def documents_of(evidence: Evidence, finding: Finding) -> Documents:
+    """The documents of a judgement."""
+    return Documents(
+        evidence=document_to_json(to_document(evidence)), finding=document_to_json(to_document(finding))
+    )
+
+
+def _per_cent(finding: Finding) -> int:
+    return round(finding.confidence * 100)
+
+
+def _sessions(evidence: Evidence) -> tuple[SessionEnd, ...]:
+    return () if evidence.agent is None else evidence.agent.sessions
+
+
+def _moment(record: PathRecord, evidence: Evidence) -> int | None:
+    """When to judge by, where a clock that is right says so: the judge itself finds the gateway's half's, or the agent's."""
+    return None if evidence.gateway is not None or _is_later(record) else record.at_ms
+
+
+def _global_network(local: str) -> str:
+    """The network of an agent's own address, where that is not a private one behind somebody's NAT."""
+    network = network_of(local)
+    return network if network and ipaddress.ip_network(network).is_global else ""

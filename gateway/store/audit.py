@@ -1,0 +1,45 @@
+"""Who did what to the gateway, and why: written in the transaction of the deed, never changed."""
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from gateway.store.engine import Database
+from gateway.store.schema_paths import audit
+
+
+@attrs.frozen(kw_only=True)
+class AuditEntry:
+    """One deed."""
+
+    at_ms: int
+    who: str
+    action: str
+    """A short, stable word or two, as in "override added"."""
+    about: str
+    """What it was done to, for people."""
+    why: str = ""
+
+
+@attrs.frozen
+class Audit:
+    """The verbs: `store.audit`."""
+
+    _db: Database
+
+    def note(self, entry: AuditEntry) -> None:
+        """Write down what no other verb does, such as a report that a person brought."""
+        with self._db.write() as connection:
+            note(connection, entry)
+
+    def list(self, *, limit: int = 1000) -> list[AuditEntry]:
+        """The newest deeds first."""
+        query = sa.select(*[audit.c[a.name] for a in attrs.fields(AuditEntry)])
+        with self._db.read() as connection:
+            newest = query.order_by(audit.c.id.desc()).limit(limit)
+            return [AuditEntry(**row) for row in connection.execute(newest).mappings()]
+
+
+def note(connection: Connection, entry: AuditEntry) -> None:
+    """Write an entry within the caller's transaction."""
+    connection.execute(sa.insert(audit).values(attrs.asdict(entry)))
