@@ -59,6 +59,9 @@ POOL_BYTES = 1024 * 1024
 # A site's forty agents may all find their path broken in the same minute. Nobody else has a reason to come more often.
 BURST, PER_S = 60, 1.0
 
+# Of one signer, whatever networks it comes from: a token may be shared by a whole company, an agent says a thing every ten minutes.
+SIGNER_BURST, SIGNER_PER_S = 60, 0.1
+
 # A judgement takes some milliseconds: these are a quarter of a second's.
 MAX_WAITING = 64
 
@@ -88,6 +91,7 @@ class Reports:
     inspection: "Inspection"
     pool: FrameBudget = attrs.field(factory=lambda: FrameBudget(POOL_BYTES))
     rates: Rates = attrs.field(factory=lambda: Rates(burst=BURST, per_s=PER_S))
+    _signers: Rates = attrs.field(factory=lambda: Rates(burst=SIGNER_BURST, per_s=SIGNER_PER_S), init=False)
     _seen: OrderedDict[tuple[str, str, str, int], None] = attrs.field(factory=OrderedDict, init=False)
     _worker: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(1), init=False)
 
@@ -129,6 +133,8 @@ class Reports:
             return await self._say_no(opened, reporter)
         if number in self._seen:  # it came twice, and both waited
             return await self._say_no(opened, Code.REPORT_REPLAYED)
+        if not self._signers.take(f"{opened.kind.value} {opened.uid}"):
+            return busy("too many path reports of this sender")
         self._remember(number)
         try:
             return await self._judged(opened, reporter, carrier)

@@ -282,6 +282,22 @@ async def test_one_network_has_a_rate(provider: Provider) -> None:
     assert other.code == 0
 
 
+async def test_one_signer_has_a_rate_wherever_it_reports_from(provider: Provider) -> None:
+    """Whoever got hold of a token fills no journal with it."""
+    async with running_edge(provider) as edge:
+        agent, other = await enrolled(edge), await enrolled(edge)
+        desk = inspection_of(edge).reports
+        said = [
+            await desk.take(made(edge, agent, n + 1).sealed, carrier_from(f"10.0.{n}.1", edge))
+            for n in range(reports.SIGNER_BURST + 1)
+        ]
+        again = await desk.take(made(edge, other).sealed, carrier_from("192.0.2.1", edge))
+
+    assert [each.code for each in said] == [0] * reports.SIGNER_BURST + [Code.REPORT_BUDGET]
+    assert again.code == 0
+    assert len(recorded(provider)) == reports.SIGNER_BURST + 1
+
+
 def carrier_from(address: str, edge: RunningEdge) -> Carrier:
     """A connection from anywhere that brought a request in clear."""
     listener = edge.edge.addresses[0].listener
