@@ -67,6 +67,10 @@ COMMANDS = {
     "site": ("tenants:site_app", "Sites: the provider's own cloud-connect servers."),
     "token": ("tenants:token_app", "Enrollment tokens: one string that lets agents in."),
     "agent": ("agents:agent_app", "Agents: list, show, accept, reject, revoke."),
+    "inspection": (
+        "inspection:inspection_app",
+        "Paths that carry no session: incidents, who broke them, the ticket for whoever has to act.",
+    ),
     "gap": ("agents:gap_app", "Gaps: records that are missing between two that arrived."),
     "events": ("events:events_app", "Job events: follow them, or export them."),
     "ca": ("ca:ca_app", "Certificates: show, rotate, revoke, export."),

@@ -89,14 +89,17 @@ def network_of(source: str) -> str:
 def happened_ms(record: PathRecord) -> int:
     """When it happened, by the gateway's clock as far as that is known.
 
-    An agent's word for it counts for reports that came later, corrected by what its last session said of its clock, and never for a
-    time to come.
+    That is certain where the gateway was there. Else it is the agent's word, corrected by what its last session said of its clock,
+    and never a time to come. Of a clock that no session has told anything about, only a difference counts: a counter is the time at
+    which its report was sealed. A report that is known to be late has no better time than its agent's.
     """
     agent, gateway = record.evidence.agent, record.evidence.gateway
     if gateway is not None and gateway.join is not Join.TIME_AND_ADDRESS:
         return gateway.at_ms
-    if agent is None or not _is_later(record):
+    if agent is None:
         return record.at_ms
+    if agent.clock_offset_ms is None and not _is_later(record):
+        return record.at_ms - max(0, record.counter - agent.at_ms)
     return min(record.at_ms, agent.at_ms - (agent.clock_offset_ms or 0))
 
 
@@ -160,14 +163,14 @@ class Paths:
         if known is not None:
             self._outcome.paths["duplicate", record.finding.verdict.value] += 1
             gateway = record.evidence.gateway
-            if known.halves is Halves.AGENT and gateway is not None and gateway.join is not None:
+            if known.halves is Halves.AGENT and gateway is not None and _has_seen(gateway):
                 self._join(known, gateway)
             return
         at_ms, evidence, finding = happened_ms(record), record.evidence, record.finding
         network = self._network(record)
         completed = self._complete(record, evidence, network, at_ms)
         if completed is not evidence:
-            evidence, finding = completed, judge(completed, at_ms=_moment(record, completed))
+            evidence, finding = completed, judge(completed, at_ms=_moment(record, completed, at_ms))
         late = record.at_ms - at_ms > LATE_MS
         new = NewReport(
             reporter=reporter,
@@ -192,7 +195,7 @@ class Paths:
             firewall = self._p.paths.firewall(record.location_uid)
             if firewall is not None:
                 evidence = attrs.evolve(evidence, tenant_product=firewall)
-        if evidence.gateway is None and network:
+        if not _has_seen(evidence.gateway) and network:
             found = self._p.paths.sighting_near(
                 network,
                 from_ms=at_ms - NEAR_MS,
@@ -203,7 +206,7 @@ class Paths:
             seen = None if found is None else read_evidence(found)
             if seen is not None and seen.gateway is not None:
                 gateway = attrs.evolve(seen.gateway, join=Join.TIME_AND_ADDRESS)
-                evidence = attrs.evolve(evidence, gateway=gateway)
+                evidence = _with_half(evidence, gateway)
         return evidence
 
     def _network(self, record: PathRecord) -> str:
@@ -225,7 +228,7 @@ class Paths:
         stored = None if documents is None else read_evidence(documents.evidence)
         if stored is None:
             return
-        evidence = attrs.evolve(stored, gateway=gateway)
+        evidence = _with_half(stored, gateway)
         finding = judge(evidence)
         uid = report.reporter.uid
         new = self._p.paths.rejudge(
@@ -284,7 +287,7 @@ def judged(evidence: Evidence, finding: Finding, *, network: str, uid: str) -> J
     """
     gateway = evidence.gateway
     halves = Halves.AGENT
-    if gateway is not None and gateway.join is not None:
+    if gateway is not None and _has_seen(gateway):
         halves = Halves.CARRYING if gateway.join is Join.CARRYING else Halves.NEAR
     return Judged(
         verdict=finding.verdict.value,
@@ -293,6 +296,17 @@ def judged(evidence: Evidence, finding: Finding, *, network: str, uid: str) -> J
         halves=halves,
         documents=documents_of(evidence, finding),
     )
+
+
+def _has_seen(gateway: GatewaySide | None) -> bool:
+    """Whether a half is of a connection, and not only of what else the gateway did at that time."""
+    return gateway is not None and (gateway.last_io is not None or gateway.handshake_complete is not None)
+
+
+def _with_half(evidence: Evidence, gateway: GatewaySide) -> Evidence:
+    """The evidence with a half of a connection; what the gateway did nearby stays known."""
+    before = () if evidence.gateway is None else evidence.gateway.nearby
+    return attrs.evolve(evidence, gateway=attrs.evolve(gateway, nearby=gateway.nearby or before))
 
 
 def _subject(finding: Finding, *, network: str, uid: str) -> str:
@@ -316,9 +330,9 @@ def _sessions(evidence: Evidence) -> tuple[SessionEnd, ...]:
     return () if evidence.agent is None else evidence.agent.sessions
 
 
-def _moment(record: PathRecord, evidence: Evidence) -> int | None:
+def _moment(record: PathRecord, evidence: Evidence, at_ms: int) -> int | None:
     """When to judge by, where a clock that is right says so: the judge itself finds the gateway's half's, or the agent's."""
-    return None if evidence.gateway is not None or _is_later(record) else record.at_ms
+    return None if _has_seen(evidence.gateway) or _is_later(record) else at_ms
 
 
 def _global_network(local: str) -> str:

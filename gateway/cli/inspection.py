@@ -1,0 +1,304 @@
+"""Paths on which no session opens: who broke them, since when, for whom, and what to tell whoever has to act."""
+
+import contextlib
+import getpass
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import attrs
+from cyclopts import App, Parameter
+
+from gateway.cli.cases import Case, case_of_incident, case_of_report
+from gateway.cli.common import Provider, now_ms, open_provider
+from gateway.cli.errors import UNUSABLE, CommandError
+from gateway.cli.options import DEFAULT_DATA, Data, Json
+from gateway.cli.output import ago, facts, rows, say, when
+from gateway.store import IncidentView, NotFound, StoredReport
+
+__all__ = ["inspection_app", "operator"]
+
+inspection_app = App(name="inspection")
+
+Flag = Annotated[bool, Parameter(negative="")]
+Number = Annotated[int | None, Parameter(name="--report")]
+
+SHOWN = 50
+
+
+def operator() -> str:
+    """Who runs this command, for the audit."""
+    with contextlib.suppress(OSError, KeyError):  # a user without a name, as in a container
+        return getpass.getuser()
+    return "unknown"
+
+
+@inspection_app.command(name="list")
+def inspection_list(
+    *,
+    company: str | None = None,
+    closed: Flag = False,
+    reports: Flag = False,
+    sightings: Flag = False,
+    data: Data = DEFAULT_DATA,
+    json_: Json = False,
+) -> None:
+    """List incidents: one for a location, a verdict and whoever interferes, however many agents suffer from it.
+
+    Parameters
+    ----------
+    company
+        Only this company's (name or uid); the provider's own faults are under the provider's name.
+    closed
+        Also those that are over.
+    reports
+        The single reports instead, the newest first.
+    sightings
+        What the gateways saw without a report instead, summed up by network and minute.
+    """
+    if reports and sightings:
+        raise CommandError("--reports or --sightings, not both", exit_code=UNUSABLE)
+    with open_provider(data) as provider:
+        uid = None if company is None else provider.store.organizations.find(company).uid
+        if sightings:
+            _list_sightings(provider, as_json=json_)
+        elif reports:
+            _list_reports(provider, uid, as_json=json_)
+        else:
+            _list_incidents(provider, uid, closed=closed, as_json=json_)
+
+
+def _list_incidents(provider: Provider, uid: str | None, *, closed: bool, as_json: bool) -> None:
+    views = provider.store.incidents.list(organization_uid=uid, closed=closed)
+    rows(
+        map(record_of, views),
+        {
+            "incident_id": "INCIDENT",
+            "state": "STATE",
+            "organization": "ORGANIZATION",
+            "location": "LOCATION",
+            "verdict": "VERDICT",
+            "family": "TO ACT",
+            "vendor": "PRODUCT",
+            "confidence": "SURE",
+            "agents": "AGENTS",
+            "reports": "REPORTS",
+            "last_ms": "LAST",
+            "alarm": "ALARM",
+        },
+        as_json=as_json,
+        empty="no incident: nothing is known to keep agents from the gateway",
+        show={"last_ms": ago(now_ms()), "confidence": _per_cent, "family": to_act},
+    )
+
+
+def _list_reports(provider: Provider, uid: str | None, *, as_json: bool) -> None:
+    organizations, locations = _names(provider)
+    found = [
+        report for report in provider.store.paths.reports() if uid is None or report.organization_uid == uid
+    ]
+    rows(
+        (
+            _flat(report)
+            | {
+                "organization": organizations.get(report.organization_uid),
+                "location": locations.get(report.location_uid),
+            }
+            for report in found
+        ),
+        {
+            "report_id": "REPORT",
+            "at_ms": "CAME",
+            "organization": "ORGANIZATION",
+            "location": "LOCATION",
+            "signer_uid": "SIGNED BY",
+            "verdict": "VERDICT",
+            "confidence": "SURE",
+            "halves": "HALVES",
+            "delivered_by": "BY",
+            "incident_id": "INCIDENT",
+        },
+        as_json=as_json,
+        empty="no report yet",
+        show={"at_ms": when, "confidence": _per_cent, "halves": _halves},
+    )
+
+
+def _list_sightings(provider: Provider, *, as_json: bool) -> None:
+    rows(
+        map(attrs.asdict, provider.store.paths.sightings()),
+        {
+            "at_ms": "WHEN",
+            "network": "NETWORK",
+            "source": "FOR INSTANCE",
+            "verdict": "VERDICT",
+            "confidence": "SURE",
+            "connections": "CONNECTIONS",
+            "listener": "AT",
+        },
+        as_json=as_json,
+        empty="nothing was seen",
+        show={"at_ms": when, "confidence": _per_cent},
+    )
+
+
+@inspection_app.command(name="show")
+def inspection_show(incident: int, /, *, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+    """Show one incident, and whose connections suffer from it.
+
+    Parameters
+    ----------
+    incident
+        Its number, as `inspection list` shows it.
+    """
+    with open_provider(data) as provider:
+        view = provider.store.incidents.get(incident)
+        members = provider.store.incidents.members(incident)
+    agents = [
+        attrs.asdict(member.reporter)
+        | {name: getattr(member, name) for name in ("host_name", "reports", "first_ms", "last_ms")}
+        for member in members
+    ]
+    record = record_of(view)
+    if json_:
+        rows([record | {"members": agents}], {}, as_json=True, empty="")
+        return
+    shown = {key: when(value) if _is_moment(key, value) else value for key, value in record.items()}
+    facts(shown | {"family": to_act(view.incident.family), "confidence": _per_cent(view.incident.confidence)})
+    say("")
+    rows(
+        agents[:SHOWN],
+        {
+            "host_name": "HOST",
+            "kind": "SIGNED BY",
+            "uid": "UID",
+            "reports": "REPORTS",
+            "first_ms": "FIRST",
+            "last_ms": "LAST",
+        },
+        as_json=False,
+        empty="nobody's reports are counted here any more",
+        show={"first_ms": when, "last_ms": when},
+    )
+    if len(agents) > SHOWN:
+        say(f"and {view.incident.agents - SHOWN} more")
+
+
+def _is_moment(key: str, value: object) -> bool:
+    return key.endswith("_ms") and key != "proof_ms" and isinstance(value, int)
+
+
+@inspection_app.command(name="explain")
+def inspection_explain(
+    incident: int | None = None, /, *, report: Number = None, data: Data = DEFAULT_DATA, json_: Json = False
+) -> None:
+    """Say why the verdict is what it is: what speaks for it, what against it, and what would have made it surer.
+
+    Parameters
+    ----------
+    incident
+        Its number; explained by its surest report.
+    report
+        The number of one report instead, as `inspection list --reports` shows it.
+    """
+    with open_provider(data) as provider:
+        case = chosen(provider, incident, report)
+    finding = case.finding
+    if json_:
+        body = attrs.asdict(finding) | {
+            "verdict": finding.verdict.value,
+            "family": finding.family.value,
+            "report_id": case.report.report_id,
+            "incident_id": case.report.incident_id,
+        }
+        rows([body], {}, as_json=True, empty="")
+        return
+    say(
+        finding.blame,
+        "",
+        f"Verdict: {finding.verdict.value}, {_per_cent(case.report.confidence)} sure, by {_halves(case.report.halves)} "
+        f"(report {case.report.report_id} of {when(case.report.happened_ms)}). To act: {to_act(finding.family.value)}.",
+        finding.reason,
+    )
+    if finding.vendor_why:
+        say(f"Product: {finding.vendor or 'not known'}. {finding.vendor_why}")
+    for heading, sentences in (
+        ("What speaks for it", finding.evidence),
+        ("What speaks against it", finding.contradicting),
+        ("What would have made it surer", finding.missing),
+        ("What to do", finding.advice),
+    ):
+        if sentences:
+            say("", f"{heading}:", *(f"  - {sentence}" for sentence in sentences))
+
+
+def chosen(provider: Provider, incident: int | None, report: int | None) -> Case:
+    """What a command was asked about.
+
+    Raises:
+        CommandError: neither or both are given, or the evidence is not kept any more.
+        NotFound: there is none of that number.
+    """
+    if (incident is None) == (report is None):
+        raise CommandError("name an incident by its number, or a report by --report", exit_code=UNUSABLE)
+    if report is not None:
+        return case_of_report(provider.store, report)
+    assert incident is not None  # noqa: S101  # see above
+    return case_of_incident(provider.store, incident)
+
+
+def record_of(view: IncidentView) -> dict[str, Any]:
+    """An incident as a flat record."""
+    incident = view.incident
+    fields = attrs.asdict(incident)
+    fields["state"] = incident.state.value
+    alarm = "given" if incident.alarmed_ms is not None else "not yet"
+    if incident.silenced_by is not None:
+        alarm = f"silenced by override {incident.silenced_by}"
+    return fields | {
+        "organization": view.organization_name or None,
+        "location": view.location_name or None,
+        "alarm": alarm,
+    }
+
+
+def _flat(report: StoredReport) -> dict[str, Any]:
+    fields = attrs.asdict(report)
+    reporter = fields.pop("reporter")
+    fields["halves"] = report.halves.value
+    return fields | {
+        "signer_kind": reporter["kind"],
+        "signer_uid": reporter["uid"],
+        "installation_uid": reporter["installation_uid"],
+    }
+
+
+def _names(provider: Provider) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    organizations = {each.uid: each.name for each in provider.store.organizations.list_companies()}
+    with contextlib.suppress(NotFound):
+        own = provider.store.organizations.provider()
+        organizations[own.uid] = own.name
+    return organizations, {each.uid: each.name for each in provider.store.organizations.list_locations()}
+
+
+def _per_cent(value: int) -> str:
+    return f"{value} %"
+
+
+def _halves(value: str) -> str:
+    return {
+        "agent": "the agent's word alone",
+        "time and address": "both ends, joined by time and address",
+        "carrying connection": "both ends of one connection",
+    }.get(value, value)
+
+
+def to_act(family: str) -> str:
+    """Who has to act, for people."""
+    return {
+        "clean": "nobody",
+        "agent": "whoever runs the server",
+        "provider": "the provider",
+        "inspection": "the customer's firewall team",
+        "network": "the customer's network team",
+        "unknown": "not known yet",
+    }.get(family, family)
