@@ -12,6 +12,7 @@ and what a shell says of any program: 130 after Ctrl-C, where it could not stop 
 output has gone away.
 """
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -19,8 +20,12 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from agent.exits import CLOSED_PIPE, INTERRUPTED, UNUSABLE, CommandError
+from agent.exits import CLOSED_PIPE, FAILED, INTERRUPTED, UNUSABLE, CommandError
 from agent.version import agent_version
+from protocol import printable
+
+# The disk behind `>` is full or broken, or the terminal is gone. A file that we opened would have its name in the error.
+_OUTPUT_LOST: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 app = App(name="fieldgate-agent", version=agent_version, help=__doc__, help_format="plaintext")
 
@@ -68,6 +73,9 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_LOST:
+            _hang_up()
+            return _fail(f"cannot write the output: {error.strerror}", FAILED)
         text = _known(error)
         if text is None:
             raise
@@ -87,9 +95,8 @@ def _known(error: Exception) -> str | None:
 
 
 def _fail(message: str, exit_code: int) -> int:
-    from rich.console import Console  # most commands end without
-
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"fieldgate-agent: {message}", markup=False)
+    lines = "\n".join(map(printable, message.split("\n")))  # a gateway's words may be in it
+    sys.stderr.write(f"fieldgate-agent: {lines}\n")
     return exit_code
 
 

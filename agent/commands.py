@@ -20,7 +20,7 @@ from agent.spool import Spool
 from agent.state import NotEnrolledError, StateError, StateFolder, enrollment_key, installation_uid
 from agent.watch import LogFormat, configure_logs
 from certs import Token, TokenError
-from protocol import AgentType, Code, Standing
+from protocol import AgentType, Code, Standing, printable
 
 ENROLL_TRIES: Final = 5
 _STDIN: Final = "-"
@@ -64,7 +64,8 @@ def enroll_command(
     enrollment = trio.run(_enroll_patiently, parsed, applicant)
     identity = enrollment.identity
     StateFolder.create(state, identity, enrollment.credential)
-    sys.stdout.write(f"enrolled as {identity.agent_uid}; gateways: {', '.join(identity.gateways)}\n")
+    gateways = printable(", ".join(identity.gateways))
+    sys.stdout.write(f"enrolled as {printable(identity.agent_uid)}; gateways: {gateways}\n")
     if enrollment.answer.standing is not Standing.VERIFIED:
         code = code_text(enrollment.answer.code)
         sys.stdout.write(
@@ -149,7 +150,7 @@ def run(
     if farewell.why is Stopped.ASKED:
         return 0
     last = farewell.last
-    reason = f"{code_text(last.code)}: {last.message}" if last else ""
+    reason = f"{code_text(last.code)}: {printable(last.message)}" if last else ""
     if farewell.why is Stopped.REENROLL:
         advice = f"enroll it again: fieldgate-agent enroll --again --state {state} --token TOKEN"
     else:

@@ -8,6 +8,7 @@ from typing import Final
 from agent.exits import FAILED, UNUSABLE, CommandError
 from agent.options import Json, State
 from agent.state import StateFolder
+from protocol import printable
 
 # A status file older than this was left by a process that was killed; a living one is written anew every half minute.
 SILENT_MS: Final = 95_000
@@ -45,7 +46,8 @@ def status(*, state: State, json_: Json = False) -> int:
     else:
         fields |= {"agent_uid": keeper.identity.agent_uid, "gateways": ", ".join(keeper.identity.gateways)}
         for name, value in fields.items():
-            sys.stdout.write(f"{name.removesuffix('_ms').replace('_', ' '):22} {_shown(name, value)}\n")
+            shown = printable(str(_shown(name, value)))  # much of it was said by a gateway
+            sys.stdout.write(f"{name.removesuffix('_ms').replace('_', ' '):22} {shown}\n")
     return 0 if fields.get("state") == "connected" else FAILED
 
 

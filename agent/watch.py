@@ -22,7 +22,7 @@ from agent.marks import Ruling
 from agent.observer import Ending, Observer, code_text
 from agent.troubles import Troubles
 from certs import to_ms, write_private
-from protocol import Code, Mark, Standing, Welcome
+from protocol import Code, Mark, Standing, Welcome, printable
 
 REFRESH_S: Final = 30.0
 
@@ -40,11 +40,20 @@ def configure_logs(log_format: LogFormat) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(),
+            *(
+                (_quoted, structlog.dev.ConsoleRenderer())
+                if console
+                else (structlog.processors.JSONRenderer(),)
+            ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
+
+
+def _quoted(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """What a gateway said steers no terminal; in JSON it can't."""
+    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 class Watch(Observer):

@@ -8,6 +8,8 @@ import sys
 
 import structlog
 
+from protocol import printable
+
 __all__ = ["configure_logs"]
 
 
@@ -17,8 +19,8 @@ def configure_logs(log_format: str = "auto", *, process: str) -> None:
     *log_format* is "json", "console", or "auto": console at a terminal, JSON otherwise.
     """
     console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    rendering: tuple[structlog.typing.Processor, ...] = (
+        (_quoted, structlog.dev.ConsoleRenderer()) if console else (structlog.processors.JSONRenderer(),)
     )
     structlog.configure(
         processors=[
@@ -26,9 +28,19 @@ def configure_logs(log_format: str = "auto", *, process: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            renderer,
+            *rendering,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
     structlog.contextvars.bind_contextvars(process=process)
+
+
+def _quoted(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """What an agent said steers no terminal; in JSON it can't. A traceback keeps its lines."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = (
+                "\n".join(map(printable, value.split("\n"))) if key == "exception" else printable(value)
+            )
+    return event

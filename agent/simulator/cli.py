@@ -56,7 +56,7 @@ def simulate(
     duration: float | None = None,
     rate: float = FleetOptions().rate,
     seed: int = FleetOptions().seed,
-    company: Sequence[str] = (),
+    company: Annotated[Sequence[str], Parameter(negative="")] = (),
     verify: Annotated[bool, Parameter(negative="")] = False,
     ledger: Path | None = None,
     reconnect_s: float = FleetOptions().reconnect_s,

@@ -14,6 +14,7 @@ from agent.simulator.fleet import Fleet
 from agent.simulator.ledger import Ledger
 from agent.simulator.tally import Tally
 from agent.simulator.verification import Result
+from protocol import printable
 
 REFRESH_S: Final = 0.5
 LINE_S: Final = 5.0
@@ -124,4 +125,4 @@ def _tell_verification(console: Console, result: Result) -> None:
         counts = ", ".join(f"{n:,} {kind.value}" for kind, n in result.counts.items() if n)
         console.print(f"FG-4013: the store differs from what the agents were told: {counts}")
         for finding in result.examples:
-            console.print(f"  {finding}")
+            console.print(f"  {printable(str(finding))}")

@@ -1,14 +1,14 @@
 """Agents: who is there, who waits for a decision, and what is missing of what they said."""
 
-import sys
+from typing import Annotated
 
 import attrs
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from gateway.cli.common import now_ms, open_provider
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
-from gateway.cli.output import ago, rows, when
+from gateway.cli.output import ago, facts, rows, say, when
 from gateway.store import Agent, ConnectionStatus, GapState, Standing
 from protocol import Code, Health
 
@@ -82,12 +82,9 @@ def agent_show(agent: str, /, *, data: Data = DEFAULT_DATA, json_: Json = False)
         rows([record], {}, as_json=True, empty="")
         return
     for key, value in record.items():
-        shown = (
-            when(value)
-            if key.endswith("_ms") and key != "clock_offset_ms" and isinstance(value, int)
-            else value
-        )
-        sys.stdout.write(f"{key:20} {'–' if shown is None else shown}\n")
+        if key.endswith("_ms") and key != "clock_offset_ms" and isinstance(value, int):
+            record[key] = when(value)
+    facts(record)
 
 
 @agent_app.command(name="accept")
@@ -117,7 +114,7 @@ def agent_accept(
             agent, organization_uid=organization.uid, location_uid=chosen[0] if chosen else kept
         )
         provider.ring()
-    sys.stdout.write(f"accepted for {organization.name}\n")
+    say(f"accepted for {organization.name}")
 
 
 @agent_app.command(name="reject")
@@ -132,7 +129,7 @@ def agent_reject(agent: str, /, *, data: Data = DEFAULT_DATA) -> None:
     with open_provider(data) as provider:
         provider.store.agents.reject(agent, code=Code.AGENT_REJECTED)
         provider.ring()
-    sys.stdout.write(f"rejected: told {Code.AGENT_REJECTED}, until `fieldgate agent accept {agent}`\n")
+    say(f"rejected: told {Code.AGENT_REJECTED}, until `fieldgate agent accept {agent}`")
 
 
 @agent_app.command(name="revoke")
@@ -151,11 +148,16 @@ def agent_revoke(agent: str, /, *, why: str, data: Data = DEFAULT_DATA) -> None:
     with open_provider(data) as provider:
         provider.store.agents.revoke(agent, why=why, code=Code.CLIENT_CERT_REVOKED, now_ms=now_ms())
         provider.ring()
-    sys.stdout.write("revoked: it has to enroll again, with a new token\n")
+    say("revoked: it has to enroll again, with a new token")
 
 
 @gap_app.command(name="list")
-def gap_list(*, every: bool = False, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+def gap_list(
+    *,
+    every: Annotated[bool, Parameter(negative="")] = False,
+    data: Data = DEFAULT_DATA,
+    json_: Json = False,
+) -> None:
     """List the gaps that wait for records.
 
     Parameters
@@ -208,6 +210,4 @@ def gap_declare_lost(gap_id: int, /, *, data: Data = DEFAULT_DATA) -> None:
     """
     with open_provider(data) as provider:
         provider.store.gaps.declare_lost(gap_id)
-    sys.stdout.write(
-        f"{Code.GAP_DECLARED_LOST}: the projector goes on behind the gap; its agent is asked for all\n"
-    )
+    say(f"{Code.GAP_DECLARED_LOST}: the projector goes on behind the gap; its agent is asked for all")

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
 
 from certs import (
     Authority,
@@ -31,7 +30,7 @@ from gateway.cli.agents import agent_revoke
 from gateway.cli.common import Provider, now_ms, open_provider
 from gateway.cli.errors import FAILED, UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
-from gateway.cli.output import rows, when
+from gateway.cli.output import rows, say, when
 from gateway.config import Config
 from gateway.store import Agent, Standing, TrustChanged
 from protocol import Code
@@ -88,23 +87,21 @@ def ca_show(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
         empty="",
         show={"until_ms": when, "names": ", ".join},
     )  # fmt: skip
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(
-        f"\nAgents trust {len(bundle.pins_current)} root now and {len(bundle.pins_next)} next; revision {bundle.revision}"
+    say(
+        "",
+        f"Agents trust {len(bundle.pins_current)} root now and {len(bundle.pins_next)} next; revision {bundle.revision}",
     )
     if bundle.names:
-        console.print(f"The leaf must be for {' or '.join(bundle.names)}", markup=False)
+        say(f"The leaf must be for {' or '.join(bundle.names)}")
     if bundle.report_keys:
         count = len(bundle.report_keys)
-        console.print(
+        say(
             f"Path reports are sealed to key {ReportPublic(bundle.report_keys[0]).key_id.hex()}, the newest of {count}"
         )
     if own:
-        console.print(
-            f"Served is your own certificate, {own}; the gateway certificate above is not", markup=False
-        )
+        say(f"Served is your own certificate, {own}; the gateway certificate above is not")
     if began is not None:
-        _print_roll_out(console, to_ms(began), told, waiting)
+        _print_roll_out(to_ms(began), told, waiting)
 
 
 def _entries(provider: Provider, authority: Authority) -> Iterator[dict[str, object]]:
@@ -143,16 +140,17 @@ def _roll_out(provider: Provider, authority: Authority) -> tuple[int, list[Agent
     return len(agents) - len(waiting), waiting
 
 
-def _print_roll_out(console: Console, began_ms: int, told: int, waiting: list[Agent]) -> None:
-    console.print(
-        f"\nA rotation of the root is under way since {when(began_ms)}: {told} of {told + len(waiting)} agents were told"
+def _print_roll_out(began_ms: int, told: int, waiting: list[Agent]) -> None:
+    say(
+        "",
+        f"A rotation of the root is under way since {when(began_ms)}: {told} of {told + len(waiting)} agents were told",
     )
     for agent in waiting[:NAMED]:
-        console.print(f"  not yet: {agent.host_name} ({agent.organization_name}) {agent.uid}", markup=False)
+        say(f"  not yet: {agent.host_name} ({agent.organization_name}) {agent.uid}")
     if len(waiting) > NAMED:
-        console.print(f"  and {len(waiting) - NAMED} more: fieldgate ca show --json")
+        say(f"  and {len(waiting) - NAMED} more: fieldgate ca show --json")
     if not waiting:
-        console.print("Finish it: fieldgate ca rotate --finish")
+        say("Finish it: fieldgate ca rotate --finish")
 
 
 @ca_app.command(name="rotate")
@@ -198,7 +196,7 @@ def ca_rotate(
         changed.save(provider.folder.ca)
         provider.store.changes.announce([TrustChanged(revision=bundle.revision)])
         provider.ring()
-    sys.stdout.write(f"{done}\n")
+    say(done)
 
 
 def _new_gateway(provider: Provider, authority: Authority, now: datetime) -> tuple[Authority, str]:

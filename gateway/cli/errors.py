@@ -9,6 +9,7 @@
 and what a shell says of any program: 130 after Ctrl-C, 141 when the reader of its output has gone away.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -25,6 +26,8 @@ UNUSABLE = 2
 WRONG_STATE = 3
 CHECK_FAILED = 4
 CLOSED_PIPE = 141  # 128 + SIGPIPE
+# The disk behind `>` is full or broken, or the terminal is gone. A file that we opened would have its name in the error.
+_OUTPUT_LOST = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class CommandError(Exception):
@@ -38,13 +41,14 @@ class CommandError(Exception):
 
 def fail(message: str, exit_code: int, code: Code | None = None) -> int:
     """Print one error to standard error; return *exit_code*."""
-    from rich.console import Console  # most commands end without
+    from gateway.cli.output import quoted, screen  # most commands end without
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print("[bold red]error:[/] ", end="")
-    console.print(message, markup=False)
+    console = screen(stderr=True)
+    console.print(quoted("error:", "bold red"), end=" ")
+    for line in message.split("\n"):
+        console.print(quoted(line))
     if code is not None:
-        console.print(f"       {code}: more with `fieldgate explain {code}`", markup=False)
+        console.print(f"       {code}: more with `fieldgate explain {code}`")
     return exit_code
 
 
@@ -66,6 +70,9 @@ def guarded(run: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_LOST:
+            _hang_up()
+            return fail(f"can't write the output: {error.strerror}", FAILED)
         from gateway.cli.endings import ending_of
 
         ending = ending_of(error)

@@ -1,18 +1,17 @@
 """What agents reported: the newest as it arrives, or all of it for another program."""
 
-import json
 import sys
 import time
 from typing import Annotated
 
 import attrs
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.text import Text
 
 from gateway.cli.common import open_provider
+from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
-from gateway.cli.output import size, when
+from gateway.cli.output import json_line, quoted, screen, size, when
 from gateway.store import StoredEvent
 from protocol import EventKind, JobStatus
 
@@ -39,7 +38,9 @@ def tail(
     past
         How many of the newest batches to begin with.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    if past < 0:
+        raise CommandError("--past must be 0 or more", exit_code=UNUSABLE)
+    console = screen()
     with open_provider(data) as provider:
         hosts: dict[str, str] = {}
         at = max(provider.store.events.newest_batch() - past, 0)
@@ -47,11 +48,11 @@ def tail(
             events, read_to = provider.store.events.tail(at)
             for event in events:
                 if json_:
-                    sys.stdout.write(json.dumps(attrs.asdict(event)) + "\n")
+                    json_line(attrs.asdict(event))
                     continue
                 if event.agent_uid not in hosts:
                     hosts[event.agent_uid] = provider.store.agents.get(event.agent_uid, now_ms=0).host_name
-                console.print(_line(event, hosts[event.agent_uid]))
+                console.print(_line(event, hosts[event.agent_uid]), soft_wrap=True)
             sys.stdout.flush()
             if read_to == at:
                 if not follow:
@@ -62,11 +63,11 @@ def tail(
 
 def _line(event: StoredEvent, host: str) -> Text:
     status = JobStatus(event.status)
-    line = Text(
+    line = quoted(
         f"{when(event.time_ms)}  {host:24.24}  {EventKind(event.kind).name.lower().replace('_', ' '):18}"
     )
     line.append(f"{status.name.lower():8}", style=STYLES.get(status, ""))
-    line.append(f"  {size(event.transferred_bytes):>9}  {event.message}")
+    line.append(quoted(f"  {size(event.transferred_bytes):>9}  {event.message}"))
     return line
 
 
@@ -96,4 +97,4 @@ def export(
         names = [field.name for field in attrs.fields(StoredEvent)]
         for uid in wanted:
             for event in provider.store.events.export(uid):
-                sys.stdout.write(json.dumps({name: getattr(event, name) for name in names}) + "\n")
+                json_line({name: getattr(event, name) for name in names})

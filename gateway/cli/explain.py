@@ -1,12 +1,10 @@
 """`fieldgate explain`: a code in words."""
 
-import sys
-
 import attrs
 
 from gateway.cli.errors import CommandError
 from gateway.cli.options import Json
-from gateway.cli.output import rows
+from gateway.cli.output import rows, say
 from protocol import CODES, Code
 
 __all__ = ["explain"]
@@ -32,4 +30,4 @@ def explain(code: str | None = None, /, *, json_: Json = False) -> None:
     if json_:
         rows([{"code": str(number)} | attrs.asdict(text)], {}, as_json=True, empty="")
         return
-    sys.stdout.write(f"{number}  {text.title}\n\n{text.meaning}\n\nWhat to do: {text.action}\n")
+    say(f"{number}  {text.title}", "", text.meaning, "", f"What to do: {text.action}")

@@ -5,7 +5,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-__all__ = ["DEFAULT_DATA", "Data", "Json"]
+from gateway.cli.errors import UNUSABLE, CommandError
+
+__all__ = ["DEFAULT_DATA", "Data", "Json", "require_name"]
 
 DEFAULT_DATA = Path("fieldgate-data")
 
@@ -13,3 +15,20 @@ Data = Annotated[
     Path, Parameter(name=("--data", "-d"), env_var="FIELDGATE_DATA", help="The provider's data folder.")
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="JSON for scripts instead of a table.")]
+
+# A table's column folds at some 40; what is longer than this is no name.
+LONGEST_NAME = 128
+
+
+def require_name(name: str) -> None:
+    """Make sure that people can read *name* and will.
+
+    Raises:
+        CommandError: it is empty, too long, or has something in it that can't be printed.
+    """
+    if not name.strip() or not name.isprintable():
+        raise CommandError(f"{name!r} is no name: give one that can be read", exit_code=UNUSABLE)
+    if len(name) > LONGEST_NAME:
+        raise CommandError(
+            f"a name of {len(name)} characters: give one of at most {LONGEST_NAME}", exit_code=UNUSABLE
+        )

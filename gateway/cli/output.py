@@ -1,4 +1,9 @@
-"""What commands print: a table for people, JSON for scripts."""
+"""What commands print: a table or lines for people, JSON for scripts.
+
+Much of it was said by others: agents, their host names, whoever typed a company's name. None of that is markup, and none of
+it steers a terminal: everything that is printed here has been through `printable`. A command that draws a screen of its
+own takes `screen` and wraps what others said in `quoted`.
+"""
 
 import datetime
 import json
@@ -6,10 +11,14 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from protocol import printable
 
-__all__ = ["ago", "rows", "size", "when"]
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+__all__ = ["ago", "facts", "json_line", "quoted", "rows", "say", "screen", "size", "when"]
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -34,9 +43,36 @@ def rows(
     if not listed:
         sys.stdout.write(empty + "\n")
         return
+    screen(width=None if sys.stdout.isatty() else 200).print(_table(listed, columns, show or {}))
+
+
+def say(*lines: str) -> None:
+    """Print *lines*."""
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+
+
+def json_line(record: Mapping[str, object]) -> None:
+    """Print *record* as one JSON object on one line."""
+    sys.stdout.write(json.dumps(record) + "\n")
+
+
+def facts(record: Mapping[str, object]) -> None:
+    """Print one line for each fact of *record*, a dash where nothing is known."""
+    say(*(f"{key:20} {'–' if value is None else value}" for key, value in record.items()))
+
+
+def quoted(text: str, style: str = "") -> "Text":
+    """What somebody said, as a piece of a screen."""
+    from rich.text import Text
+
+    return Text(printable(text), style=style)
+
+
+def screen(*, width: int | None = None, stderr: bool = False) -> "Console":
+    """Where to draw; text is shown as it is, brackets and colons in it mean nothing."""
     from rich.console import Console  # JSON needs none of it
 
-    Console(width=None if sys.stdout.isatty() else 200).print(_table(listed, columns, show or {}))
+    return Console(width=width, stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=stderr)
 
 
 def _table(
@@ -53,14 +89,18 @@ def _table(
         cells = []
         for key in columns:
             value = record.get(key)
-            cells.append("–" if value is None else show.get(key, str)(value) or "–")
+            cells.append(quoted("–" if value is None else show.get(key, str)(value) or "–"))
         table.add_row(*cells)
     return table
 
 
 def when(value: int) -> str:
-    """Milliseconds since the epoch as UTC."""
-    return datetime.datetime.fromtimestamp(value / 1000, datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    """Milliseconds since the epoch as UTC; beyond the calendar, as they are."""
+    try:
+        time = datetime.datetime.fromtimestamp(value / 1000, datetime.UTC)
+    except (OSError, OverflowError, ValueError):
+        return f"{value} ms"
+    return time.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def ago(now_ms: int) -> Callable[[int], str]:

@@ -1,6 +1,5 @@
 """Making a provider: the data folder, its store, its certificate authority."""
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,8 @@ from cyclopts import Parameter
 from certs import Authority, AuthorityError
 from gateway.cli.common import now_ms
 from gateway.cli.errors import UNUSABLE, CommandError
-from gateway.cli.options import DEFAULT_DATA, Data
+from gateway.cli.options import DEFAULT_DATA, Data, require_name
+from gateway.cli.output import say
 from gateway.config import Config, ConfigError, load_config
 from gateway.datafolder import DataFolder
 from gateway.store import NotFound, StoreError, open_store
@@ -36,6 +36,7 @@ def init(
     store
         SQLAlchemy URL of a PostgreSQL store (postgresql+psycopg://…); default: SQLite in the data folder.
     """
+    require_name(organization)
     names = tuple(name or ())
     settings = DataFolder(data).settings_file
     if settings.exists() and (names or store):
@@ -46,13 +47,14 @@ def init(
                 exit_code=UNUSABLE,
             )
     config = make_provider(data, organization, names or Config().names, store)
-    sys.stdout.write(
-        f"{organization}: data folder {data}\n"
-        f"agents will dial {', '.join(config.addresses())}\n\n"
-        f"next:  fieldgate serve --data {data}\n"
-        f"       fieldgate company add NAME --data {data}\n"
-        f"       fieldgate token create --company NAME --data {data}\n"
-        f"The root's private key lies in {data / 'ca'}: docs/certificates.md says how to take it offline.\n"
+    say(
+        f"{organization}: data folder {data}",
+        f"agents will dial {', '.join(config.addresses())}",
+        "",
+        f"next:  fieldgate serve --data {data}",
+        f"       fieldgate company add NAME --data {data}",
+        f"       fieldgate token create --company NAME --data {data}",
+        f"The root's private key lies in {data / 'ca'}: docs/certificates.md says how to take it offline.",
     )
 
 

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
-from rich.console import Console
 
 from gateway.cli.common import Provider, now_ms, open_provider
 from gateway.cli.options import DEFAULT_DATA, Data, Json
-from gateway.cli.output import ago, rows, size
+from gateway.cli.output import ago, quoted, rows, screen, size
 from gateway.journal import Cursor, JournalReader
 
 __all__ = ["journals_of", "status"]
@@ -29,9 +28,9 @@ def status(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
     if json_:
         rows([{"edges": edges, "agents": counts, "journals": journals}], {}, as_json=True, empty="")
         return
-    console = Console(highlight=False)
+    console = screen()
     agents = ", ".join(f"{number} {state}" for state, number in sorted(counts.items())) or "none yet"
-    console.print(f"[bold]Agents[/]    {agents}\n")
+    console.print(quoted("Agents", "bold").append(f"    {agents}\n", style="not bold"))
     rows(
         edges,
         {"name": "EDGE", "live": "LEASE", "lease_until_ms": "UNTIL"},

@@ -1,6 +1,5 @@
 """Who the provider works for: companies, locations, sites, and the tokens that enroll their agents."""
 
-import json
 import secrets
 import sys
 from collections.abc import Sequence
@@ -13,8 +12,8 @@ from certs import Authority, Token
 from gateway.cli.ca import announced_trust
 from gateway.cli.common import Provider, now_ms, open_provider
 from gateway.cli.errors import UNUSABLE, CommandError
-from gateway.cli.options import DEFAULT_DATA, Data, Json
-from gateway.cli.output import rows, size, when
+from gateway.cli.options import DEFAULT_DATA, Data, Json, require_name
+from gateway.cli.output import json_line, rows, say, size, when
 from gateway.config import CO_LOCATED, REMOTE
 from gateway.store import Organization, StoredToken
 
@@ -24,6 +23,9 @@ site_app = App(name="site")
 token_app = App(name="token")
 
 DAY_MS = 24 * 3600 * 1000
+# More than these is a slip of the finger.
+MOST_DAYS = 3650
+MOST_USES = 1_000_000
 
 
 @company_app.command(name="add")
@@ -35,7 +37,7 @@ def company_add(name: str, /, *, data: Data = DEFAULT_DATA, json_: Json = False)
     name
         Its name, which is unique.
     """
-    _require_name(name)
+    require_name(name)
     with open_provider(data) as provider:
         company = provider.store.organizations.add_company(name, now_ms=now_ms())
     rows([attrs.asdict(company)], {"uid": "UID", "name": "COMPANY"}, as_json=json_, empty="")
@@ -55,11 +57,6 @@ def company_list(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
     )
 
 
-def _require_name(name: str) -> None:
-    if not name.strip() or not name.isprintable():
-        raise CommandError(f"{name!r} is no name: give one that can be read", exit_code=UNUSABLE)
-
-
 @location_app.command(name="add")
 def location_add(name: str, /, *, company: str, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
     """Add a location to a company.
@@ -71,7 +68,7 @@ def location_add(name: str, /, *, company: str, data: Data = DEFAULT_DATA, json_
     company
         The company's name or uid.
     """
-    _require_name(name)
+    require_name(name)
     with open_provider(data) as provider:
         organization = provider.store.organizations.find(company)
         location = provider.store.organizations.add_location(organization.uid, name, now_ms=now_ms())
@@ -164,8 +161,8 @@ def token_create(
     """
     if site and company is not None:
         raise CommandError("a site is the provider's own: leave --company out", exit_code=UNUSABLE)
-    if days < 1 or uses < 1:
-        raise CommandError("--days and --uses must be at least 1", exit_code=UNUSABLE)
+    if not 1 <= days <= MOST_DAYS or not 1 <= uses <= MOST_USES:
+        raise CommandError(f"--days must be 1 to {MOST_DAYS}, --uses 1 to {MOST_USES}", exit_code=UNUSABLE)
     with open_provider(data) as provider:
         organizations = provider.store.organizations
         owner = organizations.provider() if company is None else organizations.find(company)
@@ -181,7 +178,12 @@ def token_create(
             synthetic=simulation,
             now_ms=now_ms(),
         )
-    _print_token(stored, token, owner, as_json=json_)
+        try:
+            _print_token(stored, token, owner, as_json=json_)
+            sys.stdout.flush()
+        except OSError:  # nobody has seen it, and nobody shall find it usable
+            provider.store.tokens.revoke(token.id, now_ms=now_ms())
+            raise
 
 
 def _print_token(stored: StoredToken, token: Token, owner: Organization, *, as_json: bool) -> None:
@@ -192,13 +194,14 @@ def _print_token(stored: StoredToken, token: Token, owner: Organization, *, as_j
             "organization_uid": owner.uid,
             "expires_ms": stored.expires_ms,
         }
-        sys.stdout.write(json.dumps(body) + "\n")
+        json_line(body)
         return
     flags = (" --site" if stored.kind == "site" else "") + (" --synthetic" if stored.synthetic else "")
-    sys.stdout.write(
-        f"{token.encode()}\n\n"
-        f"For {owner.name}; {stored.max_uses} agents until {when(stored.expires_ms)}. Shown this once. On the server:\n"
-        f"  fieldgate-agent enroll{flags} --state FOLDER --token TOKEN && fieldgate-agent run --state FOLDER\n"
+    say(
+        token.encode(),
+        "",
+        f"For {owner.name}; {stored.max_uses} agents until {when(stored.expires_ms)}. Shown this once. On the server:",
+        f"  fieldgate-agent enroll{flags} --state FOLDER --token TOKEN && fieldgate-agent run --state FOLDER",
     )
 
 
@@ -286,7 +289,7 @@ def token_revoke(token_id: str, /, *, data: Data = DEFAULT_DATA) -> None:
     """
     with open_provider(data) as provider:
         provider.store.tokens.revoke(token_id, now_ms=now_ms())
-    sys.stdout.write("revoked: it enrolls nobody any more\n")
+    say("revoked: it enrolls nobody any more")
 
 
 @token_app.command(name="reset")
@@ -300,7 +303,7 @@ def token_reset(token_id: str, /, *, data: Data = DEFAULT_DATA) -> None:
     """
     with open_provider(data) as provider:
         provider.store.tokens.reset(token_id, now_ms=now_ms())
-    sys.stdout.write("reset: who uses it from now on is unverified until accepted\n")
+    say("reset: who uses it from now on is unverified until accepted")
 
 
 def _organization_names(provider: Provider) -> dict[str, str]:

@@ -1,13 +1,16 @@
 """`fieldgate-agent` as people find it: help everywhere, misuse with an exit code of its own, and errors that say what to do."""
 
+import json
 import shlex
 from pathlib import Path
 
 import pytest
+import structlog
 
 from agent.cli import app, main
 from agent.spool import Spool
 from agent.state import StateFolder, enrollment_key
+from agent.watch import configure_logs
 from tests.agent.rig import make_keeper
 from tests.helpers.gateway import Gateway
 
@@ -23,6 +26,7 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     if command:
         for argument in app[command].assemble_argument_collection(parse_docstring=True):
             assert argument.parameter.help, f"{command}: {argument.name} is not described"
+            assert not argument.negatives
 
 
 @pytest.mark.parametrize(
@@ -103,3 +107,23 @@ def test_a_status_that_says_nothing_is_named(
 
     assert main(["status", "--state", str(tmp_path)]) == code
     assert says in capsys.readouterr().err
+
+
+STEERING = "x\x1b]0;pwned\x07\nFG-0:well"
+
+
+def test_what_a_gateway_said_is_printed_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The status, an error and the log of an agent carry a gateway's words; they steer no terminal and add no line."""
+    make_agent(tmp_path)
+    (tmp_path / "status.json").write_text(
+        json.dumps({"state": "waiting", "reason": STEERING}), encoding="utf-8"
+    )
+
+    main(["status", "--state", str(tmp_path)])
+    configure_logs("console")
+    structlog.get_logger().info("session ended", reason=STEERING)
+
+    said = capsys.readouterr()
+    for text in (said.out, said.err):
+        assert r"x\x1b]0;pwned\x07\nFG-0:well" in text
+        assert "\x1b]" not in text

@@ -29,3 +29,18 @@ def test_a_logger_that_was_used_before_follows_the_next_configuration(
         configure_logs("json", process=process)
         log.info("ready")
         assert json.loads(capsys.readouterr().err)["process"] == process
+
+
+def test_what_an_agent_said_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """The console's columns come from us alone; a traceback keeps its lines."""
+    configure_logs("console", process="edge")
+    try:
+        raise ValueError("x\x1b]0;pwned\x07")
+    except ValueError:
+        log.exception("session crashed", host="x\x1b]0;pwned\x07\nready")
+
+    said = capsys.readouterr().err
+    assert "\x1b]" not in said
+    assert "\nready" not in said
+    assert r"x\x1b]0;pwned\x07\nready" in said
+    assert "\nValueError: x\\x1b]0" in said

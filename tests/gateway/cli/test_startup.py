@@ -11,6 +11,7 @@ import pytest
 
 import agent.cli
 import gateway.cli
+from tests.helpers.stores import opened
 
 PROGRAMS = {"gateway": gateway.cli, "agent": agent.cli}
 # Each takes a tenth of a second or more of every start.
@@ -95,3 +96,44 @@ def test_a_reader_that_went_away_ends_a_command_quietly(program: str, words: str
         os.close(writing)
 
     assert (said.returncode, said.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("gateway", "--help"),
+        ("gateway", "explain"),
+        ("gateway", "explain --json"),
+        ("gateway", "company list --data {data}"),
+        ("gateway", "token create --data {data}"),
+        ("agent", "--help"),
+    ],
+)
+def test_output_that_cannot_be_written_is_said_so(program: str, words: str, data: Path) -> None:
+    """A full disk behind `>`: one line, and exit code 1."""
+    with Path("/dev/full").open("wb") as full:
+        said = subprocess.run(
+            [sys.executable, "-m", program, *words.format(data=data).split()],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+
+    assert said.returncode == 1
+    assert "write the output: No space left on device" in said.stderr
+    assert len(said.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("gone", ["disk", "reader"])
+def test_a_token_that_nobody_saw_enrolls_nobody(gone: str, data: Path) -> None:
+    """It is shown once; if that went wrong it is of no use to anybody."""
+    reading, pipe = os.pipe()
+    os.close(reading)
+    with Path("/dev/full").open("wb") as full:
+        subprocess.run(
+            [sys.executable, "-m", "gateway", "token", "create", "--data", str(data)],
+            stdout=full if gone == "disk" else pipe, stderr=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+    os.close(pipe)
+
+    with opened(data) as store:
+        (token,) = store.tokens.list()
+    assert token.revoked_ms is not None

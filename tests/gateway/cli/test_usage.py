@@ -70,6 +70,7 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         assert (sub.default_command.__doc__ or "").partition("\n")[0][:30] in shown.replace("\n", " ")
         for argument in sub.assemble_argument_collection(parse_docstring=True):
             hidden = argument.parameter.show is False
+            assert set(argument.negatives) <= {"--no-follow"}, command
             assert hidden or argument.parameter.help, f"{command}: {argument.name} is not described"
 
 
@@ -86,7 +87,7 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         ("agent revoke x", "--why requires an argument"),
         ("agent list --standing good", '"verified", "unverified", "rejected", "revoked"'),
         ("token create --days many", "Invalid value for --days"),
-        ("token create --days 0", "--days and --uses must be at least 1"),
+        ("token create --days 0", "--days must be 1 to 3650, --uses 1 to 1000000"),
         ("token create --site --company Acme", "leave --company out"),
         ("gap declare-lost x", "Invalid value for GAP_ID"),
         ("serve now", "now"),
