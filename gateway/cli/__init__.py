@@ -71,6 +71,10 @@ COMMANDS = {
         "inspection:inspection_app",
         "Paths that carry no session: incidents, who broke them, the ticket for whoever has to act.",
     ),
+    "endpoints": (
+        "endpoints:endpoints",
+        "Print what tenants' agents dial, a line each, for firewalls' external lists; with ports in JSON.",
+    ),
     "gap": ("agents:gap_app", "Gaps: records that are missing between two that arrived."),
     "events": ("events:events_app", "Job events: follow them, or export them."),
     "ca": ("ca:ca_app", "Certificates: show, rotate, revoke, export."),

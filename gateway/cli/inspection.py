@@ -8,19 +8,32 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import App, Parameter
 
-from gateway.cli.cases import Case, case_of_incident, case_of_report
 from gateway.cli.common import Provider, now_ms, open_provider
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import ago, facts, rows, say, when
 from gateway.store import IncidentView, NotFound, StoredReport
 
-__all__ = ["inspection_app", "operator"]
+__all__ = ["Flag", "halves", "inspection_app", "names_of", "operator", "per_cent", "record_of", "to_act"]
 
 inspection_app = App(name="inspection")
 
+# Each of these imports more than showing what is stored needs, and is imported when it is run.
+inspection_app.command(
+    "gateway.cli.overrides:override_app",
+    name="override",
+    help="Keep alarms quiet for a while; no path carries a session because of it.",
+)
+for name, place, says in (
+    ("explain", "reports:inspection_explain", "Say why the verdict is what it is."),
+    ("report", "reports:inspection_report", "Write the ticket for whoever has to act."),
+    ("import", "imports:inspection_import", "Take in a report that somebody sent by mail."),
+    ("replay", "replay:inspection_replay", "Judge stored reports again, and show what would change."),
+    ("code", "pathcodes:inspection_code", "Make a code for one probe with the gateway's view."),
+):
+    inspection_app.command(f"gateway.cli.{place}", name=name, help=says)
+
 Flag = Annotated[bool, Parameter(negative="")]
-Number = Annotated[int | None, Parameter(name="--report")]
 
 SHOWN = 50
 
@@ -87,12 +100,12 @@ def _list_incidents(provider: Provider, uid: str | None, *, closed: bool, as_jso
         },
         as_json=as_json,
         empty="no incident: nothing is known to keep agents from the gateway",
-        show={"last_ms": ago(now_ms()), "confidence": _per_cent, "family": to_act},
+        show={"last_ms": ago(now_ms()), "confidence": per_cent, "family": to_act},
     )
 
 
 def _list_reports(provider: Provider, uid: str | None, *, as_json: bool) -> None:
-    organizations, locations = _names(provider)
+    organizations, locations = names_of(provider)
     found = [
         report for report in provider.store.paths.reports() if uid is None or report.organization_uid == uid
     ]
@@ -119,7 +132,7 @@ def _list_reports(provider: Provider, uid: str | None, *, as_json: bool) -> None
         },
         as_json=as_json,
         empty="no report yet",
-        show={"at_ms": when, "confidence": _per_cent, "halves": _halves},
+        show={"at_ms": when, "confidence": per_cent, "halves": halves},
     )
 
 
@@ -137,7 +150,7 @@ def _list_sightings(provider: Provider, *, as_json: bool) -> None:
         },
         as_json=as_json,
         empty="nothing was seen",
-        show={"at_ms": when, "confidence": _per_cent},
+        show={"at_ms": when, "confidence": per_cent},
     )
 
 
@@ -163,7 +176,7 @@ def inspection_show(incident: int, /, *, data: Data = DEFAULT_DATA, json_: Json 
         rows([record | {"members": agents}], {}, as_json=True, empty="")
         return
     shown = {key: when(value) if _is_moment(key, value) else value for key, value in record.items()}
-    facts(shown | {"family": to_act(view.incident.family), "confidence": _per_cent(view.incident.confidence)})
+    facts(shown | {"family": to_act(view.incident.family), "confidence": per_cent(view.incident.confidence)})
     say("")
     rows(
         agents[:SHOWN],
@@ -185,65 +198,6 @@ def inspection_show(incident: int, /, *, data: Data = DEFAULT_DATA, json_: Json 
 
 def _is_moment(key: str, value: object) -> bool:
     return key.endswith("_ms") and key != "proof_ms" and isinstance(value, int)
-
-
-@inspection_app.command(name="explain")
-def inspection_explain(
-    incident: int | None = None, /, *, report: Number = None, data: Data = DEFAULT_DATA, json_: Json = False
-) -> None:
-    """Say why the verdict is what it is: what speaks for it, what against it, and what would have made it surer.
-
-    Parameters
-    ----------
-    incident
-        Its number; explained by its surest report.
-    report
-        The number of one report instead, as `inspection list --reports` shows it.
-    """
-    with open_provider(data) as provider:
-        case = chosen(provider, incident, report)
-    finding = case.finding
-    if json_:
-        body = attrs.asdict(finding) | {
-            "verdict": finding.verdict.value,
-            "family": finding.family.value,
-            "report_id": case.report.report_id,
-            "incident_id": case.report.incident_id,
-        }
-        rows([body], {}, as_json=True, empty="")
-        return
-    say(
-        finding.blame,
-        "",
-        f"Verdict: {finding.verdict.value}, {_per_cent(case.report.confidence)} sure, by {_halves(case.report.halves)} "
-        f"(report {case.report.report_id} of {when(case.report.happened_ms)}). To act: {to_act(finding.family.value)}.",
-        finding.reason,
-    )
-    if finding.vendor_why:
-        say(f"Product: {finding.vendor or 'not known'}. {finding.vendor_why}")
-    for heading, sentences in (
-        ("What speaks for it", finding.evidence),
-        ("What speaks against it", finding.contradicting),
-        ("What would have made it surer", finding.missing),
-        ("What to do", finding.advice),
-    ):
-        if sentences:
-            say("", f"{heading}:", *(f"  - {sentence}" for sentence in sentences))
-
-
-def chosen(provider: Provider, incident: int | None, report: int | None) -> Case:
-    """What a command was asked about.
-
-    Raises:
-        CommandError: neither or both are given, or the evidence is not kept any more.
-        NotFound: there is none of that number.
-    """
-    if (incident is None) == (report is None):
-        raise CommandError("name an incident by its number, or a report by --report", exit_code=UNUSABLE)
-    if report is not None:
-        return case_of_report(provider.store, report)
-    assert incident is not None  # noqa: S101  # see above
-    return case_of_incident(provider.store, incident)
 
 
 def record_of(view: IncidentView) -> dict[str, Any]:
@@ -272,7 +226,8 @@ def _flat(report: StoredReport) -> dict[str, Any]:
     }
 
 
-def _names(provider: Provider) -> tuple[Mapping[str, str], Mapping[str, str]]:
+def names_of(provider: Provider) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The names of organizations and of locations, by uid."""
     organizations = {each.uid: each.name for each in provider.store.organizations.list_companies()}
     with contextlib.suppress(NotFound):
         own = provider.store.organizations.provider()
@@ -280,11 +235,13 @@ def _names(provider: Provider) -> tuple[Mapping[str, str], Mapping[str, str]]:
     return organizations, {each.uid: each.name for each in provider.store.organizations.list_locations()}
 
 
-def _per_cent(value: int) -> str:
+def per_cent(value: int) -> str:
+    """How sure a verdict is, for people."""
     return f"{value} %"
 
 
-def _halves(value: str) -> str:
+def halves(value: str) -> str:
+    """Whose word a verdict rests on, for people."""
     return {
         "agent": "the agent's word alone",
         "time and address": "both ends, joined by time and address",

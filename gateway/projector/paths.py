@@ -170,7 +170,7 @@ class Paths:
         network = self._network(record)
         completed = self._complete(record, evidence, network, at_ms)
         if completed is not evidence:
-            evidence, finding = completed, judge(completed, at_ms=_moment(record, completed, at_ms))
+            evidence, finding = completed, judge(completed)
         late = record.at_ms - at_ms > LATE_MS
         new = NewReport(
             reporter=reporter,
@@ -328,11 +328,6 @@ def _per_cent(finding: Finding) -> int:
 
 def _sessions(evidence: Evidence) -> tuple[SessionEnd, ...]:
     return () if evidence.agent is None else evidence.agent.sessions
-
-
-def _moment(record: PathRecord, evidence: Evidence, at_ms: int) -> int | None:
-    """When to judge by, where a clock that is right says so: the judge itself finds the gateway's half's, or the agent's."""
-    return None if _has_seen(evidence.gateway) or _is_later(record) else at_ms
 
 
 def _global_network(local: str) -> str:
