@@ -4,11 +4,11 @@ The edge and the projector are processes of their own, so that one's crash, hang
 supervisor starts them, starts them again when they end (with a growing pause), and stops them in order: the edge
 first, so that its agents are drained while the projector still runs, then the projector.
 
-Children die with a killed supervisor: each asks the kernel for SIGTERM when its parent is gone
-(``be_child_of``), so a ``kill -9`` of the supervisor leaves no half of a gateway behind. Ending takes them some seconds,
-and the next supervisor waits for that: the lock that makes it the only one of its data folder (``only_supervisor``) is
-inherited by the children, and free when the last of them is gone. A child that says it
-can't run at all (exit code 2: configuration, a port in use, another process in the data folder) is not started again:
+Children die with a killed supervisor: the kernel sends each SIGTERM when its parent is gone (``spawn``), so a ``kill -9``
+of the supervisor leaves no half of a gateway behind. Ending takes them as long as an edge drains, and the next supervisor
+waits for that: the lock that makes it the only one of its data folder (``only_one``) is inherited by the children, and
+free when the last of them is gone. A terminal's Ctrl-C, and its end, reach the supervisor alone, which stops the
+children in their turn. A child that says it can't run at all (exit code 2: configuration, a port in use, another process in the data folder) is not started again:
 the whole ends with that code, and the reason is the last thing in the log.
 """
 
@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 import attrs
 import structlog
@@ -30,7 +31,7 @@ import structlog
 from gateway.datafolder import DataFolderError
 from protocol import Code
 
-__all__ = ["CANNOT_RUN", "ChildSpec", "be_child_of", "only_supervisor", "supervise"]
+__all__ = ["CANNOT_RUN", "ChildSpec", "only_one", "spawn", "stop_signals", "supervise"]
 
 log = structlog.get_logger()
 
@@ -40,7 +41,6 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 60.0  # a child that lived this long starts from the first pause again
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
-ORPHANS_S = 30.0  # an edge drains for 13 s at most, then the projector ends its transaction
 
 
 @attrs.frozen(kw_only=True)
@@ -63,8 +63,7 @@ class _Child:
     start_at: float = 0.0
 
     def start(self) -> None:
-        argv = [*self.spec.argv, "--parent", str(os.getpid())]
-        self.process = subprocess.Popen(argv, pass_fds=self.spec.inherits)
+        self.process = spawn(self.spec.argv, inherits=self.spec.inherits)
         self.started_at = time.monotonic()
         log.info("started", child=self.spec.name, pid=self.process.pid)
 
@@ -91,32 +90,50 @@ class _Child:
         self.process = None
 
 
-def be_child_of(parent: int) -> None:
-    """Live and die as a child of process *parent*.
+def spawn(
+    argv: Sequence[str], *, inherits: Sequence[int] = (), output: IO[bytes] | None = None
+) -> "subprocess.Popen[bytes]":
+    """Start a program that is ours to stop: it ends, with SIGTERM, when this process is gone, whatever became of it.
 
-    A terminal's Ctrl-C reaches the whole process group: the parent alone acts on it, and stops us in our turn. On
-    Linux the kernel sends us SIGTERM when the parent is gone; if it is gone already, we end at once.
+    A process group of its own keeps it from what a terminal sends to ours: Ctrl-C, and the hang-up when it is closed.
+
+    Args:
+        argv: the program and its arguments.
+        inherits: descriptors that stay open in it.
+        output: where its standard output and error go; None: where ours go.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        raise SystemExit(0)
+    parent = os.getpid()
+    # Loaded here: between fork and exec as little as can be happens.
+    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+    def tie() -> None:
+        if prctl is not None:
+            prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # gone before the kernel knew whom to tell
+            os._exit(0)
+
+    return subprocess.Popen(
+        argv, pass_fds=inherits, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0,
+        preexec_fn=tie,  # whoever spawns has no threads
+    )  # fmt: skip
 
 
 @contextlib.contextmanager
-def only_supervisor(folder: Path) -> Iterator[int]:
-    """Be the only supervisor of a data folder, whose `run` is *folder*; gives the descriptor for children to inherit.
+def only_one(lock: Path, *, orphans_s: float) -> Iterator[int]:
+    """Be the only holder of *lock*, a file in a data folder's `run`; gives the descriptor for children to inherit.
+
+    Args:
+        lock: the file, made when it is not there.
+        orphans_s: how long the children of a killed holder may take to end.
 
     Raises:
         DataFolderError: another one runs, or the children of one that was killed do not end.
         OSError: the folder can't be written.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fd = os.open(folder / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fd = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        _lock(fd, folder.parent)
+        _lock(fd, lock.parent.parent, orphans_s)
         os.ftruncate(fd, 0)
         os.pwrite(fd, str(os.getpid()).encode(), 0)
         yield fd
@@ -124,8 +141,8 @@ def only_supervisor(folder: Path) -> Iterator[int]:
         os.close(fd)
 
 
-def _lock(fd: int, data: Path) -> None:
-    deadline = time.monotonic() + ORPHANS_S
+def _lock(fd: int, data: Path, orphans_s: float) -> None:
+    deadline = time.monotonic() + orphans_s
     waits = False
     while True:
         try:
@@ -141,7 +158,7 @@ def _lock(fd: int, data: Path) -> None:
             return
         if not waits:
             log.warning(
-                "a killed supervisor's processes are ending, waiting for them", was=holder, limit_s=ORPHANS_S
+                "a killed process's children are ending, waiting for them", was=holder, limit_s=orphans_s
             )
             waits = True
         time.sleep(POLL_S)
@@ -158,12 +175,12 @@ def _lives(pid: str) -> bool:
 
 
 def supervise(specs: Sequence[ChildSpec], *, on_tick: Callable[[], None] = lambda: None) -> int:
-    """Run the children until SIGTERM or SIGINT; return the exit code of the whole.
+    """Run the children until SIGTERM, SIGINT or the terminal's end; return the exit code of the whole.
 
     They are started in order and stopped in reverse.
     """
     children = [_Child(spec) for spec in specs]
-    with _stop_signals() as stopping:
+    with stop_signals() as stopping:
         try:
             return _watch(children, stopping, on_tick)
         finally:
@@ -190,13 +207,20 @@ def _watch(children: list[_Child], stopping: list[int], on_tick: Callable[[], No
 
 
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[list[int]]:
+def stop_signals() -> Iterator[list[int]]:
+    """Note what asks this process to stop, instead of ending at once; gives the list, empty until it is asked.
+
+    That a terminal was closed counts, unless it was to be ignored (``nohup``).
+    """
     received: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
         received.append(number)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, note) for number in numbers}
     try:
         yield received
     finally:

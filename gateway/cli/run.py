@@ -2,10 +2,9 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from pathlib import Path
 
 import trio
-from cyclopts import Parameter
 
 from gateway.cli.common import open_upgraded
 from gateway.cli.options import DEFAULT_DATA, Data
@@ -14,11 +13,9 @@ from gateway.datafolder import DataFolder
 from gateway.edge import serve_edge
 from gateway.logs import configure_logs
 from gateway.projector import run_projector
-from gateway.supervisor import ChildSpec, be_child_of, only_supervisor, supervise
+from gateway.supervisor import ChildSpec, only_one, supervise
 
-__all__ = ["edge", "process_argv", "projector", "serve"]
-
-Parent = Annotated[int | None, Parameter(show=False)]  # set by the supervisor alone
+__all__ = ["edge", "edge_stop_s", "process_argv", "projector", "serve", "serve_lock"]
 
 PROJECTOR_STOP_S = 15.0
 EDGE_STOP_MARGIN_S = 15.0  # beyond the drain window: the last sync, the last claims
@@ -29,9 +26,7 @@ def process_argv(*command: str) -> list[str]:
     return [sys.executable, "-m", "gateway", *command]
 
 
-def _prepare(data: Data, process: str, parent: int | None, *, name: str | None = None) -> Config:
-    if parent is not None:
-        be_child_of(parent)
+def _prepare(data: Data, process: str, *, name: str | None = None) -> Config:
     DataFolder(data).check()
     config = load_config(data, name=name)
     configure_logs(config.log_format, process=process)
@@ -40,7 +35,7 @@ def _prepare(data: Data, process: str, parent: int | None, *, name: str | None =
     return config
 
 
-def edge(*, name: str | None = None, data: Data = DEFAULT_DATA, parent: Parent = None) -> int:
+def edge(*, name: str | None = None, data: Data = DEFAULT_DATA) -> int:
     """Run one edge: the TLS tier that agents connect to. SIGTERM drains it.
 
     Parameters
@@ -48,13 +43,13 @@ def edge(*, name: str | None = None, data: Data = DEFAULT_DATA, parent: Parent =
     name
         Its name, and that of its journal; default: the setting `name`.
     """
-    config = _prepare(data, "edge", parent, name=name)
+    config = _prepare(data, "edge", name=name)
     return trio.run(serve_edge, config)
 
 
-def projector(*, data: Data = DEFAULT_DATA, parent: Parent = None) -> int:
+def projector(*, data: Data = DEFAULT_DATA) -> int:
     """Run the projector: journals into the store. One for a data folder."""
-    config = _prepare(data, "projector", parent)
+    config = _prepare(data, "projector")
     monitor = (config.monitor_host, config.monitor_port + 1 if config.monitor_port else 0)
     try:
         return run_projector(config.data, config.store_url, monitor=monitor)
@@ -66,9 +61,19 @@ def projector(*, data: Data = DEFAULT_DATA, parent: Parent = None) -> int:
 
 def serve(*, data: Data = DEFAULT_DATA) -> int:
     """Run edge and projector on this machine, supervised. SIGTERM or Ctrl-C drains the agents and stops both."""
-    config = _prepare(data, "supervisor", None)
-    with only_supervisor(config.data / "run") as held:
+    config = _prepare(data, "supervisor")
+    with only_one(serve_lock(config), orphans_s=edge_stop_s(config)) as held:
         return supervise(child_specs(config, inherits=(held,)))
+
+
+def serve_lock(config: Config) -> Path:
+    """Held by who serves this data folder, until the last of its processes is gone."""
+    return config.data / "run" / "serve.lock"
+
+
+def edge_stop_s(config: Config) -> float:
+    """How long an edge may take to stop, which is the last of a gateway to do so."""
+    return config.limits.drain_s + EDGE_STOP_MARGIN_S
 
 
 def child_specs(config: Config, *, inherits: Sequence[int] = ()) -> Sequence[ChildSpec]:
@@ -84,7 +89,7 @@ def child_specs(config: Config, *, inherits: Sequence[int] = ()) -> Sequence[Chi
         ChildSpec(
             name="edge",
             argv=process_argv("edge", "--data", data),
-            stop_s=config.limits.drain_s + EDGE_STOP_MARGIN_S,
+            stop_s=edge_stop_s(config),
             inherits=inherits,
         ),
     )
