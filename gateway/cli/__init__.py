@@ -63,7 +63,7 @@ COMMANDS = {
         "Say what a code means and what to do about it; without a code, list them all.",
     ),
     "company": ("tenants:company_app", "Companies: the provider's customers."),
-    "location": ("tenants:location_app", "Locations: the places of a company."),
+    "location": ("places:location_app", "Locations: the places of a company."),
     "site": ("tenants:site_app", "Sites: the provider's own cloud-connect servers."),
     "token": ("tenants:token_app", "Enrollment tokens: one string that lets agents in."),
     "agent": ("agents:agent_app", "Agents: list, show, accept, reject, revoke."),

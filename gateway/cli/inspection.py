@@ -2,7 +2,6 @@
 
 import contextlib
 import getpass
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import attrs
@@ -12,9 +11,10 @@ from gateway.cli.common import Provider, now_ms, open_provider
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import ago, facts, rows, say, when
-from gateway.store import IncidentView, NotFound, StoredReport
+from gateway.cli.places import names_of
+from gateway.store import IncidentView, StoredReport
 
-__all__ = ["Flag", "halves", "inspection_app", "names_of", "operator", "per_cent", "record_of", "to_act"]
+__all__ = ["Flag", "halves", "inspection_app", "operator", "per_cent", "record_of", "to_act"]
 
 inspection_app = App(name="inspection")
 
@@ -25,11 +25,31 @@ inspection_app.command(
     help="Keep alarms quiet for a while; no path carries a session because of it.",
 )
 for name, place, says in (
-    ("explain", "reports:inspection_explain", "Say why the verdict is what it is."),
-    ("report", "reports:inspection_report", "Write the ticket for whoever has to act."),
-    ("import", "imports:inspection_import", "Take in a report that somebody sent by mail."),
-    ("replay", "replay:inspection_replay", "Judge stored reports again, and show what would change."),
-    ("code", "pathcodes:inspection_code", "Make a code for one probe with the gateway's view."),
+    (
+        "explain",
+        "reports:inspection_explain",
+        "Say why the verdict is what it is: what speaks for it, what against it, and what would have made it surer.",
+    ),
+    (
+        "report",
+        "reports:inspection_report",
+        "Write the ticket for whoever has to act: who broke it, how it is mended, tested and undone, and the evidence.",
+    ),
+    (
+        "import",
+        "imports:inspection_import",
+        "Take in a report that somebody sent by mail: the text from the BEGIN line to the END line, whatever stands around it.",
+    ),
+    (
+        "replay",
+        "replay:inspection_replay",
+        "Judge stored reports again by the rules of this version, and show what would change. Nothing is written.",
+    ),
+    (
+        "code",
+        "pathcodes:inspection_code",
+        "Make a code for one probe with the gateway's view, and print it, this once. The gateway keeps only its public key.",
+    ),
 ):
     inspection_app.command(f"gateway.cli.{place}", name=name, help=says)
 
@@ -224,15 +244,6 @@ def _flat(report: StoredReport) -> dict[str, Any]:
         "signer_uid": reporter["uid"],
         "installation_uid": reporter["installation_uid"],
     }
-
-
-def names_of(provider: Provider) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """The names of organizations and of locations, by uid."""
-    organizations = {each.uid: each.name for each in provider.store.organizations.list_companies()}
-    with contextlib.suppress(NotFound):
-        own = provider.store.organizations.provider()
-        organizations[own.uid] = own.name
-    return organizations, {each.uid: each.name for each in provider.store.organizations.list_locations()}
 
 
 def per_cent(value: int) -> str:

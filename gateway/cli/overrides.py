@@ -8,10 +8,10 @@ from cyclopts import App
 from certs.inspection import Verdict
 from gateway.cli.common import now_ms, open_provider
 from gateway.cli.errors import UNUSABLE, CommandError
-from gateway.cli.inspection import Flag, names_of, operator
+from gateway.cli.inspection import Flag, operator
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import rows, say, when
-from gateway.cli.places import location_of
+from gateway.cli.places import location_of, names_of
 
 __all__ = ["override_app"]
 

@@ -1,8 +1,7 @@
-"""Who the provider works for: companies, locations, sites, and the tokens that enroll their agents."""
+"""Who the provider works for: companies, sites, and the tokens that enroll their agents."""
 
 import secrets
 import sys
-from collections.abc import Sequence
 from typing import Annotated
 
 import attrs
@@ -14,11 +13,11 @@ from gateway.cli.common import Provider, now_ms, open_provider
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json, require_name
 from gateway.cli.output import json_line, rows, say, size, when
+from gateway.cli.places import location_of, names_of
 from gateway.config import CO_LOCATED, REMOTE
 from gateway.store import Organization, StoredToken
 
 company_app = App(name="company")
-location_app = App(name="location")
 site_app = App(name="site")
 token_app = App(name="token")
 
@@ -54,45 +53,6 @@ def company_list(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
         as_json=json_,
         empty="no company yet: fieldgate company add NAME",
         show={"created_ms": when},
-    )
-
-
-@location_app.command(name="add")
-def location_add(name: str, /, *, company: str, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
-    """Add a location to a company.
-
-    Parameters
-    ----------
-    name
-        Its name, unique within the company.
-    company
-        The company's name or uid.
-    """
-    require_name(name)
-    with open_provider(data) as provider:
-        organization = provider.store.organizations.find(company)
-        location = provider.store.organizations.add_location(organization.uid, name, now_ms=now_ms())
-    rows([attrs.asdict(location)], {"uid": "UID", "name": "LOCATION"}, as_json=json_, empty="")
-
-
-@location_app.command(name="list")
-def location_list(*, company: str | None = None, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
-    """List locations, of one company or of all.
-
-    Parameters
-    ----------
-    company
-        The company's name or uid.
-    """
-    with open_provider(data) as provider:
-        uid = None if company is None else provider.store.organizations.find(company).uid
-        locations = provider.store.organizations.list_locations(uid)
-        names = _organization_names(provider)
-    rows(
-        [attrs.asdict(place) | {"organization": names.get(place.organization_uid)} for place in locations],
-        {"organization": "COMPANY", "name": "LOCATION", "uid": "UID"},
-        as_json=json_,
-        empty="no location yet: fieldgate location add NAME --company COMPANY",
     )
 
 
@@ -172,7 +132,7 @@ def token_create(
             token.public_key(),
             kind="site" if site else "client",
             organization_uid=owner.uid,
-            location_uid=_location_uid(provider, owner, location),
+            location_uid=None if location is None else location_of(provider, owner, location).uid,
             expires_ms=now_ms() + days * DAY_MS,
             max_uses=uses,
             synthetic=simulation,
@@ -221,23 +181,12 @@ def _new_token(provider: Provider, kind: str) -> Token:
     )
 
 
-def _location_uid(provider: Provider, owner: Organization, location: str | None) -> str | None:
-    if location is None:
-        return None
-    for place in provider.store.organizations.list_locations(owner.uid):
-        if location in (place.uid, place.name):
-            return place.uid
-    raise CommandError(
-        f"{owner.name} has no location {location!r}: fieldgate location list --company {owner.name!r}"
-    )
-
-
 @token_app.command(name="list")
 def token_list(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
     """List the tokens: what each is for, how often it was used, and whether it still works."""
     with open_provider(data) as provider:
         tokens = provider.store.tokens.list()
-        names = _organization_names(provider)
+        names = names_of(provider)[0]
     now = now_ms()
     listed = [
         {
@@ -304,9 +253,3 @@ def token_reset(token_id: str, /, *, data: Data = DEFAULT_DATA) -> None:
     with open_provider(data) as provider:
         provider.store.tokens.reset(token_id, now_ms=now_ms())
     say("reset: who uses it from now on is unverified until accepted")
-
-
-def _organization_names(provider: Provider) -> dict[str, str]:
-    organizations: Sequence[Organization] = provider.store.organizations.list_companies()
-    own = provider.store.organizations.provider()
-    return {own.uid: own.name} | {company.uid: company.name for company in organizations}
