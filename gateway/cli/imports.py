@@ -54,8 +54,8 @@ __all__ = ["inspection_import"]
 JOURNAL = "imported.reports"
 NOBODY = bytes(16)
 
-# As long as a mail with a report in it may be, a few times over.
-MAX_CHARS = 512 * 1024
+# A mail with a report in it has a twentieth of that.
+MAX_BYTES = 1024 * 1024
 
 
 @attrs.frozen(kw_only=True)
@@ -115,12 +115,14 @@ def inspection_import(file: Path, /, *, data: Data = DEFAULT_DATA, json_: Json =
 def _read(file: Path) -> str:
     try:
         if str(file) == "-":
-            raw = sys.stdin.buffer.read(MAX_CHARS + 1)
+            raw = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with file.open("rb") as stream:
-                raw = stream.read(MAX_CHARS + 1)
+                raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror or error}", exit_code=FAILED) from None
+    if len(raw) > MAX_BYTES:
+        raise CommandError(f"{file} has more than {MAX_BYTES} bytes: it is no mail with a report in it")
     return raw.decode("utf-8", errors="replace")
 
 

@@ -18,17 +18,18 @@ __all__ = ["Flag", "halves", "inspection_app", "operator", "per_cent", "record_o
 
 inspection_app = App(name="inspection")
 
-# Each of these imports more than showing what is stored needs, and is imported when it is run.
-inspection_app.command(
-    "gateway.cli.overrides:override_app",
-    name="override",
-    help="Keep alarms quiet for a while; no path carries a session because of it.",
-)
-for name, place, says in (
+# Each of these imports more than showing what is stored needs, and is imported when it is run: name, place, and what the list
+# of commands says of it.
+LAZY = (
     (
         "explain",
         "reports:inspection_explain",
         "Say why the verdict is what it is: what speaks for it, what against it, and what would have made it surer.",
+    ),
+    (
+        "override",
+        "overrides:override_app",
+        "Keep alarms quiet for a while; no path carries a session because of it.",
     ),
     (
         "report",
@@ -50,7 +51,8 @@ for name, place, says in (
         "pathcodes:inspection_code",
         "Make a code for one probe with the gateway's view, and print it, this once. The gateway keeps only its public key.",
     ),
-):
+)
+for name, place, says in LAZY:
     inspection_app.command(f"gateway.cli.{place}", name=name, help=says)
 
 Flag = Annotated[bool, Parameter(negative="")]
