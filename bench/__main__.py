@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import codec, edge, journal, projector, sizing, store, tls
+from bench import codec, edge, evidence, journal, projector, sizing, store, tls
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 SUITES = {
     "tls": tls,
     "edge": edge,
+    "evidence": evidence,
     "codec": codec,
     "journal": journal,
     "store": store,

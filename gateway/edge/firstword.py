@@ -26,8 +26,9 @@ CROWDED_RETRY_MS = 60_000
 DRAINING_RETRY_MS = 2_000
 PATH_RETRY_MS = 600_000
 
-# Who has no TLS for a session, and something to report, says it at once. What is refused can wait so long for its words.
-REPORT_S = 3.0
+# Who has no TLS for a session, and something to report, says it a round trip after the handshake (0.7 s by satellite). Everybody
+# else can wait so long for a refusal.
+REPORT_S = 2.0
 
 # No first message but a path report has more.
 SMALL_MESSAGE = 4 * 1024

@@ -7,9 +7,9 @@ from certs.inspection import AgentSide, GatewaySide
 
 __all__ = ["Halves", "is_same"]
 
-# Some 3 kB each: 6 MB. No address has more than a few, so that no scanner pushes out what others left.
+# Some 3 kB each: 6 MB. No address has more than a site's agents leave, so that no scanner pushes out what others left.
 HALVES = 2000
-OF_ONE_ADDRESS = 16
+OF_ONE_ADDRESS = 64
 
 # How far the two clocks may be apart once the agent's is corrected, or told by what it says of itself: a round trip, and the
 # kernel's word of a connection that waited in the backlog.

@@ -116,15 +116,17 @@ class Inspection:
         sight, peer.sight = peer.sight, None
         if sight is None or self.services.draining:
             return
-        if not sight.through_own_proxy and peer.address in self._balancers:
-            return  # a balancer's health check, whatever it says
+        is_ours = not sight.through_own_proxy and peer.address in self._balancers
+        if is_ours and not sight.is_tls:
+            return  # a balancer's health check; in TLS it may be somebody whom it does not announce
         network = network_of(peer.address)
         if not self._rates.take(network):
             self.sightings.saw_more(network)
             return
         half = self.half(peer, sight, last_io=last_io, stream=stream, shaken=shaken)
         self.halves.add(address_key(peer.address), half)
-        is_worth_writing = bool(sight.seen) and not sight.said  # else a port scan, or somebody who spoke
+        # Else it is a port scan, or somebody who spoke.
+        is_worth_writing = bool(sight.seen) and not sight.said and not is_ours
         if is_worth_writing and not any(each.kind in OWN_DOING for each in half.nearby):
             self.sightings.saw(network, half)
 

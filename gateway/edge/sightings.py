@@ -24,6 +24,8 @@ MINUTE_S = 60.0
 
 # A judgement takes a few milliseconds of a thread, a record 10 kB of the journal.
 KINDS = 256
+# Of one network: whoever changes with every connection is one and the same.
+KINDS_OF_ONE = 8
 
 Kind = tuple[object, ...]
 
@@ -37,24 +39,28 @@ class Sightings:
     expected: Callable[[], Expected]
     count: Callable[[Finding, int], None]
     _minute: dict[tuple[str, Kind], GatewaySide] = attrs.field(factory=dict, init=False)
-    _latest: dict[str, tuple[str, Kind]] = attrs.field(factory=dict, init=False)
+    _kinds: dict[str, list[Kind]] = attrs.field(factory=dict, init=False)
+    """Of each network, the latest last."""
 
     def saw(self, network: str, half: GatewaySide) -> None:
         """A connection ended that nobody has reported."""
-        key = network, _kind(half)
-        known = self._minute.get(key)
-        if known is not None:
-            self._minute[key] = attrs.evolve(known, connections=known.connections + 1)
-        elif len(self._minute) < KINDS:
-            self._minute[key] = half
+        kind, kinds = _kind(half), self._kinds.setdefault(network, [])
+        if kind in kinds:
+            kinds.remove(kind)
+        elif len(kinds) < KINDS_OF_ONE and len(self._minute) < KINDS:
+            self._minute[network, kind] = attrs.evolve(half, connections=0)
+        elif kinds:
+            kind = kinds.pop()
         else:
+            del self._kinds[network]
             return
-        self._latest[network] = key
+        kinds.append(kind)
+        self.saw_more(network)
 
     def saw_more(self, network: str) -> None:
         """Another one, of a network that sends so many that they are not looked at: as the one before."""
-        key = self._latest.get(network)
-        if key is not None:
+        if kinds := self._kinds.get(network):
+            key = network, kinds[-1]
             known = self._minute[key]
             self._minute[key] = attrs.evolve(known, connections=known.connections + 1)
 
@@ -66,7 +72,7 @@ class Sightings:
 
     async def flush(self) -> None:
         """Write down what was seen since the last time."""
-        seen, self._minute, self._latest = list(self._minute.values()), {}, {}
+        seen, self._minute, self._kinds = list(self._minute.values()), {}, {}
         if not seen:
             return
         now_ms, expected = self.now(), self.expected()
@@ -97,7 +103,7 @@ def _kind(half: GatewaySide) -> Kind:
     return (
         half.last_io,
         half.handshake_complete,
-        None if hello is None else (hello.ja4, hello.server_name),
+        None if hello is None else hello.ja4,
         (half.first_bytes or b"")[:4],
         tuple(alert.description for alert in half.alerts or ()),
     )

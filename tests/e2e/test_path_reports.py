@@ -3,17 +3,19 @@
 import ipaddress
 import secrets
 import socket
+from datetime import UTC, datetime
 
 import attrs
 import pytest
 import trio
 
-from certs import PathCode
+from certs import Authority, PathCode
 from certs.inspection import (
     AgentSide,
     Delivery,
     Join,
     LastIo,
+    NearbyKind,
     RecordKind,
     SignerKind,
     Verdict,
@@ -395,3 +397,24 @@ async def test_a_reporter_learns_no_address_of_the_providers(provider: Provider)
     assert answer.gateway is not None
     assert answer.gateway.source == "198.51.100.7:51514"
     assert b"127.0.0." not in document_to_json(to_document(answer))
+
+
+async def test_a_new_certificate_is_evidence_and_so_is_the_old_one(provider: Provider) -> None:
+    """Around a rotation both leaves are the gateway's, and it says that it rotated."""
+    async with running_edge(provider) as edge:
+        agent = await enrolled(edge)
+        inspection = edge.services.inspection
+        assert inspection is not None
+        before = inspection.expectations.now().leaf_keys
+        now = datetime.now(UTC)
+        Authority.load(provider.data / "ca").rotate_gateway(now).save(provider.data / "ca")
+        edge.services.on_trust_changed()
+        await edge.until(lambda: len(inspection.expectations.now().leaf_keys) == 2)
+        report = await report_of(edge, agent)
+        await told(provider, report, await dial(edge.remote_port))
+        (record,) = recorded(provider)
+
+    expected = record.evidence.expected
+    assert before < expected.leaf_keys
+    assert record.evidence.gateway is not None
+    assert [each.kind for each in record.evidence.gateway.nearby] == [NearbyKind.ROTATION]
