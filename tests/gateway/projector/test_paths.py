@@ -214,6 +214,23 @@ def test_what_was_never_over_for_one_is_no_recurrence(rig: Rig) -> None:
     assert "path incident" not in said(log)
 
 
+def test_a_report_of_somebody_who_is_well_again_brings_nothing_back(rig: Rig) -> None:
+    """It tells of a time after the end and before the agent's newest session: it is counted, and nobody is called."""
+    agent = rig.agent()
+    journal(rig, report_of(agent, opened_one_sided(), at_ms=AT_MS))
+    rig.drain()
+    begin_session(rig.store, agent, at_ms=AT_MS + 1)
+    rig.drain()
+    happened_ms = now_ms(rig) + MINUTE_MS
+    begin_session(rig.store, agent, at_ms=happened_ms + 1)
+    with structlog.testing.capture_logs() as log:
+        journal(rig, report_of(agent, opened_one_sided(), at_ms=happened_ms))
+        rig.drain()
+    incident = the_incident(rig)
+    assert (incident.state, incident.recurrences, incident.reports) == (IncidentState.CLOSED, 0, 2)
+    assert said(log) == []
+
+
 def test_a_report_of_somebody_who_is_well_again_opens_nothing(rig: Rig) -> None:
     """It is kept, and counted by nobody."""
     agent = rig.agent()
