@@ -127,7 +127,7 @@ def test_a_port_that_is_taken_is_said() -> None:
 def test_every_metric_is_in_the_docs() -> None:
     """And none that is not there."""
     page = (ROOT / "docs" / "projector.md").read_text(encoding="utf-8")
-    documented = set(re.findall(r"`(fieldgate_\w+?)(?:\{\w+\})?` \|", page))
+    documented = set(re.findall(r"`(fieldgate_\w+?)(?:\{[\w,]+\})?` \|", page))
     counted = {
         family.name + ("_total" if family.type == "counter" else "")
         for family in Metrics(lambda: 0.0).registry.collect()
