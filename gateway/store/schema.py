@@ -83,6 +83,7 @@ agents = table(
     *columns(Int, "enrolled_ms"),
     sa.UniqueConstraint("uid"),
     sa.UniqueConstraint("token_id", "token_key"),
+    sa.Index(None, "token_id", "installation_uid"),  # who reported by a token before it was an agent
 )
 
 sites = table(

@@ -115,5 +115,6 @@ audit = table(
 def upgrade() -> None:
     """Make the tables, and room for what a customer's firewall is."""
     metadata.create_all(op.get_bind())
+    op.create_index("ix_agents_token_id_installation_uid", "agents", ["token_id", "installation_uid"])
     op.add_column("locations", sa.Column("firewall", Text, nullable=True))
     op.execute("UPDATE schema_info SET version = 2")
