@@ -5,24 +5,37 @@ this time, and was it asked for its own certificate? A box that terminates TLS o
 
 All well: say Hello. Only the time is wrong, and the chain leads to a pinned CA: say Hello too, because it may be our own
 clock, and the gateway's answer tells us the time. Anything else: say nothing at all, end with a typed reason, try later.
+
+A refused attempt is handed on as it is (`Refusal`), its connection still open, to whoever wants to know what is in the way. A
+path that is good leaves nothing behind.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import attrs
 import trio
 
+from agent.proxies import DIRECT, STRAIGHT, Proxies, Way
 from certs import Anchors, ChainVerdict, NameVerdict, TimeVerdict, Usage, judge_chain
 from protocol import Code
-from transport import Break, ConnectError, Context, HandshakeError, TLSStream, connect
+from transport import (
+    Break,
+    Context,
+    HandshakeError,
+    ProxyError,
+    Seen,
+    TLSStream,
+    TransportError,
+    connect,
+)
 
 # TCP and TLS to one gateway; the slowest satellite path needs three seconds.
 DIAL_S: Final = 15.0
 
 # Nothing answered, or something hung up: any other address that was reached tells more of the path.
-_SAYS_LITTLE: Final = frozenset({Code.CONNECTION_LOST, Code.CONNECTION_RESET})
+SAYS_LITTLE: Final = frozenset({Code.CONNECTION_LOST, Code.CONNECTION_RESET})
 
 
 class PathError(Exception):
@@ -71,6 +84,39 @@ class Path:
     address: str
     time: TimeVerdict
     """Not OK when the gateway's certificate is not valid at our time: one of the two clocks is wrong."""
+    way: Way = STRAIGHT
+
+
+@attrs.frozen(kw_only=True)
+class Unanswered:
+    """A connection that was right, and ended before a gateway answered our first message."""
+
+    seen: Seen
+    exporter: bytes | None
+    """Of the path's evidence; None where it binds nothing."""
+    end: Break | None
+    """How it broke; None if nothing came in time."""
+    closed: bool = False
+    """The other end said goodbye in TLS, and nothing else."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Refusal:
+    """One attempt that led to no session, as it was: for whoever looks into it, who also closes `stream`."""
+
+    code: Code
+    message: str
+    address: str
+    at: datetime
+    """When it began, by our clock."""
+    way: Way
+    outcome: TLSStream | TransportError | Unanswered
+    """The connection, open, where the other end is not our gateway; or why there is none."""
+
+    async def aclose(self) -> None:
+        """Say goodbye to whoever is at the other end, if there is a connection."""
+        if isinstance(self.outcome, TLSStream):
+            await self.outcome.aclose()
 
 
 def judge_path(
@@ -103,39 +149,71 @@ def judge_path(
 
 
 async def open_path(
-    addresses: Sequence[str], *, context: Context, anchors: Anchors, certified: bool, at: datetime
+    addresses: Sequence[str],
+    *,
+    context: Context,
+    anchors: Anchors,
+    certified: bool,
+    at: datetime,
+    proxies: Proxies = DIRECT,
+    refused: list[Refusal] | None = None,
 ) -> Path:
     """The first of *addresses* that leads to our gateway.
+
+    Args:
+        proxies: how to get there.
+        refused: is given every attempt that did not, if anybody wants them; what was told is the last one's cause.
 
     Raises:
         PathError: none does; of several reasons the first that says more than that nothing answered.
     """
     told: PathError | None = None
+    began = trio.current_time()
     for address in addresses:
-        try:
-            return await _try(address, context, anchors, certified=certified, at=at)
-        except PathError as error:
-            if told is None or told.code in _SAYS_LITTLE:
-                told = error
+        host, port = split_address(address)
+        for way in proxies.ways(host, port):
+            now = at + timedelta(seconds=trio.current_time() - began)
+            tried = await _try(address, way, context, anchors, certified=certified, at=now)
+            if isinstance(tried, Path):
+                return tried
+            if refused is None:
+                await tried.aclose()
+            else:
+                refused.append(tried)
+            if told is None or told.code in SAYS_LITTLE:
+                told = PathError(tried.code, tried.message, address)
     if told is None:
         raise PathError(Code.CONFIG_INVALID_VALUE, "no gateway address is known")
     raise told
 
 
-async def _try(address: str, context: Context, anchors: Anchors, *, certified: bool, at: datetime) -> Path:
+async def _try(
+    address: str, way: Way, context: Context, anchors: Anchors, *, certified: bool, at: datetime
+) -> Path | Refusal:
     host, port = split_address(address)
+    outcome: TLSStream | TransportError
     try:
-        stream = await connect(host, port, context, deadline=trio.current_time() + DIAL_S)
-    except ConnectError as error:
-        code = Code.CONNECTION_RESET if error.reason is Break.RESET else Code.CONNECTION_LOST
-        raise PathError(code, error.detail, address) from None
-    except HandshakeError as error:
-        raise PathError(*_handshake_code(error), address) from None
-    verdict = judge_path(stream, host=host, anchors=anchors, certified=certified, at=at)
-    if isinstance(verdict, TimeVerdict):
-        return Path(stream, address, verdict)
-    await stream.aclose()
-    raise PathError(*verdict, address)
+        outcome = await connect(host, port, context, deadline=trio.current_time() + DIAL_S, proxy=way.proxy)
+    except TransportError as error:
+        outcome = error
+        code, message = _failure_code(error)
+    else:
+        verdict = judge_path(outcome, host=host, anchors=anchors, certified=certified, at=at)
+        if isinstance(verdict, TimeVerdict):
+            return Path(outcome, address, verdict, way)
+        code, message = verdict
+    return Refusal(code=code, message=message, address=address, at=at, way=way, outcome=outcome)
+
+
+def _failure_code(error: TransportError) -> tuple[Code, str]:
+    match error:
+        case ProxyError():
+            return Code.PROXY_REFUSED, error.detail
+        case HandshakeError():
+            return _handshake_code(error)
+        case _:
+            reset = error.reason is Break.RESET
+            return Code.CONNECTION_RESET if reset else Code.CONNECTION_LOST, error.detail
 
 
 def _handshake_code(error: HandshakeError) -> tuple[Code, str]:

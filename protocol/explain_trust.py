@@ -148,6 +148,13 @@ TRUST: Final[dict[Code, Explanation]] = {
         "The Hello names one agent and the certificate another: state of two agents was mixed in one folder.",
         "Remove that agent's state folder and enroll it again.",
     ),
+    Code.PROXY_REFUSED: Explanation(
+        "no way through the proxy",
+        "The agent was told to go through an HTTP proxy, and that opened no tunnel (CONNECT): it wants another login (407), does "
+        "not allow the gateway's address or port (403), or is none.",
+        "Let the proxy's administrator allow CONNECT to the gateway's addresses and port, undecrypted. `fieldgate-agent run --proxy "
+        "none` goes without a proxy, `--proxy URL` through another.",
+    ),
     Code.REPORT_UNREADABLE: Explanation(
         "path report unreadable",
         "The report is sealed to a key that this gateway does not have, was changed on its way, or is no report. A restored or "

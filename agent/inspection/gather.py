@@ -29,6 +29,7 @@ from transport import (
     ProxyError,
     Seen,
     TLSStream,
+    TransportError,
     connect,
 )
 
@@ -39,7 +40,7 @@ PATIENCE_S: Final = 15.0
 ANSWER_S: Final = 8.0
 
 # Behind a proxy the name need not resolve here; what our DNS says is worth a moment all the same.
-_IDLE_LOOKUP_S: Final = 2.0
+IDLE_LOOKUP_S: Final = 2.0
 
 
 @attrs.frozen
@@ -78,35 +79,99 @@ async def observe(
     """
     host, port = split_address(address)
     deadline = trio.current_time() + patience_s
-    side = AgentSide(
-        at_ms=to_ms(now()),
+    at = now()
+    begun = _begun(address, at, enrolled=enrolled, proxy=proxy, proxy_source=proxy_source)
+    patience = deadline if proxy is None else trio.current_time() + IDLE_LOOKUP_S
+    resolved, in_time = await _resolve(host, patience)
+    side = attrs.evolve(begun, resolved=resolved)
+    if not in_time and proxy is None:
+        return Observation(attrs.evolve(side, tcp_error="EAI_AGAIN", last_io=LastIo.NOT_RESOLVED))
+    outcome: TLSStream | TransportError
+    try:
+        outcome = await connect(host, port, context, deadline=deadline, proxy=proxy)
+    except TransportError as error:
+        outcome = error
+    try:
+        return _observed(side, outcome, context, anchors, now())
+    except BaseException:  # a caller's clock, say
+        if isinstance(outcome, TLSStream):
+            await trio.aclose_forcefully(outcome)
+        raise
+
+
+async def look_back(
+    address: str,
+    outcome: TLSStream | TransportError,
+    *,
+    at: datetime,
+    context: Context,
+    anchors: Anchors | None = None,
+    enrolled: bool = False,
+    proxy: Proxy | None = None,
+    proxy_source: str = "config",
+) -> Observation:
+    """The same of an attempt that was made already: nothing is dialed again.
+
+    Args:
+        outcome: the connection, still open, or why there is none.
+        at: when it began, UTC, by this computer's clock.
+        context: that it was dialed with.
+    """
+    side = _begun(address, at, enrolled=enrolled, proxy=proxy, proxy_source=proxy_source)
+    resolved, _ = await _resolve(split_address(address)[0], trio.current_time() + IDLE_LOOKUP_S)
+    return _observed(attrs.evolve(side, resolved=resolved), outcome, context, anchors, at)
+
+
+def look_back_at(
+    address: str,
+    seen: Seen,
+    *,
+    end: Break | None,
+    at: datetime,
+    context: Context,
+    anchors: Anchors | None = None,
+    enrolled: bool = False,
+    proxy: Proxy | None = None,
+    proxy_source: str = "config",
+) -> AgentSide:
+    """What *seen* tells of a connection that is closed: it was spoken on, and broke by *end*, or was never answered."""
+    side = _begun(address, at, enrolled=enrolled, proxy=proxy, proxy_source=proxy_source)
+    last_io = LastIo.ANSWER_TIMEOUT if end is None else _END_OF_STREAM.get(end, LastIo.ALERT)
+    return attrs.evolve(_shaken(side, seen, context, anchors, at), answered=False, last_io=last_io)
+
+
+def _begun(
+    address: str, at: datetime, *, enrolled: bool, proxy: Proxy | None, proxy_source: str
+) -> AgentSide:
+    return AgentSide(
+        at_ms=to_ms(at),
         dialed=address,
         agent_version=AGENT_VERSION,
         platform=PLATFORM,
         enrolled=enrolled,
         proxy=None if proxy is None else ProxyUse(url=str(proxy), source=proxy_source, used=True),
     )
-    with trio.CancelScope(
-        deadline=deadline if proxy is None else trio.current_time() + _IDLE_LOOKUP_S
-    ) as lookup:
-        side = attrs.evolve(side, resolved=await _resolve(host))
-    if lookup.cancelled_caught and proxy is None:
-        return Observation(attrs.evolve(side, tcp_error="EAI_AGAIN", last_io=LastIo.NOT_RESOLVED))
-    stream: TLSStream | None = None
-    try:
-        stream = await connect(host, port, context, deadline=deadline, proxy=proxy)
-        side = _shaken(side, stream.seen(), context, anchors, now())
-        exporter = stream.exporter(EXPORTER_LABEL, EXPORTER_BYTES) if stream.exporter_binds else None
-        return Observation(attrs.evolve(side, exporter=exporter, last_io=LastIo.COMPLETE), stream)
-    except ConnectError as error:
-        return Observation(_unconnected(side, error))
-    except HandshakeError as error:
-        side = _shaken(side, error.seen, context, anchors, now()) if error.seen is not None else side
-        return Observation(attrs.evolve(side, last_io=_end_of_handshake(error)))
-    except BaseException:  # a caller's clock, say
-        if stream is not None:
-            await trio.aclose_forcefully(stream)
-        raise
+
+
+def _observed(
+    side: AgentSide,
+    outcome: TLSStream | TransportError,
+    context: Context,
+    anchors: Anchors | None,
+    at: datetime,
+) -> Observation:
+    match outcome:
+        case TLSStream():
+            side = _shaken(side, outcome.seen(), context, anchors, at)
+            exporter = outcome.exporter(EXPORTER_LABEL, EXPORTER_BYTES) if outcome.exporter_binds else None
+            return Observation(attrs.evolve(side, exporter=exporter, last_io=LastIo.COMPLETE), outcome)
+        case HandshakeError():
+            if outcome.seen is not None:
+                side = _shaken(side, outcome.seen, context, anchors, at)
+            return Observation(attrs.evolve(side, last_io=_end_of_handshake(outcome)))
+        case ConnectError():
+            return Observation(_unconnected(side, outcome))
+    raise outcome  # of no attempt to connect
 
 
 async def speak(
@@ -148,14 +213,18 @@ async def speak(
     return Observation(side, stream if end is None else None), answer
 
 
-async def _resolve(host: str) -> tuple[str, ...] | None:
-    """What DNS says of *host*: addresses, none if it knows none; None if *host* is one and nobody was asked."""
-    try:
-        found = await trio.socket.getaddrinfo(host, None, type=trio.socket.SOCK_STREAM)
-    except (OSError, ValueError):  # the latter for what cannot be a name
-        return ()
+async def _resolve(host: str, deadline: float) -> tuple[tuple[str, ...] | None, bool]:
+    """What DNS says of *host*: addresses, none if it knows none; None if *host* is one or DNS said nothing; and if it did."""
+    found = []
+    with trio.CancelScope(deadline=deadline) as patience:
+        try:
+            found = await trio.socket.getaddrinfo(host, None, type=trio.socket.SOCK_STREAM)
+        except (OSError, ValueError):  # the latter for what cannot be a name
+            return (), True
+    if patience.cancelled_caught:
+        return None, False
     addresses = tuple(dict.fromkeys(str(each[4][0]) for each in found))
-    return None if addresses == (host,) else addresses
+    return None if addresses == (host,) else addresses, True
 
 
 def _unconnected(side: AgentSide, error: ConnectError) -> AgentSide:
