@@ -107,7 +107,7 @@ class Identity:
 class Keeper:
     """Holds what an agent must remember, in memory only; `state.StateFolder` also writes it down.
 
-    A simulated agent lives no longer than its process, so a fleet uses this class as it is.
+    A simulated agent that lives no longer than its process uses this class as it is.
     """
 
     __slots__ = ("credential", "identity", "nonces", "pending")

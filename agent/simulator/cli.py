@@ -16,6 +16,7 @@ from cyclopts import Parameter
 
 from agent.exits import FAILED, NEGATIVE, UNUSABLE, CommandError
 from agent.failures import unwrapped
+from agent.simulator.berths import Berths
 from agent.simulator.fleet import MAX_RATE, Fleet, FleetError, FleetOptions, Part, Phase
 from agent.simulator.ledger import Ledger, LedgerError
 from agent.simulator.provider import Provider, ProviderError
@@ -23,6 +24,8 @@ from agent.simulator.show import Show, show_verification, summary
 from agent.simulator.tally import Tally
 from agent.simulator.verification import Result, compare
 from agent.spool import Spool
+from agent.state import StateError
+from certs import make_private_folder
 from protocol import AgentType
 
 # One simulated agent in so many is a cloud-connect site, if the provider has a listener for them.
@@ -60,6 +63,7 @@ def simulate(
     verify: Annotated[bool, Parameter(negative="")] = False,
     ledger: Path | None = None,
     reconnect_s: float = FleetOptions().reconnect_s,
+    state: Path | None = None,
     json_: Json = False,
 ) -> int:
     """Enroll and run a fleet of simulated agents against the provider in a data folder. Exit code 1 when agents were sent
@@ -83,6 +87,8 @@ def simulate(
         Write what the agents said and were told to this file, for `fieldgate-agent verify`.
     reconnect_s
         Ceiling of the first, random wait before connecting again.
+    state
+        Keep the fleet in this folder, and begin with the agents that are kept there. Default: it ends with the run.
     """
     if count < 1 or not rate > 0 or not (duration is None or 0 < duration < math.inf):
         raise SimulationError("--count, --rate and --duration must be positive numbers")
@@ -90,17 +96,19 @@ def simulate(
         raise SimulationError("--reconnect-s must be a number and not negative")
     if rate > MAX_RATE:
         raise SimulationError(f"--rate {rate:g}: one agent collects at most {MAX_RATE:g} events a second")
+    if state is not None and (verify or ledger is not None):
+        raise SimulationError(
+            "a ledger knows what was said in one run: leave --state out, or --verify and --ledger"
+        )
     _allow_descriptors(count + _DESCRIPTORS)
     provider = Provider(data)
     tally = Tally(count=count)
     options = FleetOptions(rate=rate, duration_s=duration, seed=seed, reconnect_s=reconnect_s)
-    with (
-        tempfile.TemporaryDirectory(prefix="fieldgate-fleet-") as folder,
-        Spool.open(Path(folder) / "outbox.sqlite") as spool,
-    ):
-        fleet = Fleet(spool, options, tally)
+    with _home(state) as folder, Spool.open(folder / "outbox.sqlite") as spool:
+        fleet = Fleet(spool, options, tally, None if state is None else Berths(folder))
+        fleet.come_back()
         try:
-            parts = _parts(provider, count, company)
+            parts = _parts(provider, count - len(fleet.members), company)
             with unwrapped():
                 trio.run(_run, fleet, parts)
         except (FleetError, ProviderError) as error:
@@ -161,8 +169,28 @@ def _verify(provider: Provider, ledger: Ledger) -> Result:
         raise SimulationError(str(error)) from error
 
 
+@contextlib.contextmanager
+def _home(state: Path | None) -> Iterator[Path]:
+    """Where the fleet lives.
+
+    Raises:
+        StateError: the folder cannot be made.
+    """
+    if state is None:
+        with tempfile.TemporaryDirectory(prefix="fieldgate-fleet-") as folder:
+            yield Path(folder)
+        return
+    try:
+        make_private_folder(state)
+    except OSError as error:
+        raise StateError(f"cannot write {state}: {error.strerror}") from error
+    yield state
+
+
 def _parts(provider: Provider, count: int, companies: Sequence[str]) -> list[Part]:
-    """Who enrolls with which token."""
+    """Which *count* agents enroll with which token."""
+    if not count:
+        return []
     sites = max(1, count // SITE_SHARE) if count > 1 else 0
     site_token = provider.site_token(sites) if sites else None
     parts = [] if site_token is None else [Part(token=site_token, count=sites, agent_type=AgentType.SITE)]

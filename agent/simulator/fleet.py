@@ -19,12 +19,13 @@ import trio
 from agent.backoff import BASE_S, Backoff
 from agent.client import Client, Stopped
 from agent.collector import TAKE, Collector
-from agent.enrollment import Applicant, EnrollmentError, enroll
+from agent.enrollment import Applicant, Enrollment, EnrollmentError, enroll
 from agent.facilities import Facilities
 from agent.identity import Keeper
 from agent.outbox import Outbox
 from agent.path import PathError
 from agent.service import now_ms
+from agent.simulator.berths import Berths, Plot
 from agent.simulator.ledger import Ledger
 from agent.simulator.tally import AgentTally, Tally
 from agent.spool import OutboxFullError, Spool
@@ -82,12 +83,6 @@ class Part:
     company: str | None = None
     """Whose estates they are; each is another company's if None."""
 
-    def estate(self, seed: int, begin_ms: int) -> Estate | Site:
-        """One of them."""
-        if self.agent_type is AgentType.SITE:
-            return Site(seed, begin_ms)
-        return Estate(seed, begin_ms, company=self.company)
-
 
 @attrs.frozen(kw_only=True)
 class FleetOptions:
@@ -104,6 +99,7 @@ class FleetOptions:
 class Member:
     """One simulated agent."""
 
+    plot: Plot
     facilities: Facilities
     client: Client
     tally: AgentTally
@@ -117,6 +113,8 @@ class Fleet:
     spool: Spool
     options: FleetOptions
     tally: Tally
+    berths: Berths | None = None
+    """Where agents are kept for a later run; None: they live as long as this one."""
     ledger: Ledger = attrs.field(factory=Ledger)
     members: list[Member] = attrs.field(factory=list)
     phase: Phase = Phase.OPENING
@@ -125,16 +123,27 @@ class Fleet:
 
     # -- enrolling ---------------------------------------------------------------------------------------------
 
-    async def enroll(self, parts: Sequence[Part]) -> None:
-        """Enroll everybody.
+    def come_back(self) -> None:
+        """Bring those back that are kept, as many as are wanted.
 
         Raises:
+            StateError: the files of one cannot be used.
+            OutboxError: the outbox cannot be read.
+        """
+        for keeper, plot in self.berths.load()[: self.tally.count] if self.berths is not None else ():
+            self._join(keeper, plot)
+
+    async def enroll(self, parts: Sequence[Part]) -> None:
+        """Enroll everybody in *parts*, beside those who are there already.
+
+        Raises:
+            StateError: one cannot be written down.
             FleetError: a gateway refused, or could not be reached in many tries.
             OutboxError: the outbox cannot be written.
         """
         limiter = trio.CapacityLimiter(ENROLL_AT_ONCE)
         failure: list[FleetError] = []
-        number = self.options.seed * _SEED_STEP
+        number = max([self.options.seed * _SEED_STEP, *(member.plot.seed for member in self.members)])
         async with trio.open_nursery() as nursery:
             for part in parts:
                 for _ in range(part.count):
@@ -152,29 +161,35 @@ class Fleet:
         scope: trio.CancelScope,
     ) -> None:
         async with limiter:
-            estate = part.estate(seed, now_ms())
+            plot = Plot(seed=seed, begin_ms=now_ms(), agent_type=part.agent_type, company=part.company)
             # Built twice: how far back it begins depends on how much happens in it.
-            estate = part.estate(seed, now_ms() - self._history_ms(estate))
+            estate = plot.estate()
+            plot = attrs.evolve(plot, begin_ms=plot.begin_ms - self._history_ms(estate))
             applicant = Applicant(
                 installation_uid=f"simulated-{seed}", host_name=estate.host_name, agent_type=part.agent_type,
                 synthetic=True, key_pem=key_to_pem(generate_key()),
             )  # fmt: skip
             try:
-                keeper = await _enroll_patiently(part.token, applicant)
+                enrollment = await _enroll_patiently(part.token, applicant)
             except FleetError as error:
                 failure.append(error)
                 scope.cancel()
                 return
-        self._join(keeper, estate, seed)
+        if self.berths is None:
+            self._join(Keeper(enrollment.identity, enrollment.credential), plot)
+        else:
+            self._join(self.berths.keep(enrollment, plot), plot)
 
     def _history_ms(self, estate: Estate | Site) -> int:
         wanted = self.options.rate * (self.options.duration_s or 0.0)
         days = max(LEAST_HISTORY_DAYS, 1.5 * wanted / max(1.0, estate.events_per_day))
         return int(days * DAY_MS)
 
-    def _join(self, keeper: Keeper, estate: Estate | Site, seed: int) -> None:
+    def _join(self, keeper: Keeper, plot: Plot) -> None:
         uid = keeper.identity.agent_uid
         outbox = Outbox(self.spool, uid)
+        estate = plot.estate()
+        estate.skip(outbox.taken)
 
         def told(epoch: int, first_sequence: int, rows: Sequence[Row]) -> None:
             self.ledger.said(uid, epoch, first_sequence, rows)
@@ -184,9 +199,9 @@ class Fleet:
             keeper=keeper, outbox=outbox, collector=Collector(source=estate, outbox=outbox, told=told), now=now_ms,
             observer=tally,
         )  # fmt: skip
-        jitter = random.Random(seed)  # noqa: S311  # spreads reconnects, keeps no secret
+        jitter = random.Random(plot.seed)  # noqa: S311  # spreads reconnects, keeps no secret
         client = Client(facilities, draw=jitter.random, backoff=Backoff(base_s=self.options.reconnect_s))
-        self.members.append(Member(facilities, client, tally))
+        self.members.append(Member(plot, facilities, client, tally))
         self.tally.enrolled += 1
 
     # -- running -----------------------------------------------------------------------------------------------
@@ -256,13 +271,12 @@ class Fleet:
                 member.facilities.bell.ring()
 
 
-async def _enroll_patiently(token: Token, applicant: Applicant) -> Keeper:
+async def _enroll_patiently(token: Token, applicant: Applicant) -> Enrollment:
     """Enroll; what is only busy or not there yet is tried again."""
     wait_s = ENROLL_PAUSE_S
     for left in reversed(range(ENROLL_TRIES)):
         try:
-            enrollment = await enroll(token, applicant, now=now_ms)
-            return Keeper(enrollment.identity, enrollment.credential)
+            return await enroll(token, applicant, now=now_ms)
         except EnrollmentError as error:
             if error.retry_after_s is None or not left:
                 raise FleetError(str(error)) from error

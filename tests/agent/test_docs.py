@@ -16,9 +16,7 @@ def options() -> set[str]:
     found = set()
     for command in COMMANDS:
         for argument in app[command].assemble_argument_collection():
-            found |= {
-                name for name in argument.names if name.startswith("--") and not name.startswith("--empty-")
-            }
+            found |= {name for name in argument.names if name.startswith("--")}
     return found
 
 

@@ -41,6 +41,7 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         ("run --state /nowhere/at/all", "FG-1018: no agent in /nowhere/at/all: enroll it first"),
         ("status --state /nowhere/at/all", "FG-1018: no agent in /nowhere/at/all: enroll it first"),
         ("simulate --count 0", "must be positive"),
+        ("simulate --state x --verify", "leave --state out, or --verify"),
         ("simulate --rate nan", "must be positive numbers"),
         ("simulate --duration nan", "must be positive numbers"),
         ("simulate --duration inf", "must be positive numbers"),

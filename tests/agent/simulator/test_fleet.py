@@ -9,6 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from agent.simulator.berths import Berths
 from agent.simulator.fleet import Fleet, FleetError, FleetOptions, Part, Phase
 from agent.simulator.tally import OPENING, Tally
 from agent.simulator.verification import CELLS, compare
@@ -126,3 +127,49 @@ async def test_a_fleet_without_a_gateway_asks_whether_it_runs(
     with pytest.raises(FleetError, match="fieldgate serve"):
         await fleet.enroll([Part(token=gateway.token("127.0.0.1:1"), count=1)])
     assert trio.current_time() - start > 10
+
+
+async def run_for(fleet: Fleet, seconds: float) -> None:
+    """Report for so long, then end with whatever is still in the outbox, as a fleet that is killed does."""
+    with trio.move_on_after(seconds):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fleet.run)
+            await fleet.up.wait()
+            fleet.phase = Phase.PRODUCING
+
+
+async def test_a_fleet_that_is_kept_comes_back(clock: MockClock, gateway: Gateway, tmp_path: Path) -> None:
+    """The same agents, sites and clients, go on with the sequence numbers that they had; who is missing enrolls."""
+    parts = [
+        Part(token=gateway.token(), count=1, agent_type=AgentType.SITE),
+        Part(token=gateway.token(), count=2),
+    ]
+    fleets: list[Fleet] = []
+    for count, enrolling in ((3, parts), (4, [Part(token=gateway.token(), count=1)]), (2, [])):
+        with Spool.open(tmp_path / "outbox.sqlite") as spool:
+            fleet = Fleet(spool, FleetOptions(rate=4), Tally(count=count), Berths(tmp_path))
+            fleet.come_back()
+            await fleet.enroll(enrolling)
+            await run_for(fleet, SECONDS)
+        fleets.append(fleet)
+
+    first, second, third = (
+        [m.facilities.keeper.identity.agent_uid for m in fleet.members] for fleet in fleets
+    )
+    assert len(set(first)) == 3
+    assert set(second[:3]) == set(first)
+    assert len(set(second)) == 4
+    assert third == second[:2]  # as many as are wanted
+    assert len(gateway.enrolls) == 4
+    for uid in first:
+        said = [
+            (batch.epoch, batch.first_sequence + n, tuple(row))
+            for peer in gateway.peers
+            if peer.hello is not None and peer.hello.agent_uid == uid
+            for batch in peer.batches
+            if isinstance(batch, EventBatch)
+            for n, row in enumerate(batch.rows)
+        ]
+        numbers = {(epoch, sequence) for epoch, sequence, _ in said}
+        assert len({epoch for epoch, _ in numbers}) == 1
+        assert len({row for _, _, row in said}) == len(numbers)  # no event was said under two numbers
