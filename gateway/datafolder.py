@@ -10,6 +10,7 @@ from pathlib import Path
 
 import attrs
 
+from certs import write_private
 from protocol import Code
 
 __all__ = ["LAYOUT_VERSION", "DataFolder", "DataFolderError"]
@@ -62,21 +63,26 @@ class DataFolder:
         """Doorbells and locks: nothing that must outlive its process."""
         return self.path / "run"
 
-    def create(self, names: tuple[str, ...], store: str | None = None) -> None:
+    def create(self, names: tuple[str, ...], store: str | None = None, *, more: str = "") -> None:
         """Make the folders and the settings; `seal` makes it a data folder once everything in it is there.
+
+        Args:
+            names: what agents dial.
+            store: the store's URL, if it is not in the folder.
+            more: settings to begin with beside these, as TOML.
 
         Raises:
             DataFolderError: it is one already, something else is in the way, or it can't be written.
         """
         try:
-            self._create(names, store)
+            self._create(names, store, more)
         except OSError as error:
             raise DataFolderError(
                 f"{error.filename or self.path}: {error.strerror}: name another folder, or give this user access",
                 Code.DATA_FOLDER_MISSING,
             ) from None
 
-    def _create(self, names: tuple[str, ...], store: str | None) -> None:
+    def _create(self, names: tuple[str, ...], store: str | None, more: str) -> None:
         if self.version_file.exists():
             raise DataFolderError(
                 f"{self.path} is a data folder already: `fieldgate serve --data {self.path}` runs it",
@@ -98,13 +104,13 @@ class DataFolder:
             settings = SETTINGS.format(names=json.dumps(list(names)))
             if store is not None:
                 settings += STORE.format(store=json.dumps(store))
-            self.settings_file.touch(mode=0o600)  # a store's URL may carry a password
-            self.settings_file.write_text(settings, encoding="utf-8")
+            # A store's URL may carry a password. Half a file would be taken for what somebody wants.
+            write_private(self.settings_file, (settings + more).encode())
 
     def undo(self) -> None:
         """Take `create` back, if nothing has come into the folder since: what could not work binds no second try."""
         made = {self.settings_file, self.journals, self.run}
-        if self.version_file.exists() or not made.issuperset(self.path.iterdir()):
+        if not self.path.is_dir() or self.version_file.exists() or not made.issuperset(self.path.iterdir()):
             return
         self.settings_file.unlink(missing_ok=True)
         for folder in (self.journals, self.run, self.path):

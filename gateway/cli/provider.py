@@ -12,7 +12,7 @@ from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, require_name
 from gateway.cli.output import say
 from gateway.config import Config, ConfigError, load_config
-from gateway.datafolder import DataFolder
+from gateway.datafolder import DataFolder, DataFolderError
 from gateway.store import NotFound, StoreError, open_store
 
 __all__ = ["init", "make_provider"]
@@ -58,8 +58,17 @@ def init(
     )
 
 
-def make_provider(data: Path, organization: str, names: tuple[str, ...], store: str | None = None) -> Config:
+def make_provider(
+    data: Path, organization: str, names: tuple[str, ...], store: str | None = None, *, more: str = ""
+) -> Config:
     """Make the data folder *data*. An interrupted run is finished by the next one.
+
+    Args:
+        data: the folder.
+        organization: the provider's name.
+        names: what agents dial.
+        store: the store's URL, if it is not in the folder.
+        more: settings to begin with beside these, as TOML.
 
     Raises:
         DataFolderError: it is a data folder already, or is not empty.
@@ -67,10 +76,10 @@ def make_provider(data: Path, organization: str, names: tuple[str, ...], store: 
     """
     folder = DataFolder(data)
     is_ours = not folder.settings_file.exists()
-    folder.create(names, store)
     try:
+        folder.create(names, store, more=more)
         return _fill(folder, organization)
-    except (ConfigError, StoreError):
+    except (ConfigError, DataFolderError, StoreError):
         if is_ours:
             folder.undo()
         raise

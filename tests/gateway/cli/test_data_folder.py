@@ -1,8 +1,11 @@
 """Data folders that are none, are another's, are newer, or lost something: said with a code, and nothing is made worse."""
 
 import json
+import resource
 import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -226,3 +229,19 @@ def test_a_database_server_that_does_not_answer_is_worth_another_try(
     assert "FG-1008" in said
     assert "hunter2" not in said
     assert not (tmp_path / "data").exists()
+
+
+def test_an_init_on_a_full_disk_binds_no_second_try(tmp_path: Path) -> None:
+    """It names the disk's complaint and leaves no half of a settings file, which would pass for somebody's wish."""
+    folder = tmp_path / "data"
+    argv = [sys.executable, "-m", "gateway", "init", "--data", str(folder), "--name", "gateway.example"]
+    full = subprocess.run(
+        argv, capture_output=True, text=True, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+    )  # fmt: skip
+
+    assert full.returncode == 2
+    assert "File too large" in full.stderr
+    assert not folder.exists()
+    subprocess.run(argv, check=True, capture_output=True)
+    assert 'names = ["gateway.example"]' in (folder / "fieldgate.toml").read_text(encoding="utf-8")
