@@ -44,6 +44,10 @@ COMMANDS: Final = {
         "Enroll this server with a token from the provider. Once; `run` needs no token.",
     ),
     "run": ("agent.commands:run", "Run the agent until SIGTERM or Ctrl-C."),
+    "report": (
+        "agent.report_command:report",
+        "Write out the newest path report that no gateway has heard yet, for the provider to read. Exit code 1 if there is none.",
+    ),
     "status": (
         "agent.status:status",
         "Show what the running agent says of itself. Exit code 1 if it is not connected.",

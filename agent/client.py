@@ -15,7 +15,7 @@ import trio
 from agent.backoff import SUSTAINED_S, Backoff
 from agent.facilities import Facilities
 from agent.observer import Ending
-from agent.path import Path, PathError, open_path
+from agent.path import Path, PathError, Refusal, open_path
 from agent.session import Session
 from agent.state import StateError
 from certs import from_ms
@@ -104,18 +104,30 @@ class Client:
 
     async def _attempt(self) -> Ending:
         """Connect, and talk until it ends."""
+        reporter = self._with.reporter
+        refused: list[Refusal] | None = None if reporter is None else []
         try:
-            path = await self._connect()
+            path = await self._connect(refused)
         except PathError as error:
+            if reporter is not None:
+                reporter.failed(refused or ())
             return Ending(code=error.code, message=error.message, reached=False, address=error.address)
+        if reporter is not None and refused:
+            reporter.failed(refused, opened=path.address)
         self._spoken_with = path.address
-        self._session = Session(self._with, path)
+        session = self._session = Session(self._with, path)
         try:
-            return await self._session.run()
+            ending = await session.run()
         finally:
             self._session = None
+        if reporter is not None:
+            if session.unanswered is not None:
+                reporter.broke(path, session.unanswered, ending)
+            elif ending.lasted_s:
+                reporter.ended(ending)
+        return ending
 
-    async def _connect(self) -> Path:
+    async def _connect(self, refused: list[Refusal] | None) -> Path:
         keeper = self._with.keeper
         credential = keeper.pending or keeper.credential
         known = keeper.identity.gateways
@@ -127,6 +139,8 @@ class Client:
                 anchors=keeper.identity.anchors(),
                 certified=True,
                 at=from_ms(self._with.now()),
+                proxies=self._with.proxies,
+                refused=refused,
             )
         raise PathError(Code.GOODBYE, "the agent is stopping")
 

@@ -1,10 +1,12 @@
 """`fieldgate-agent enroll` and `run`."""
 
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Final
 
+import structlog
 import trio
 from cyclopts import Parameter
 
@@ -12,9 +14,11 @@ from agent.client import Stopped
 from agent.enrollment import Applicant, Enrollment, EnrollmentError, enroll
 from agent.exits import FAILED, REFUSED, UNUSABLE, CommandError
 from agent.host import Host
+from agent.inspection.keep import Keep
 from agent.observer import code_text
-from agent.options import State
-from agent.path import PathError
+from agent.options import Proxied, State
+from agent.path import SAYS_LITTLE, PathError, Refusal
+from agent.proxies import Proxies, ProxySettingError
 from agent.service import ServiceOptions, now_ms, serve_agent
 from agent.spool import Spool
 from agent.state import NotEnrolledError, StateError, StateFolder, enrollment_key, installation_uid
@@ -34,6 +38,7 @@ def enroll_command(
     synthetic: Annotated[bool, Parameter(negative="")] = False,
     host_name: str | None = None,
     again: Annotated[bool, Parameter(negative="")] = False,
+    proxy: Proxied = None,
 ) -> int:
     """Enroll this server with a token from the provider. Once; `run` needs no token.
 
@@ -56,12 +61,13 @@ def enroll_command(
     except TokenError as error:
         raise CommandError(f"{code_text(Code.TOKEN_UNKNOWN)}: {error}", UNUSABLE) from None
     _forbid_accident(state, again=again)
+    proxies = _proxies(proxy, state)
     agent_type = AgentType.SITE if site else AgentType.CLIENT
     applicant = Applicant(
         installation_uid=installation_uid(state), host_name=(host_name or Host("").host_name)[:255],
         agent_type=agent_type, synthetic=synthetic, key_pem=enrollment_key(state),
     )  # fmt: skip
-    enrollment = trio.run(_enroll_patiently, parsed, applicant)
+    enrollment = trio.run(_enroll_patiently, parsed, applicant, state, proxies)
     identity = enrollment.identity
     StateFolder.create(state, identity, enrollment.credential)
     gateways = printable(", ".join(identity.gateways))
@@ -102,20 +108,60 @@ def _forbid_accident(state: Path, *, again: bool) -> None:
         Spool.open(outbox).close()
 
 
-async def _enroll_patiently(token: Token, applicant: Applicant) -> Enrollment:
+async def _enroll_patiently(token: Token, applicant: Applicant, state: Path, proxies: Proxies) -> Enrollment:
     """Enroll; where the gateway is only busy, a few times."""
     for left in reversed(range(ENROLL_TRIES)):
+        refused: list[Refusal] = []
         try:
-            return await enroll(token, applicant, now=now_ms)
+            return await enroll(token, applicant, now=now_ms, proxies=proxies, refused=refused)
         except EnrollmentError as error:
             if error.retry_after_s is None or not left:
                 raise CommandError(str(error), REFUSED) from None
             await trio.sleep(max(1.0, min(error.retry_after_s, 60.0)))
         except PathError as error:
+            found = await _look_into(refused, token, applicant, state, proxies)
             raise CommandError(
-                f"{error}\nnothing secret was sent; fieldgate explain {error.code}", FAILED
+                f"{error}\n{found}nothing secret was sent; fieldgate explain {error.code}", FAILED
             ) from None
+        finally:
+            for each in refused:
+                await each.aclose()
     raise AssertionError("the last try returns or raises")
+
+
+async def _look_into(
+    refused: list[Refusal], token: Token, applicant: Applicant, state: Path, proxies: Proxies
+) -> str:
+    """What is in the way, for a person; it is told to the provider as well, if there is any way to do that."""
+    if not refused:
+        return ""
+    from agent.inspection.report import tell  # a path that failed
+    from agent.inspection.teller import token_teller
+    from certs.inspection import SealError
+
+    keep = Keep(state)
+    teller = token_teller(token, applicant.installation_uid, keep, now=now_ms, proxies=proxies)
+    told = next((each for each in refused if each.code not in SAYS_LITTLE), refused[0])
+    try:
+        opinion = await tell(teller, told)
+    except (StateError, SealError) as error:
+        return f"{error}\n"
+    whose = (
+        "the provider's gateway says so, and signed it" if opinion.by_gateway else "as seen from here alone"
+    )
+    waiting = (
+        f"the provider has not heard of it: send them what fieldgate-agent report --state {state} prints\n"
+        if keep.waiting
+        else ""
+    )
+    return f"{opinion.blame} ({opinion.verdict}, {opinion.confidence:.0%}, {whose})\n{waiting}"
+
+
+def _proxies(option: str | None, state: Path) -> Proxies:
+    try:
+        return Proxies.settle(option, state, os.environ)
+    except ProxySettingError as error:
+        raise CommandError(f"--proxy: {error}", UNUSABLE) from None
 
 
 def run(
@@ -125,6 +171,7 @@ def run(
     reconnect_s: float = ServiceOptions().reconnect_s,
     outbox_mib: int = ServiceOptions().outbox_bytes >> 20,
     log_format: Annotated[LogFormat, Parameter(env_var="FIELDGATE_AGENT_LOG")] = "auto",
+    proxy: Proxied = None,
 ) -> int:
     """Run the agent until SIGTERM or Ctrl-C.
 
@@ -144,8 +191,15 @@ def run(
             "--rate must be positive, --reconnect-s not negative, --outbox-mib at least 1, and each a number",
             UNUSABLE,
         )
+    proxies = _proxies(proxy, state)
     configure_logs(log_format)
-    options = ServiceOptions(rate=rate, reconnect_s=reconnect_s, outbox_bytes=outbox_mib << 20)
+    if proxies.ignored:
+        structlog.get_logger().warning(
+            "proxy ignored", code=code_text(Code.CONFIG_INVALID_VALUE), reason=proxies.ignored
+        )
+    options = ServiceOptions(
+        rate=rate, reconnect_s=reconnect_s, outbox_bytes=outbox_mib << 20, proxies=proxies
+    )
     farewell = trio.run(serve_agent, state, options)
     if farewell.why is Stopped.ASKED:
         return 0

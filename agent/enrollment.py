@@ -14,7 +14,8 @@ import trio
 from agent.hello import AGENT_VERSION, PLATFORM
 from agent.identity import Credential, Identity
 from agent.observer import code_text, known
-from agent.path import open_path
+from agent.path import Refusal, open_path
+from agent.proxies import DIRECT, Proxies
 from certs import (
     EXPORTER_BYTES,
     EXPORTER_LABEL,
@@ -125,10 +126,17 @@ class Enrollment:
     answer: Enrolled
 
 
-async def enroll(token: Token, applicant: Applicant, *, now: Callable[[], int]) -> Enrollment:
+async def enroll(
+    token: Token,
+    applicant: Applicant,
+    *,
+    now: Callable[[], int],
+    proxies: Proxies = DIRECT,
+    refused: list[Refusal] | None = None,
+) -> Enrollment:
     """Enroll once, at the first gateway of *token* that can be reached and is the token's.
 
-    Trying again with the same key gives the same agent.
+    Trying again with the same key gives the same agent. *proxies* and *refused* are as for `open_path`.
 
     Raises:
         PathError: no gateway of the token could be reached, or none that it trusts.
@@ -136,8 +144,9 @@ async def enroll(token: Token, applicant: Applicant, *, now: Callable[[], int]) 
     """
     anchors = Anchors(pins=frozenset(token.pins), names=frozenset(token.names))
     path = await open_path(
-        token.gateways, context=_bare_context(), anchors=anchors, certified=False, at=from_ms(now())
-    )
+        token.gateways, context=_bare_context(), anchors=anchors, certified=False, at=from_ms(now()),
+        proxies=proxies, refused=refused,
+    )  # fmt: skip
     try:
         with trio.move_on_after(ANSWER_S):
             request = applicant.request(

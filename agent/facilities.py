@@ -11,6 +11,8 @@ from agent.collector import Collector
 from agent.identity import Keeper
 from agent.observer import Observer
 from agent.outbox import Outbox
+from agent.proxies import DIRECT, Proxies
+from agent.reporter import Reporter
 
 # Commands whose answers are remembered, so that one that is delivered twice is answered once.
 _ANSWERED: Final = 256
@@ -56,6 +58,9 @@ class Facilities:
     observer: Observer = attrs.field(factory=Observer)
     bell: Bell = attrs.field(factory=Bell)
     """Rung when there is something to send."""
+    reporter: Reporter | None = None
+    """Who looks into paths that fail; None: nobody."""
+    proxies: Proxies = DIRECT
     renew_now: bool = False
     """A gateway told us to renew, whatever the dates say."""
     _answered: OrderedDict[tuple[str, int], None] = attrs.field(factory=OrderedDict)

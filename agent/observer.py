@@ -3,8 +3,11 @@
 One method for each thing worth knowing; here none does anything, so that a watcher names only what it wants.
 """
 
+from collections.abc import Sequence
+
 import attrs
 
+from agent.inspection.keep import Opinion
 from agent.marks import Ruling
 from agent.stored import Stored
 from protocol import Action, Code, Mark, Welcome
@@ -41,6 +44,10 @@ class Ending:
     """Whether a gateway of ours could be spoken with; if not, `code` says why, and nothing was said."""
     address: str = ""
     """Which one was dialed, if it could not."""
+    idle_s: float | None = None
+    """Set when an open session ended that nobody had ended: how long nothing had come or gone."""
+    closed: bool = False
+    """That one ended with a goodbye in TLS, though with no word."""
 
     @property
     def in_order(self) -> bool:
@@ -68,6 +75,12 @@ class Observer:
 
     def mended(self, code: Code | int, message: str) -> None:
         """What the `trouble` with that code was about is over."""
+
+    def judged(self, opinion: Opinion, *, is_news: bool) -> None:
+        """Something is thought of a path on which no session opens; *is_news*: and that was not known before."""
+
+    def reported(self, said: int, refused: Sequence[str], waiting: int) -> None:
+        """Reports that were kept have been said, or refused (with the FG code of each); so many wait still."""
 
     def ended(self, ending: Ending, wait_s: float) -> None:
         """A session, or the attempt at one, is over; the next attempt is due in *wait_s*. Called once for each attempt."""

@@ -84,6 +84,8 @@ class Path:
     address: str
     time: TimeVerdict
     """Not OK when the gateway's certificate is not valid at our time: one of the two clocks is wrong."""
+    at: datetime
+    """When it was dialed, by our clock."""
     way: Way = STRAIGHT
 
 
@@ -112,6 +114,11 @@ class Refusal:
     way: Way
     outcome: TLSStream | TransportError | Unanswered
     """The connection, open, where the other end is not our gateway; or why there is none."""
+
+    def abort(self) -> None:
+        """Reset the connection, if there is one."""
+        if isinstance(self.outcome, TLSStream):
+            self.outcome.abort()
 
     async def aclose(self) -> None:
         """Say goodbye to whoever is at the other end, if there is a connection."""
@@ -200,7 +207,7 @@ async def _try(
     else:
         verdict = judge_path(outcome, host=host, anchors=anchors, certified=certified, at=at)
         if isinstance(verdict, TimeVerdict):
-            return Path(outcome, address, verdict, way)
+            return Path(outcome, address, verdict, at, way)
         code, message = verdict
     return Refusal(code=code, message=message, address=address, at=at, way=way, outcome=outcome)
 

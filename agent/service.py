@@ -18,7 +18,10 @@ from agent.failures import unwrapped
 from agent.former import open_own
 from agent.host import Host
 from agent.identity import Identity
+from agent.inspection.keep import Keep
 from agent.outbox import Outbox
+from agent.proxies import DIRECT, Proxies
+from agent.reporter import SPREAD, Reporter
 from agent.spool import LIMIT_BYTES, OutboxError, OutboxFullError, Spool
 from agent.state import StateFolder
 from agent.watch import Watch
@@ -45,6 +48,7 @@ class ServiceOptions:
     outbox_bytes: int = LIMIT_BYTES
     reconnect_s: float = BASE_S
     """Ceiling of the first wait before connecting again."""
+    proxies: Proxies = DIRECT
 
 
 def source_of(identity: Identity) -> Source:
@@ -80,9 +84,14 @@ async def serve_agent(folder: Path, options: ServiceOptions) -> Farewell:
             collector=Collector(source=source, outbox=outbox),
             now=now_ms,
             observer=watch,
+            proxies=options.proxies,
         )
-        watch.attach(facilities)
         jitter = random.Random()  # noqa: S311  # spreads reconnects, keeps no secret
+        reporter = facilities.reporter = Reporter(
+            keeper, Keep(folder), now=now_ms, observer=watch, proxies=options.proxies, draw=jitter.random,
+            spread_s=SPREAD * options.reconnect_s,
+        )  # fmt: skip
+        watch.attach(facilities)
         client = Client(facilities, draw=jitter.random, backoff=Backoff(base_s=options.reconnect_s))
         try:
             with unwrapped():
@@ -90,6 +99,7 @@ async def serve_agent(folder: Path, options: ServiceOptions) -> Farewell:
                     nursery.start_soon(_stop_on_signal, client)
                     nursery.start_soon(_collect, facilities, spool, options.rate)
                     nursery.start_soon(watch.refresh)
+                    nursery.start_soon(reporter.run)
                     farewell = await client.run()
                     nursery.cancel_scope.cancel()
         except OutboxError as error:

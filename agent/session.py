@@ -19,7 +19,7 @@ from agent.facilities import Facilities
 from agent.hello import hello
 from agent.marks import Ruling
 from agent.observer import Ending, known
-from agent.path import Path
+from agent.path import Path, Unanswered
 from agent.sender import Sender
 from agent.spool import OutboxError, OutboxFullError
 from agent.state import StateError
@@ -77,6 +77,9 @@ class Session:
         self._sender: Sender | None = None
         self._slot_s: float | None = None
         self._opened_at = 0.0
+        self._last_io_at = 0.0
+        self.unanswered: Unanswered | None = None
+        """Set when the connection ended before anybody answered our Hello."""
         self._scope = trio.CancelScope()
 
     async def run(self) -> Ending:
@@ -124,6 +127,7 @@ class Session:
             while self._ending is None and self._sender is None:
                 await self._receive()
         if self._ending is None and self._sender is None:
+            self._lost(None)
             self._end(Code.HELLO_TIMEOUT, f"no answer to our Hello within {WELCOME_S:.0f} s")
 
     async def _read(self, sender: Sender) -> None:
@@ -139,9 +143,11 @@ class Session:
         """Wait for bytes, and act on the messages in them."""
         try:
             self._connection.receive_data(await self._stream.receive_some())
+            self._last_io_at = trio.current_time()
             while (event := self._connection.next_event()) is not NEED_DATA:
                 if event is PEER_CLOSED:
-                    self._end(Code.CONNECTION_LOST, "the gateway closed without a word")
+                    more = self._lost(None, closed=True)
+                    self._end(Code.CONNECTION_LOST, "the gateway closed without a word", **more)
                     return
                 self._act(event)
         except BrokenStreamError as error:
@@ -163,7 +169,20 @@ class Session:
 
     def _broken(self, error: BrokenStreamError) -> None:
         code = Code.CONNECTION_RESET if error.reason is Break.RESET else Code.CONNECTION_LOST
-        self._end(code, error.detail)
+        self._end(code, error.detail, **self._lost(error.reason))
+
+    def _lost(self, end: Break | None, *, closed: bool = False) -> dict[str, Any]:
+        """The connection ended under us: note what is to be seen of it before it is gone, once; and say it of an open session."""
+        if self._ending is not None or self._slot_s is not None:
+            return {}
+        if self._sender is not None:
+            return {"idle_s": max(0.0, trio.current_time() - self._last_io_at), "closed": closed}
+        from certs.inspection import EXPORTER_BYTES, EXPORTER_LABEL  # no business of a session that opens
+
+        stream = self._stream
+        exporter = stream.exporter(EXPORTER_LABEL, EXPORTER_BYTES) if stream.exporter_binds else None
+        self.unanswered = Unanswered(seen=stream.seen(), exporter=exporter, end=end, closed=closed)
+        return {}
 
     # -- writing -----------------------------------------------------------------------------------------------
 
@@ -172,6 +191,7 @@ class Session:
             while True:
                 if data := sender.due():
                     await self._stream.send_all(data)
+                    self._last_io_at = trio.current_time()
                 else:
                     with trio.move_on_at(sender.wake_at):
                         await self._with.bell.wait()

@@ -13,6 +13,12 @@ from protocol import printable
 # A status file older than this was left by a process that was killed; a living one is written anew every half minute.
 SILENT_MS: Final = 95_000
 
+_WHOSE_WORD: Final = {
+    "agent": "this agent alone, from its end of the connection",
+    "gateway": "the gateway, from both ends, signed",
+    "session": "the open session, which no box that opens TLS can pass",
+}
+
 
 def status(*, state: State, json_: Json = False) -> int:
     """Show what the running agent says of itself. Exit code 1 if it is not connected.
@@ -54,6 +60,8 @@ def status(*, state: State, json_: Json = False) -> int:
 def _shown(name: str, value: object) -> object:
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if name == "path_said_by":
+        return _WHOSE_WORD.get(str(value), value)
     is_time = name.endswith("_ms") and "offset" not in name
     return _when(value) if is_time and isinstance(value, int) else value
 

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -18,6 +18,7 @@ import trio
 from agent.backoff import SUSTAINED_S
 from agent.facilities import Facilities
 from agent.former import former_outboxes
+from agent.inspection.keep import Opinion
 from agent.marks import Ruling
 from agent.observer import Ending, Observer, code_text
 from agent.troubles import Troubles
@@ -103,6 +104,8 @@ class Watch(Observer):
                 "outbox_bytes": outbox.waiting_bytes,
                 "collection_paused": self._facilities.collector.paused,
             }
+            if (reporter := self._facilities.reporter) is not None:
+                fields |= reporter.status(connected=self._state["state"] == "connected")
         try:
             if former := former_outboxes(self._path.parent):
                 fields["former_outboxes"] = [path.name for path in former]
@@ -149,6 +152,23 @@ class Watch(Observer):
         """Log it, and show the trouble no longer."""
         self._log.info("trouble is over", code=code_text(code), reason=message)
         self._troubles.over(code)
+        self.write()
+
+    def judged(self, opinion: Opinion, *, is_news: bool) -> None:
+        """Log what is new, and show it."""
+        if is_news and opinion.over_ms is not None:
+            self._log.info("path is good again", verdict=opinion.verdict, gateway=opinion.address)
+        elif is_news:
+            self._log.warning(
+                "path verdict", code=code_text(opinion.code), verdict=opinion.verdict,
+                confidence=round(opinion.confidence, 2), said_by="gateway" if opinion.by_gateway else "agent",
+                blame=opinion.blame, gateway=opinion.address,
+            )  # fmt: skip
+        self.write()
+
+    def reported(self, said: int, refused: Sequence[str], waiting: int) -> None:
+        """Log it and show it."""
+        self._log.info("path reports said", said=said, refused=", ".join(refused), waiting=waiting)
         self.write()
 
     def ended(self, ending: Ending, wait_s: float) -> None:

@@ -25,7 +25,7 @@ from certs import ReportPublic
 from certs.inspection import AgentSide, Signer, report_digest, seal_report
 from transport import Context, Proxy, TransportError, client_context, connect, connect_plain
 
-__all__ = ["Form", "Report", "Route", "carry", "deliver", "routes_for", "take"]
+__all__ = ["Form", "Report", "Route", "carry", "deliver", "routes_for", "say", "take"]
 
 # All ways together. It runs beside whatever else the agent does, and its only cost is that an answer comes later.
 DELIVER_S: Final = 20.0
@@ -217,6 +217,12 @@ async def take(
     exchange: Exchange = FrameExchange(report.sealed) if is_frame else HttpExchange(report.sealed, host)
     reply = await _converse(stream, exchange, report, deadline, words=exchange.words)
     return attrs.evolve(reply, detail=f"{route}: {reply.detail}" if reply.detail else str(route))
+
+
+async def say(report: Report, stream: trio.abc.Stream, *, within_s: float = ROUTE_S) -> Reply:
+    """Say *report* as the first message on a connection to a gateway, which is closed. Nothing that a network does raises."""
+    exchange = FrameExchange(report.sealed)
+    return await _converse(stream, exchange, report, trio.current_time() + within_s, words=exchange.words)
 
 
 async def _converse(

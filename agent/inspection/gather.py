@@ -16,7 +16,7 @@ import trio
 from agent.hello import AGENT_VERSION, PLATFORM
 from agent.inspection.hello import offered_hello
 from agent.inspection.roots import trusted_by_system
-from agent.path import split_address
+from agent.path import Refusal, Unanswered, split_address
 from certs import Anchors, ChainVerdict, Usage, judge_chain, to_ms
 from certs.inspection import EXPORTER_BYTES, EXPORTER_LABEL, AgentSide, Alert, LastIo, Negotiated, ProxyUse
 from transport import (
@@ -100,44 +100,32 @@ async def observe(
 
 
 async def look_back(
-    address: str,
-    outcome: TLSStream | TransportError,
-    *,
-    at: datetime,
-    context: Context,
-    anchors: Anchors | None = None,
-    enrolled: bool = False,
-    proxy: Proxy | None = None,
-    proxy_source: str = "config",
+    refusal: Refusal, *, context: Context, anchors: Anchors | None = None, enrolled: bool = False
 ) -> Observation:
     """The same of an attempt that was made already: nothing is dialed again.
 
     Args:
-        outcome: the connection, still open, or why there is none.
-        at: when it began, UTC, by this computer's clock.
+        refusal: what became of it.
         context: that it was dialed with.
+        anchors: as for `observe`.
+        enrolled: as for `observe`.
     """
-    side = _begun(address, at, enrolled=enrolled, proxy=proxy, proxy_source=proxy_source)
-    resolved, _ = await _resolve(split_address(address)[0], trio.current_time() + IDLE_LOOKUP_S)
-    return _observed(attrs.evolve(side, resolved=resolved), outcome, context, anchors, at)
-
-
-def look_back_at(
-    address: str,
-    seen: Seen,
-    *,
-    end: Break | None,
-    at: datetime,
-    context: Context,
-    anchors: Anchors | None = None,
-    enrolled: bool = False,
-    proxy: Proxy | None = None,
-    proxy_source: str = "config",
-) -> AgentSide:
-    """What *seen* tells of a connection that is closed: it was spoken on, and broke by *end*, or was never answered."""
-    side = _begun(address, at, enrolled=enrolled, proxy=proxy, proxy_source=proxy_source)
-    last_io = LastIo.ANSWER_TIMEOUT if end is None else _END_OF_STREAM.get(end, LastIo.ALERT)
-    return attrs.evolve(_shaken(side, seen, context, anchors, at), answered=False, last_io=last_io)
+    way, outcome = refusal.way, refusal.outcome
+    side = _begun(refusal.address, refusal.at, enrolled=enrolled, proxy=way.proxy, proxy_source=way.source)
+    resolved, _ = await _resolve(split_address(refusal.address)[0], trio.current_time() + IDLE_LOOKUP_S)
+    side = attrs.evolve(side, resolved=resolved)
+    if not isinstance(outcome, Unanswered):
+        return _observed(side, outcome, context, anchors, refusal.at)
+    side = _shaken(side, outcome.seen, context, anchors, refusal.at)
+    last_io = LastIo.ANSWER_TIMEOUT if outcome.end is None else _END_OF_STREAM.get(outcome.end, LastIo.ALERT)
+    return Observation(
+        attrs.evolve(
+            side,
+            exporter=outcome.exporter,
+            answered=False,
+            last_io=LastIo.CLOSE_NOTIFY if outcome.closed else last_io,
+        )
+    )
 
 
 def _begun(
