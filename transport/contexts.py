@@ -67,8 +67,12 @@ def _note_progress(connection: SSL.Connection, where: int, value: int) -> None:
     if where & _CB_ALERT:
         if len(record.alerts) < _MAX_ALERTS:
             record.alerts += (Alert(bool(where & _CB_WRITE), value >> 8, value & 0xFF),)
-    elif where & SSL.SSL_CB_LOOP and b"certificate request" in connection.get_state_string():
-        record.certificate_requested = True
+    elif where & SSL.SSL_CB_LOOP:
+        state = connection.get_state_string()
+        if b"certificate request" in state:
+            record.certificate_requested = True
+        elif record.hello_sent is not None and b"write client hello" in state:
+            record.hello_sent()
 
 
 def _choose_protocol(connection: SSL.Connection, offered: list[bytes]) -> bytes:

@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 # Of what a peer said where TLS was expected: enough to tell an HTTP answer from an SSH banner.
 _FIRST_BYTES = 120
+_HEADER = 5  # of a TLS record, which is what OpenSSL reads first
 _TLS_RECORD_TYPES = (b"\x15", b"\x16")  # an alert or a handshake; nothing else may come first
 
 # A gateway serves five at most, while a root is rotated; public chains have four. OpenSSL takes 100 kB, and two
@@ -76,7 +77,7 @@ class Handshake:
         server_name: what a client asks for (SNI); an address is not sent (RFC 6066, 3).
     """
 
-    __slots__ = ("_began", "_broken", "_conn", "_fault", "_first_bytes", "_ready", "_record", "_server_side", "_sock")  # fmt: skip
+    __slots__ = ("_began", "_broken", "_conn", "_fault", "_first_bytes", "_ready", "_record", "_server_side", "_sock", "_taken")  # fmt: skip
 
     def __init__(
         self, sock: socket.socket, context: Context, *, server_side: bool, server_name: str | None = None
@@ -90,6 +91,8 @@ class Handshake:
         self._broken = False
         self._fault = _NO_FAULT
         self._first_bytes = b""
+        self._taken: tuple[Break, str] | None = None
+        """An error of the socket's that looking has taken away from OpenSSL."""
         self._ready = False
         self._server_side = server_side
         conn = SSL.Connection(context, sock)
@@ -115,22 +118,27 @@ class Handshake:
         await trio.lowlevel.checkpoint_if_cancelled()
         if not self._server_side:
             self._began = trio.current_time()
-        # The gateway's listener has looked at its peer's first bytes already. A client looks before OpenSSL reads, for
-        # those that talk at once, and when the first answer comes.
+        # The gateway's listener has looked at its peer's first bytes already. A client looks before OpenSSL reads: for those
+        # that talk at once, again when the hello is made and sent (a millisecond later), and when the first answer comes.
         looked = self._server_side or self._look()
-        while not self._first_bytes:
+        if not looked:
+            self._record.hello_sent = self._glance
+        while True:
+            # Of anything else OpenSSL would read five bytes, and throw them away.
+            await self._refuse_strange(read=0)
             outcome = self._attempt(self._open().do_handshake)
+            self._record.hello_sent = None
             if outcome is None:
                 break
+            if self._taken is not None and outcome is not Outcome.WANT_WRITE:
+                raise self.handshake_failed(*self._taken)
+            await self._refuse_strange(read=_HEADER)
             if outcome is Outcome.BROKEN:
                 raise self.handshake_failed(*self._fault)
             if outcome is Outcome.EOF:
                 raise self.handshake_failed(Break.TRUNCATED, "closed by the peer during the handshake")
             await self._wait(outcome)
             looked = looked or self._look()
-        else:  # OpenSSL would keep waiting for five bytes, and throw them away
-            self._first_bytes = await hear_out(self._sock, _FIRST_BYTES) or self._first_bytes
-            raise self.handshake_failed(Break.PROTOCOL, "what came first is no tls")
         if not self._server_side:
             self._record.complete = True
             self._record.handshake_s = trio.current_time() - self._began
@@ -154,22 +162,33 @@ class Handshake:
                 Break.PROTOCOL, f"a chain of {length} certificates, limit is {MAX_CHAIN}"
             )
 
-    def _look(self) -> bool:
+    def _glance(self) -> bool:
         """Peek at what comes first, keep it if it is no TLS, and say whether anything was there."""
         try:
             seen = self._sock.recv(_FIRST_BYTES, socket.MSG_PEEK)
         except BlockingIOError:
             return False
         except OSError as error:
-            number = error.errno or 0
-        else:
-            if seen and seen[:1] not in _TLS_RECORD_TYPES:
-                self._first_bytes = seen
-            if seen:
-                self._record.first_byte_s = trio.current_time() - self._began
+            self._taken = classify_os_error(error.errno or 0)
             return True
-        # Peeking has taken the error away from OpenSSL.
-        raise self.handshake_failed(*classify_os_error(number))
+        if seen and seen[:1] not in _TLS_RECORD_TYPES:
+            self._first_bytes = seen
+        if seen:
+            self._record.first_byte_s = trio.current_time() - self._began
+        return True
+
+    async def _refuse_strange(self, *, read: int) -> None:
+        """Hear out what came first, if it is no TLS, and fail. OpenSSL has *read* so many bytes of it."""
+        if self._first_bytes:
+            rest = await hear_out(self._sock, _FIRST_BYTES - read)
+            self._first_bytes = max(self._first_bytes, self._first_bytes[:read] + rest, key=len)
+            raise self.handshake_failed(Break.PROTOCOL, "what came first is no tls")
+
+    def _look(self) -> bool:
+        found = self._glance()
+        if self._taken is not None:
+            raise self.handshake_failed(*self._taken)
+        return found
 
     def handshake_failed(self, reason: Break, detail: str) -> HandshakeError:
         """What to raise when the handshake ends here, with the evidence there is; the stream is broken from now on."""

@@ -1,6 +1,7 @@
 """What is noted down about one connection while it happens, and what that amounts to."""
 
 import functools
+from collections.abc import Callable
 
 import attrs
 
@@ -31,6 +32,7 @@ class Record:
         connect_s: from the beginning to TCP, a proxy's answer included.
         handshake_s: from there to the handshake's end.
         first_byte_s: from there to the first byte that came, whatever it was.
+        hello_sent: called when OpenSSL has sent our hello and has not read yet.
     """
 
     verify_codes: VerifyCodes = ()
@@ -41,6 +43,7 @@ class Record:
     connect_s: float | None = None
     handshake_s: float | None = None
     first_byte_s: float | None = None
+    hello_sent: Callable[[], object] | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -2,6 +2,7 @@
 
 import math
 import socket
+import struct
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -135,6 +136,48 @@ async def test_what_a_peer_says_before_it_is_asked_is_kept() -> None:
             await stream.do_handshake()
         assert caught.value.first_bytes == b"220 mail.example.net ESMTP\r\n"
         stream.close()
+
+
+class SlowToWrite(TLSStream):
+    """A client to which something happens while it makes its hello: after it has looked, and before OpenSSL reads."""
+
+    __slots__ = ("meanwhile",)
+
+    meanwhile: Callable[[], object]
+
+    def _look(self) -> bool:
+        found = super()._look()
+        self.meanwhile()
+        return found
+
+
+async def test_what_a_peer_says_while_the_hello_is_made_is_kept() -> None:
+    """A busy server, and a box whose answer takes no time: OpenSSL reads five bytes of it and says no more than "wrong version"."""
+    near, far = tcp_pair()
+    with far:
+        stream = SlowToWrite(near, client_context(), server_side=False)
+        stream.meanwhile = lambda: far.sendall(b"HTTP/1.1 302 Found\r\n")
+        with pytest.raises(HandshakeError) as caught:
+            await stream.do_handshake()
+        assert caught.value.reason is Break.PROTOCOL
+        assert caught.value.first_bytes == b"HTTP/1.1 302 Found\r\n"
+        stream.close()
+
+
+async def test_a_reset_while_the_hello_is_made_is_still_a_reset() -> None:
+    """Looking takes the error away from OpenSSL, which would then see a plain end."""
+    near, far = tcp_pair()
+    stream = SlowToWrite(near, client_context(), server_side=False)
+
+    def reset() -> None:
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        far.close()
+
+    stream.meanwhile = reset
+    with pytest.raises(HandshakeError) as caught:
+        await stream.do_handshake()
+    assert caught.value.reason is Break.RESET
+    stream.close()
 
 
 async def test_a_reset_in_the_handshake_is_told_from_a_close() -> None:
