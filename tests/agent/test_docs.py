@@ -8,7 +8,7 @@ from agent.cli import app
 from agent.spool import LIMIT_BYTES
 
 DOCS = Path(__file__).parents[2] / "docs" / "agent.md"
-COMMANDS = ("enroll", "run", "simulate", "status", "verify")
+COMMANDS = ("enroll", "report", "run", "simulate", "status", "verify")
 
 
 def options() -> set[str]:
@@ -31,5 +31,5 @@ def test_the_figures_are_the_codes() -> None:
     page = DOCS.read_text(encoding="utf-8")
     assert f"| `--outbox-mib` | run | {LIMIT_BYTES >> 20} |" in page
     files = re.findall(r"^    ([a-z-]+\.[a-z]+)  ", agent.state.__doc__ or "", re.MULTILINE)
-    assert len(files) == 7
+    assert len(files) == 8
     assert [name for name in files if f"| `{name}` |" not in page] == []
