@@ -27,8 +27,9 @@ DRAINING_RETRY_MS = 2_000
 PATH_RETRY_MS = 600_000
 
 # Who has no TLS for a session, and something to report, says it a round trip after the handshake (0.7 s by satellite). Everybody
-# else can wait so long for a refusal.
+# else can wait so long for a refusal, which must come well before the deadline for the whole greeting cuts them off.
 REPORT_S = 2.0
+REPORT_SHARE = 0.25
 
 # No first message but a path report has more.
 SMALL_MESSAGE = 4 * 1024
@@ -54,7 +55,7 @@ async def first_word(
             return Refused.for_now(error.code, error.message, BROKEN_RETRY_MS)
     refusal = _no_session(stream)
     if reports is not None:
-        with trio.move_on_after(REPORT_S):
+        with trio.move_on_after(min(REPORT_S, services.config.limits.hello_s * REPORT_SHARE)):
             try:
                 first = await _hear(stream, peer, connection, reports)
             except RemoteProtocolError:

@@ -183,7 +183,7 @@ def test_init_does_not_move_in_with_others(tmp_path: Path, capsys: pytest.Captur
     [
         (("--name", ""), "'' is neither a DNS name nor an address"),
         (("--store", "mysql://x"), "a store is sqlite:///path or postgresql+psycopg://"),
-        (("--organization", ""), "an authority needs the provider's name"),
+        (("--organization", ""), "'' is no name"),
     ],
     ids=["name", "store", "organization"],
 )
