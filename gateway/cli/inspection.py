@@ -218,6 +218,20 @@ def inspection_show(incident: int, /, *, data: Data = DEFAULT_DATA, json_: Json 
         say(f"and {view.incident.agents - SHOWN} more")
 
 
+@inspection_app.command(name="audit")
+def inspection_audit(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+    """List who made and ended overrides, made codes and imported reports, when and why; the newest first."""
+    with open_provider(data) as provider:
+        entries = provider.store.audit.list()
+    rows(
+        map(attrs.asdict, entries),
+        {"at_ms": "WHEN", "who": "WHO", "action": "WHAT", "about": "ABOUT", "why": "WHY"},
+        as_json=json_,
+        empty="nothing was done yet",
+        show={"at_ms": when},
+    )
+
+
 def _is_moment(key: str, value: object) -> bool:
     return key.endswith("_ms") and key != "proof_ms" and isinstance(value, int)
 
