@@ -1,7 +1,7 @@
 """The connections that ended lately without a session, for reports that tell of one of them."""
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from certs.inspection import AgentSide, GatewaySide
 
@@ -46,9 +46,23 @@ class Halves:
         """The half that shares with *side* what only one TLS connection can."""
         return next((half for half in self._all() if is_same(side, half)), None)
 
-    def likeliest(self, side: AgentSide, key: str, *, counter: int, now_ms: int) -> GatewaySide | None:
-        """The half from the address *key* that is closest in time to the attempt that *side* tells of."""
-        known = self._by_address.get(key, ())
+    def likeliest(
+        self, side: AgentSide, key: str, *, counter: int, now_ms: int, ports: Container[int] = ()
+    ) -> GatewaySide | None:
+        """The half from the address *key* that is closest in time to the attempt that *side* tells of.
+
+        Args:
+            counter: of the report.
+            now_ms: now.
+            ports: that the gateway listens on. An attempt at one of them did not come to another: that was the agent's own
+                control experiment, or it was announced by a balancer, which may forward to any.
+        """
+        port = port_of(side.dialed)
+        known = [
+            half
+            for half in self._by_address.get(key, ())
+            if half.through_own_proxy or port not in ports or port_of(half.listener) == port
+        ]
         lasted_ms = (side.connect_ms or 0) + (side.handshake_ms or 0)
 
         def apart_ms(half: GatewaySide) -> float:
@@ -63,6 +77,12 @@ class Halves:
     def _all(self) -> Iterator[GatewaySide]:
         for known in self._by_address.values():
             yield from known
+
+
+def port_of(endpoint: str) -> int | None:
+    """Of `host:port`; None where there is none."""
+    _, separator, port = endpoint.rpartition(":")
+    return int(port) if separator and port.isascii() and port.isdigit() and len(port) <= 5 else None
 
 
 def moments(side: AgentSide, *, counter: int, now_ms: int) -> list[int]:

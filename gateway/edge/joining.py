@@ -63,7 +63,8 @@ def join(side: AgentSide, carrier: Carrier, inspection: "Inspection", *, counter
         return attrs.evolve(same, join=Join.CARRYING)
     key = address_key(carrier.peer.address)
     now_ms = inspection.services.now()
-    found = inspection.halves.likeliest(side, key, counter=counter, now_ms=now_ms)
+    ports = {listener.port for listener in inspection.services.config.listeners}
+    found = inspection.halves.likeliest(side, key, counter=counter, now_ms=now_ms, ports=ports)
     if found is None:
         found = _unseen(side, carrier, inspection, moments(side, counter=counter, now_ms=now_ms))
     return None if found is None else attrs.evolve(found, join=Join.TIME_AND_ADDRESS)

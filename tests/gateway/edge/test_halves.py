@@ -104,3 +104,20 @@ def test_the_whole_is_bounded() -> None:
 
     assert len(memory) == halves.HALVES
     assert memory.likeliest(SIDE, "10.0.0.1", counter=NOW, now_ms=NOW) is None
+
+
+def test_a_connection_to_another_port_is_a_control_probe() -> None:
+    """An agent whose path to 6180 is blocked tries 443: what came there must not speak for what did not come."""
+    probe = at(20, listener="192.0.2.9:443")
+    memory = remembered(probe)
+
+    assert memory.likeliest(SIDE, "192.0.2.1", counter=NOW, now_ms=NOW, ports={6180, 443}) is None
+    assert memory.likeliest(SIDE, "192.0.2.1", counter=NOW, now_ms=NOW, ports={6443, 443}) == probe, (
+        "a port that is forwarded to another one tells nothing"
+    )
+
+
+def test_what_a_balancer_announced_may_have_come_to_any_port() -> None:
+    half = at(20, listener="192.0.2.9:7180", through_own_proxy=True)
+
+    assert remembered(half).likeliest(SIDE, "192.0.2.1", counter=NOW, now_ms=NOW, ports={6180, 7180}) == half
