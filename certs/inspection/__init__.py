@@ -44,7 +44,19 @@ from certs.inspection.evidence import (
 )
 from certs.inspection.finding import Family, Finding, Verdict
 from certs.inspection.judge import judge
+from certs.inspection.playbooks import playbook_for
+from certs.inspection.playbooks_model import Playbook, Step
 from certs.inspection.record import PATH_TAG, Delivery, PathRecord, RecordKind
+from certs.inspection.report import (
+    IncidentSummary,
+    Report,
+    ReportMeta,
+    render_html,
+    render_json,
+    render_text,
+    report_from_document,
+    report_schema,
+)
 from certs.inspection.rules import PROBES
 from certs.inspection.sealing import (
     MAX_REPORT_BYTES,
@@ -79,6 +91,7 @@ __all__ = [
     "Family",
     "Finding",
     "GatewaySide",
+    "IncidentSummary",
     "IncompleteHelloError",
     "Join",
     "LastIo",
@@ -87,16 +100,20 @@ __all__ = [
     "Negotiated",
     "OpenedReport",
     "PathRecord",
+    "Playbook",
     "Probe",
     "ProxyUse",
     "RecordKind",
+    "Report",
     "ReportKey",
+    "ReportMeta",
     "ReportPublic",
     "SealError",
     "SessionEnd",
     "SignedAnswer",
     "Signer",
     "SignerKind",
+    "Step",
     "Syn",
     "VendorMatch",
     "Verdict",
@@ -115,7 +132,13 @@ __all__ = [
     "open_answer",
     "open_report",
     "parse_client_hello",
+    "playbook_for",
+    "render_html",
+    "render_json",
+    "render_text",
     "report_digest",
+    "report_from_document",
+    "report_schema",
     "seal_answer",
     "seal_report",
     "to_document",
