@@ -221,6 +221,8 @@ class Session:
         self._opened_at = trio.current_time()
         self._keep(keeper.proven)
         self._keep(lambda: keeper.remember(welcome.nonce))
+        if self._with.reporter is not None:
+            self._with.reporter.welcomed(welcome, self._address)
         self._with.observer.welcomed(welcome, self._address)
         self._sender = Sender(self._with, self._connection, welcome)
         self._release(welcome.released)

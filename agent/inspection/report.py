@@ -49,10 +49,8 @@ async def tell(teller: Teller, refusal: Refusal) -> Opinion:
         )
         observation = attrs.evolve(observation, side=teller.known(observation.side))
         finding = teller.judge(observation.side)
-        if not _is_news(teller, finding, refusal.address):
-            return _seen_again(teller, finding, code=refusal.code, address=refusal.address)
         opinion = _think(teller, finding, code=refusal.code, address=refusal.address)
-        if teller.public is None:
+        if teller.public is None or not _is_news(teller, finding, refusal.address):
             return opinion
         if observation.stream is not None:
             report = teller.seal(attrs.evolve(observation.side, carried=True))
@@ -123,9 +121,11 @@ def tell_cut(teller: Teller, cut: Cut, *, code: int, address: str) -> None:
 
 
 def _think(teller: Teller, finding: Finding, *, code: int, address: str) -> Opinion:
-    """An opinion of this agent's own, shown and kept."""
+    """What this agent finds by itself, shown and kept. What a gateway has made of the same before still holds."""
     now_ms = teller.now()
     prior = _lasting(teller, address)
+    if prior is not None and prior.by_gateway and prior.found == finding.verdict.value:
+        return _hold(teller, attrs.evolve(prior, last_ms=now_ms, code=code))
     opinion = Opinion(
         code=code,
         verdict=finding.verdict.value,
@@ -143,14 +143,6 @@ def _think(teller: Teller, finding: Finding, *, code: int, address: str) -> Opin
 def _lasting(teller: Teller, address: str) -> Opinion | None:
     prior = teller.keep.opinion()
     return prior if prior is not None and prior.over_ms is None and prior.address == address else None
-
-
-def _seen_again(teller: Teller, finding: Finding, *, code: int, address: str) -> Opinion:
-    """What was reported lately: the opinion stays as it is, above all if it is a gateway's."""
-    prior = _lasting(teller, address)
-    if prior is None or prior.found != finding.verdict.value:
-        return _think(teller, finding, code=code, address=address)
-    return _hold(teller, attrs.evolve(prior, last_ms=teller.now(), code=code))
 
 
 def _answered(teller: Teller, opinion: Opinion, reply: Reply, public: ReportPublic) -> Opinion:

@@ -1,7 +1,7 @@
 """An agent put together for a test: real client, real outbox, a source that says what the test wants."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from agent.collector import Collector
 from agent.facilities import Facilities
 from agent.facts import Facts
 from agent.identity import Credential, Identity, Keeper
+from agent.inspection.keep import Opinion
 from agent.marks import Ruling
 from agent.observer import Ending, Observer
 from agent.outbox import Outbox
@@ -95,6 +96,12 @@ class Recorder(Observer):
 
     def trouble(self, code: Code | int, message: str) -> None:
         self.note("trouble", (code, message))
+
+    def judged(self, opinion: Opinion, *, is_news: bool) -> None:
+        self.note("news" if is_news else "judged", opinion)
+
+    def reported(self, said: int, refused: Sequence[str], waiting: int) -> None:
+        self.note("reported", (said, tuple(refused), waiting))
 
     def ended(self, ending: Ending, wait_s: float) -> None:
         self.note("ended", attrs.evolve(ending, lasted_s=ending.lasted_s))

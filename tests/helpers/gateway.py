@@ -123,6 +123,8 @@ class Gateway:
     released: tuple[Mark, ...] = ()
     durable: tuple[Mark, ...] = ()
     request_client_cert: bool = True
+    chains: Sequence[tuple[bytes, bytes]] = ()
+    """(chain, key) PEM to show in the place of its own."""
     mute: bool = False
     """It answers no Hello."""
     tokens: dict[str, bytes] = attrs.field(factory=dict)
@@ -226,9 +228,8 @@ class Gateway:
             nursery.start_soon(self._serve, sock)
 
     async def _serve(self, sock: socket.socket) -> None:
-        context = server_context(
-            self.authority.gateway_chains(), request_client_cert=self.request_client_cert
-        )
+        chains = self.chains or self.authority.gateway_chains()
+        context = server_context(chains, request_client_cert=self.request_client_cert)
         stream = TLSStream(sock, context, server_side=True)
         peer = Peer(self, stream)
         self.peers.append(peer)

@@ -14,7 +14,7 @@ Serve = Callable[[socket.socket], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def listening(serve: Serve) -> AsyncIterator[str]:
+async def listening(serve: Serve, limit_s: float = 60) -> AsyncIterator[str]:
     """A listener that hands every connection to *serve*; its address. The sockets are closed for it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
@@ -30,7 +30,7 @@ async def listening(serve: Serve) -> AsyncIterator[str]:
                 sock.setblocking(False)
                 nursery.start_soon(one, sock)
 
-        with trio.fail_after(60):
+        with trio.fail_after(limit_s):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(accept)
                 yield f"127.0.0.1:{listener.getsockname()[1]}"
