@@ -72,7 +72,9 @@ def _note_progress(connection: SSL.Connection, where: int, value: int) -> None:
         if b"certificate request" in state:
             record.certificate_requested = True
         elif record.hello_sent is not None and b"write client hello" in state:
-            record.hello_sent()
+            # Once: the next time that OpenSSL is in this state it has begun to read.
+            look, record.hello_sent = record.hello_sent, None
+            look()
 
 
 def _choose_protocol(connection: SSL.Connection, offered: list[bytes]) -> bytes:

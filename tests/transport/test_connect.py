@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
+from OpenSSL import SSL
 
 from tests.transport.pairs import server, tcp_pair
 from tests.transport.pki import chain, ders
 from transport import Break, ConnectError, HandshakeError, TLSStream, client_context, connect
+from transport.record import Record
 
 Serve = Callable[[socket.socket], Awaitable[None]]
 
@@ -162,6 +164,42 @@ async def test_what_a_peer_says_while_the_hello_is_made_is_kept() -> None:
         assert caught.value.reason is Break.PROTOCOL
         assert caught.value.first_bytes == b"HTTP/1.1 302 Found\r\n"
         stream.close()
+
+
+class QuicklyAnswered(TLSStream):
+    """A client whose answer is there as soon as its hello is."""
+
+    __slots__ = ("answer", "looks")
+
+    answer: Callable[[], object]
+    looks: int
+
+    def _glance(self) -> bool:
+        found = super()._glance()
+        self.looks += 1
+        if self.looks == 2:
+            self.answer()
+        return found
+
+
+async def test_a_quick_answer_is_not_taken_for_what_came_first() -> None:
+    """A gateway on the same machine: its certificate lies there while OpenSSL still reads its hello."""
+    near, far = tcp_pair()
+    far.setblocking(False)
+    gateway = SSL.Connection(server(), far)
+    gateway.set_app_data(Record())
+    gateway.set_accept_state()
+
+    def answer() -> None:
+        with pytest.raises(SSL.WantReadError):
+            gateway.do_handshake()
+
+    stream = QuicklyAnswered(near, client_context(), server_side=False)
+    stream.looks, stream.answer = 0, answer
+    await stream.do_handshake()
+    assert stream.seen().first_bytes == b""
+    stream.close()
+    far.close()
 
 
 async def test_a_reset_while_the_hello_is_made_is_still_a_reset() -> None:
