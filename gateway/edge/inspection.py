@@ -15,7 +15,7 @@ from gateway.edge.halves import Halves
 from gateway.edge.joining import Carrier
 from gateway.edge.metrics import Metrics
 from gateway.edge.networks import network_of
-from gateway.edge.pathhttp import Exchange, serve_request
+from gateway.edge.pathhttp import REQUEST, Exchange, serve_request
 from gateway.edge.peer import Peer
 from gateway.edge.proxy_protocol import Networks
 from gateway.edge.rates import Rates
@@ -119,6 +119,8 @@ class Inspection:
         is_ours = not sight.through_own_proxy and peer.address in self._balancers
         if is_ours and not sight.is_tls:
             return  # a balancer's health check; in TLS it may be somebody whom it does not announce
+        if sight.seen.startswith(REQUEST):
+            return  # an agent's report in clear, or its control experiment: no attempt of its own, and no stranger's
         network = network_of(peer.address)
         if not self._rates.take(network):
             self.sightings.saw_more(network)

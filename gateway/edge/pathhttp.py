@@ -18,9 +18,10 @@ from gateway.edge.joining import Carrier
 from gateway.edge.reports import Reports, Said, unreadable
 from protocol import Code, PathReport, PathVerdict, RemoteProtocolError, decode, encode
 
-__all__ = ["Exchange", "HttpRequest", "is_http", "serve_request"]
+__all__ = ["REQUEST", "Exchange", "HttpRequest", "is_http", "serve_request"]
 
 PATH = b"/fieldgate/path-report"
+REQUEST = b"POST " + PATH
 
 # Proxies add a few hundred bytes, cookies for strangers' names among them.
 MAX_HEAD = 4 * 1024

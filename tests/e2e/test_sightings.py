@@ -11,6 +11,7 @@ import pytest
 import trio
 from OpenSSL import SSL
 
+from agent.inspection.probes import Prober
 from certs.inspection import (
     Family,
     GatewaySide,
@@ -163,6 +164,18 @@ async def test_a_port_scan_leaves_nothing(provider: Provider) -> None:
     """Remembered for a report that may tell of it, and not written down."""
     async with running_edge(provider) as edge:
         assert await seen_of(edge, port_scan) == []
+
+
+async def test_an_agents_control_experiment_leaves_nothing(provider: Provider) -> None:
+    """It asks in clear whether anything passes: no scanner, and not the attempt that it wants to explain."""
+
+    async def ask(port: int) -> None:
+        probe = await Prober(address=f"127.0.0.1:{port}").probe("plain-payload")
+        assert probe.passed, probe
+
+    async with running_edge(provider) as edge:
+        assert await seen_of(edge, ask) == []
+        assert len(inspection_of(edge).halves) == 0
 
 
 async def test_an_agent_leaves_nothing(provider: Provider) -> None:
