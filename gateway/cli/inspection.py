@@ -2,6 +2,7 @@
 
 import contextlib
 import getpass
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import attrs
@@ -197,8 +198,7 @@ def inspection_show(incident: int, /, *, data: Data = DEFAULT_DATA, json_: Json 
     if json_:
         rows([record | {"members": agents}], {}, as_json=True, empty="")
         return
-    shown = {key: when(value) if _is_moment(key, value) else value for key, value in record.items()}
-    facts(shown | {"family": to_act(view.incident.family), "confidence": per_cent(view.incident.confidence)})
+    facts(_for_people(view, record))
     say("")
     rows(
         agents[:SHOWN],
@@ -232,8 +232,28 @@ def inspection_audit(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
     )
 
 
-def _is_moment(key: str, value: object) -> bool:
-    return key.endswith("_ms") and key != "proof_ms" and isinstance(value, int)
+def _for_people(view: IncidentView, record: Mapping[str, Any]) -> dict[str, object]:
+    incident = view.incident
+    times = {name: record[name] and when(record[name]) for name in record if name.endswith("_ms")}
+    return {
+        "incident": f"{incident.incident_id}, {incident.state.value}",
+        "organization": record["organization"],
+        "location": record["location"],
+        "verdict": f"{incident.verdict}, {per_cent(incident.confidence)} sure (report {incident.report_id})",
+        "blame": incident.blame,
+        "to act": to_act(incident.family),
+        "product": incident.vendor or None,
+        "agents": incident.agents,
+        "reports": incident.reports,
+        "network": incident.network or None,
+        "interceptor": incident.subject if incident.subject != incident.network else None,
+        "first, last seen": f"{times['first_ms']}, {times['last_ms']}",
+        "opened": times["opened_ms"],
+        "confirmed": times["confirmed_ms"],
+        "closed": times["closed_ms"] and f"{times['closed_ms']}: {incident.closed_why}",
+        "came back": incident.recurrences,
+        "alarm": record["alarm"],
+    }
 
 
 def record_of(view: IncidentView) -> dict[str, Any]:

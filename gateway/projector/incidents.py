@@ -164,13 +164,10 @@ class Incidents:
                     self._p.incidents.silence(incident, silencing)
                 continue
             self._p.incidents.alarmed(incident, now_ms=self._now_ms)
-            self._outcome.news.append(
-                News(
-                    event="path incident",
-                    alarm=True,
-                    fields=_facts(incident) | {"code": str(Code.PATH_INCIDENT)},
-                )
+            alarm = News(
+                event="path incident", alarm=True, fields=_facts(incident) | {"code": str(Code.PATH_INCIDENT)}
             )
+            self._outcome.news.insert(0, alarm)  # before what became of it in this very transaction
 
     def _open(self, key: IncidentKey, report: StoredReport, proof: int) -> Incident | None:
         if self._p.incidents.count_open(key.organization_uid, key.family.value) >= MAX_OPEN:

@@ -210,6 +210,30 @@ def test_a_verdict_is_explained(data: Path, server: AgentEntry, capsys: Capture)
     assert "no path report 9" in run(capsys, data, "inspection", "explain", "--report", "9", expect=3)
 
 
+def test_a_ticket_is_written_for_whoever_has_to_act(
+    data: Path, server: AgentEntry, tmp_path: Path, capsys: Capture
+) -> None:
+    """As text, as one page, as JSON; of an incident or of one report; on the screen or into a file."""
+    happened(data, report_of(server, opened_two_sided(), at_ms=AT_MS))
+    for words in (("1",), ("--report", "1")):
+        text = run(capsys, data, "inspection", "report", *words)
+        for word in ("firewall team", "Acme", "Berlin", "backup01", "confirmed"):
+            assert word.lower() in text.lower(), word
+    page = tmp_path / "ticket.html"
+    assert "written" in run(
+        capsys, data, "inspection", "report", "1", "--form", "html", "--output", str(page)
+    )
+    html = page.read_text(encoding="utf-8")
+    assert html.lower().startswith("<!doctype html>")
+    assert "backup01" in html
+    body = json.loads(run(capsys, data, "inspection", "report", "1", "--form", "json"))
+    assert body["incident"]["company"] == "Acme"
+    assert body["finding"]["verdict"] == "inspected-untrusted"
+    said = run(capsys, data, "inspection", "report", "1", "--output", str(tmp_path / "no" / "x"), expect=1)
+    assert "No such file" in said
+    assert "by its number" in run(capsys, data, "inspection", "report", expect=2)
+
+
 def test_a_box_cannot_steer_the_operators_terminal(data: Path, server: AgentEntry, capsys: Capture) -> None:
     """Its CA's name is in the sentences, and its certificate is its own work."""
     happened(data, report_of(server, opened_by("\x1b]0;pwned\x07[red]"), at_ms=AT_MS))
