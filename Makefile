@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MITMPROXY := .venv-mitmproxy
 
-.PHONY: demo test check format bench lock clean
+.PHONY: demo test check format bench lock clean mitmproxy lab
 
 demo: $(VENV)/.installed  ## a gateway on 6180 and 9999 and a fleet of simulated backup servers
 	$(BIN)/fieldgate demo
@@ -20,11 +21,22 @@ format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+mitmproxy: $(MITMPROXY)/.installed  ## a real middlebox for the lab of tests/e2e/lab, apart from ours: its pins clash
+
+lab: $(VENV)/.installed $(MITMPROXY)/.installed  ## run the lab and write docs/inspection-cases.md
+	LAB_WRITE=1 $(BIN)/pytest -q tests/e2e/lab
+
 bench: $(VENV)/.installed  ## measure everything again and rewrite bench/RESULTS.md
 	$(BIN)/python -m bench
 
 lock: $(VENV)/.installed  ## resolve pyproject.toml again; the lock carries hashes and no address
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate --all-extras -o requirements.lock pyproject.toml
+	echo mitmproxy==11.0.2 | $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate -o tests/e2e/lab/mitmproxy.lock -
+
+$(MITMPROXY)/.installed: tests/e2e/lab/mitmproxy.lock
+	$(PYTHON) -m venv $(MITMPROXY)
+	$(MITMPROXY)/bin/pip install -q --disable-pip-version-check --require-hashes -r tests/e2e/lab/mitmproxy.lock
+	touch $@
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Fieldgate needs Python 3.11 or later: make PYTHON=/path/to/python3.11 ...")'
@@ -36,4 +48,4 @@ $(VENV)/.installed: $(VENV)/bin/python requirements.lock pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(MITMPROXY) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,62 @@
+"""Every box, fault and innocent between real agents and real gateways: what is said of each, and that it is right.
+
+The lab is put up and run once; each run is a test. LAB_GROUND=loopback does without namespaces, LAB_WRITE=1 writes
+docs/inspection-cases.md.
+"""
+
+import os
+
+import pytest
+
+from certs.inspection import Family, Verdict
+from certs.inspection.finding import FAMILIES
+from tests.e2e.lab.cases import Run, all_runs
+from tests.e2e.lab.lab import Result, standing_lab
+from tests.e2e.lab.middleboxes import missing
+from tests.e2e.lab.stories import play
+from tests.e2e.lab.table import PAGE, promised, render
+
+LACKS = missing()
+RUNS = all_runs()
+
+pytestmark = pytest.mark.skipif(bool(LACKS), reason=f"the lab needs more than this machine has: {LACKS}")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    folder = tmp_path_factory.mktemp("lab")
+    with standing_lab(folder, RUNS) as lab:
+        found = play(lab, RUNS)
+        if os.environ.get("LAB_WRITE"):
+            PAGE.write_text(render(found, lab.ground.name), encoding="utf-8")
+        stumbled = (folder / "relays.log").read_text(encoding="utf-8")
+    assert "Traceback" not in stumbled
+    return {result.run.id: result for result in found}
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.id)
+def test_every_case_is_called_what_it_is(results: dict[str, Result], run: Run) -> None:
+    """As cases.toml says, which was written first."""
+    result = results[run.id]
+
+    assert result.verdict == run.expected, result
+    assert not run.case.session or not run.enrolled or result.session == "Welcome"
+
+
+@pytest.mark.parametrize("run", [run for run in RUNS if run.case.innocent], ids=lambda run: run.id)
+def test_nobody_innocent_is_accused_of_inspection(results: dict[str, Result], run: Run) -> None:
+    """Neither by the gateway, nor by the agent alone, nor by what the case itself expects."""
+    guilty = {verdict.value for verdict in Verdict if FAMILIES[verdict] is Family.INSPECTION}
+
+    assert results[run.id].verdict not in guilty
+    assert run.expected not in guilty
+
+
+def test_the_page_says_what_the_run_came_to(results: dict[str, Result]) -> None:
+    """docs/inspection-cases.md is of this lab, and not of a better one."""
+    found = {
+        (r.run.case.name, r.run.who, r.run.store or "–"): (r.run.expected, r.verdict)
+        for r in results.values()
+    }
+
+    assert promised(PAGE.read_text(encoding="utf-8")) == found
