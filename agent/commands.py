@@ -17,7 +17,7 @@ from agent.host import Host
 from agent.inspection.keep import Keep
 from agent.observer import code_text
 from agent.options import Proxied, State
-from agent.path import SAYS_LITTLE, PathError, Refusal
+from agent.path import PathError, Refusal
 from agent.proxies import Proxies, ProxySettingError
 from agent.service import ServiceOptions, now_ms, serve_agent
 from agent.spool import Spool
@@ -141,7 +141,7 @@ async def _look_into(
 
     keep = Keep(state)
     teller = token_teller(token, applicant.installation_uid, keep, now=now_ms, proxies=proxies)
-    told = next((each for each in refused if each.code not in SAYS_LITTLE), refused[0])
+    told = next((each for each in refused if not each.says_little), refused[0])
     try:
         opinion = await tell(teller, told)
     except (StateError, SealError) as error:

@@ -115,6 +115,12 @@ class Refusal:
     outcome: TLSStream | TransportError | Unanswered
     """The connection, open, where the other end is not our gateway; or why there is none."""
 
+    @property
+    def says_little(self) -> bool:
+        """Whether any other attempt tells more: nothing answered, or a proxy that was only a hint is none."""
+        is_hint = self.way.source == "environment" and self.code is Code.PROXY_REFUSED
+        return is_hint or self.code in SAYS_LITTLE
+
     def abort(self) -> None:
         """Reset the connection, if there is one."""
         if isinstance(self.outcome, TLSStream):
@@ -175,9 +181,14 @@ async def open_path(
         PathError: none does; of several reasons the first that says more than that nothing answered.
     """
     told: PathError | None = None
+    said_little = True
     began = trio.current_time()
     for address in addresses:
-        host, port = split_address(address)
+        try:
+            host, port = split_address(address)
+        except PathError as error:
+            told = told or error
+            continue
         for way in proxies.ways(host, port):
             now = at + timedelta(seconds=trio.current_time() - began)
             tried = await _try(address, way, context, anchors, certified=certified, at=now)
@@ -187,8 +198,8 @@ async def open_path(
                 await tried.aclose()
             else:
                 refused.append(tried)
-            if told is None or told.code in SAYS_LITTLE:
-                told = PathError(tried.code, tried.message, address)
+            if told is None or said_little:
+                told, said_little = PathError(tried.code, tried.message, address), tried.says_little
     if told is None:
         raise PathError(Code.CONFIG_INVALID_VALUE, "no gateway address is known")
     raise told

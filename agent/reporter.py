@@ -19,7 +19,7 @@ import trio
 from agent.identity import Keeper
 from agent.inspection.keep import Cut, Keep, Opinion
 from agent.observer import Ending, Observer, code_text
-from agent.path import SAYS_LITTLE, Path, Refusal, Unanswered
+from agent.path import Path, Refusal, Unanswered
 from agent.proxies import DIRECT, Proxies
 from agent.state import StateError
 from protocol import Code, Welcome
@@ -32,7 +32,8 @@ ENOUGH_FAILURES: Final = 3
 # So many times the first wait before a reconnect: a minute, in which ten thousand agents say what they have kept.
 SPREAD: Final = 8.0
 
-_LITTLE: Final = SAYS_LITTLE | {Code.TLS_HANDSHAKE_FAILED, Code.HELLO_TIMEOUT}
+# A gateway that is overloaded or goes away does this, too.
+_LITTLE: Final = frozenset({Code.TLS_HANDSHAKE_FAILED, Code.HELLO_TIMEOUT})
 
 
 class Reporter:
@@ -123,7 +124,7 @@ class Reporter:
         """
         if not opened:
             self._failures += 1
-        telling = [each for each in refusals if each.code not in _LITTLE]
+        telling = [each for each in refusals if not each.says_little and each.code not in _LITTLE]
         if self._failures >= ENOUGH_FAILURES and not opened:
             telling += refusals
         told = next((each for each in telling if each.address != opened), None)
@@ -188,6 +189,8 @@ class Reporter:
             self._observer.trouble(Code.AGENT_STATE_UNUSABLE, str(error))
         except SealError as error:
             self._observer.trouble(Code.INTERNAL_ERROR, f"no path report: {error}")
+        except Exception as error:  # noqa: BLE001  # what is judged comes from strangers: a bug here ends no agent
+            self._observer.trouble(Code.INTERNAL_ERROR, f"no path report: {type(error).__name__}: {error}")
         finally:
             self._busy.remove(kind)
 

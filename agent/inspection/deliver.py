@@ -20,7 +20,7 @@ import trio
 
 from agent.inspection.gather import Observation, speak
 from agent.inspection.replies import Exchange, FrameExchange, HttpExchange, Reply
-from agent.path import split_address
+from agent.path import PathError, split_address
 from certs import ReportPublic
 from certs.inspection import AgentSide, Signer, report_digest, seal_report
 from transport import Context, Proxy, TransportError, client_context, connect, connect_plain
@@ -133,7 +133,10 @@ def routes_for(
 
 def _on_443(addresses: Iterable[str]) -> Iterator[str]:
     for address in addresses:
-        host, _ = split_address(address)
+        try:
+            host, _ = split_address(address)
+        except PathError:
+            continue
         yield f"[{host}]:{HTTPS_PORT}" if ":" in host else f"{host}:{HTTPS_PORT}"
 
 
@@ -202,9 +205,9 @@ async def take(
 ) -> Reply:
     """Bring *report* along one way. Nothing that a network does raises."""
     deadline = trio.current_time() + within_s
-    host, port = split_address(route.address)
     stream: trio.abc.Stream
     try:
+        host, port = split_address(route.address)
         if route.form is Form.HTTP:
             stream = await connect_plain(host, port, deadline, proxy=route.proxy)
         else:
@@ -213,6 +216,8 @@ async def take(
             )
     except TransportError as error:
         return Reply(detail=f"{route}: {error.detail}")
+    except PathError as error:
+        return Reply(detail=str(error))
     is_frame = route.form is Form.FRAME
     exchange: Exchange = FrameExchange(report.sealed) if is_frame else HttpExchange(report.sealed, host)
     reply = await _converse(stream, exchange, report, deadline, words=exchange.words)

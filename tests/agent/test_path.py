@@ -16,12 +16,13 @@ from trio.testing import MockClock
 
 from agent.client import Client
 from agent.observer import Ending
-from agent.path import PathError, judge_path, open_path, split_address
+from agent.path import PathError, Refusal, judge_path, open_path, split_address
+from agent.proxies import Proxies, Way
 from certs import TimeVerdict, chain_from_pem
 from protocol import Code, Goodbye, Hello
 from tests.agent.rig import Rig, make_keeper
 from tests.helpers.gateway import NOW, NOW_MS, Gateway
-from transport import client_context
+from transport import Proxy, client_context
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -250,3 +251,47 @@ async def test_an_agent_without_gateways_says_so(clock: MockClock, tmp_path: Pat
         code, rig = await refusal(ours, tmp_path, gateways=())
     assert code is Code.CONFIG_INVALID_VALUE
     assert isinstance(rig.client, Client)
+
+
+async def test_an_address_that_is_none_hides_no_other(clock: MockClock) -> None:
+    """A list with a typing error in it is as good as the rest of it."""
+    async with Gateway.make().listening() as gateway:
+        keeper = make_keeper(gateway)
+        path = await open_path(
+            ("nonsense", gateway.address),
+            context=client_context(keeper.credential.chain_pem, keeper.credential.key_pem),
+            anchors=keeper.identity.anchors(),
+            certified=True,
+            at=NOW,
+        )
+        await trio.aclose_forcefully(path.stream)
+    assert path.address == gateway.address
+
+
+async def test_a_hint_that_leads_nowhere_hides_no_reason(clock: MockClock) -> None:
+    """The environment's proxy is none, and the way without it leads to a stranger: that is what is told."""
+    hinted = Proxies(environment=Proxy(host="127.0.0.1", port=1))
+    ways = hinted.ways("gw.example", 1)
+    assert [way.source for way in ways] == ["environment", ""]
+
+    class Everywhere(Proxies):
+        def ways(self, host: str, port: int) -> tuple[Way, ...]:
+            return ways
+
+    async with Gateway.make().listening() as stranger:
+        keeper = make_keeper(Gateway.make())
+        refused: list[Refusal] = []
+        with pytest.raises(PathError) as told:
+            await open_path(
+                (stranger.address,),
+                context=client_context(keeper.credential.chain_pem, keeper.credential.key_pem),
+                anchors=keeper.identity.anchors(),
+                certified=True,
+                at=NOW,
+                proxies=Everywhere(),
+                refused=refused,
+            )
+        for each in refused:
+            await each.aclose()
+    assert told.value.code is Code.GATEWAY_UNTRUSTED
+    assert [each.says_little for each in refused] == [True, False]

@@ -424,6 +424,25 @@ async def test_a_folder_that_cannot_be_written_says_nothing(clock: MockClock, tm
     assert desk.sealed == []
 
 
+async def test_a_fault_of_the_judgement_ends_no_agent(
+    clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is judged comes from strangers: trouble, and the attempts go on."""
+
+    def judge(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("agent.inspection.teller.judge", judge)
+    async with box_of(Desk()).listening() as box:
+        site = Site.make(Gateway.make(), tmp_path, Desk(), box.address)
+        async with site.running():
+            assert await site.until("trouble") == (
+                Code.INTERNAL_ERROR,
+                "no path report: ZeroDivisionError: a bug",
+            )
+            await site.until("ended", 3)
+
+
 async def test_a_simulated_agent_keeps_nothing(clock: MockClock, tmp_path: Path) -> None:
     """Without a reporter an agent does as before: it says goodbye to the stranger, and not a byte more."""
     async with box_of(Desk()).listening() as box:
