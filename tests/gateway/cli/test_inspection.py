@@ -217,7 +217,7 @@ def test_a_ticket_is_written_for_whoever_has_to_act(
     happened(data, report_of(server, opened_two_sided(), at_ms=AT_MS))
     for words in (("1",), ("--report", "1")):
         text = run(capsys, data, "inspection", "report", *words)
-        for word in ("firewall team", "Acme", "Berlin", "backup01", "confirmed"):
+        for word in ("inspected-untrusted", "Acme", "Berlin", "backup01", "confirmed"):
             assert word.lower() in text.lower(), word
     page = tmp_path / "ticket.html"
     assert "written" in run(
