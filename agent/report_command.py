@@ -17,13 +17,11 @@ from protocol import printable
 def report(file: Annotated[Path | None, Parameter(negative="")] = None, /, *, state: State) -> int:
     """Write out the newest path report that no gateway has heard yet, for the provider to read. Exit code 1 if there is none.
 
-    Only the provider can read what is in it: send it by mail, or by whatever you have. It stays here, and is also said by the
-    agent itself once a path is good again.
-
     Parameters
     ----------
     file
-        Where to write it; default: standard output.
+        Where to write it; default: standard output. Only the provider can read what is in it: send it by mail, or by whatever
+        you have. It stays here too, and the agent says it itself once a path is good again.
     """
     kept = Keep(state).kept()
     if not kept:
