@@ -24,7 +24,7 @@ TEST_TCP: Final = (PROBE, TCP)
 
 SAFE: Final = (
     Recipe(
-        text="The exemption names single addresses and one port. Nothing else on the network is inspected less than before."
+        text="The exemption names single addresses (and the port, where the product has a place for it). Nothing else on the network is inspected less than before."
     ),
     Recipe(
         text="Both ends prove who they are (mutual TLS): the agent accepts only the provider's own CA, pinned by its key, and the "

@@ -1,7 +1,8 @@
 """What a playbook is, and how the words of one session get into it.
 
 A *recipe* is a step as a table holds it: a sentence, and what to type, with words in braces (`{gateway}`, `{source_port}`).
-A line that names one of the gateways stands once for each of them; a group of lines (a tuple in `lines`) is repeated as a whole.
+A line that names one of the gateways stands once for each of them, of IPv4 where there are both; a group of lines (a tuple in
+`lines`) is repeated as a whole.
 A *step* is a recipe with the words of one session filled in. Recipes are data in `playbooks_*`; nobody outside sees them.
 
 What a person may type comes from strangers' words as little as possible: addresses and ports are taken only where they parse
@@ -116,6 +117,7 @@ def whereabouts(evidence: Evidence | None = None) -> Whereabouts:
         "to_url": f"[{gateways[0]}]" if ":" in gateways[0] else gateways[0],
         "gateways": ", ".join(gateways),
         "port": ports[0],
+        "quoted_gateways": " ".join(f'"fieldgate-gateway-{n}"' for n, _ in enumerate(_typed(gateways), 1)),
         "gateways_spaced": " ".join(gateways),
         "ports": ", ".join(ports),
         "ports_spaced": " ".join(ports),
@@ -142,7 +144,9 @@ def fill_steps(recipes: tuple[Recipe, ...], where: Whereabouts) -> tuple[Step, .
 def _filled_lines(recipe: Recipe, where: Whereabouts) -> Iterator[str]:
     for entry in recipe.lines:
         group = (entry,) if isinstance(entry, str) else entry
-        each = where.gateways if any("{gateway}" in line or "{n}" in line for line in group) else ("",)
+        each = (
+            _typed(where.gateways) if any("{gateway}" in line or "{n}" in line for line in group) else ("",)
+        )
         for n, gateway in enumerate(each, 1):
             for line in group:
                 yield line.format(gateway=gateway, n=n, **where.words)
@@ -159,6 +163,10 @@ def _name(dialed: str) -> str:
 def _source(endpoint: str | None) -> str:
     address = address_of(endpoint)
     return "AGENT-ADDRESS" if address is None or not _is_plain(address) else str(address)
+
+
+def _typed(gateways: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(gateway for gateway in gateways if ":" not in gateway) or gateways
 
 
 def _times(evidence: Evidence) -> dict[str, str]:

@@ -12,7 +12,7 @@ from certs.inspection import playbooks_common as common
 from certs.inspection.finding import Verdict
 from certs.inspection.playbooks_model import Recipe
 
-__all__ = ["GENERAL", "General", "Kind"]
+__all__ = ["BY_KIND", "GENERAL", "General", "Kind"]
 
 
 class Kind(enum.Enum):
@@ -26,14 +26,16 @@ class Kind(enum.Enum):
 
 @attrs.frozen(kw_only=True)
 class General:
-    """`call` has one word in braces, `{box}`: the product's name, or what stands for it."""
+    """`call` has one word in braces, `{box}`: the product's name, or what stands for it. `fix` comes before the words of `kind`,
+    which are the product's, or those of `BY_KIND`.
+    """
 
     kind: Kind = Kind.NONE
     call: str
-    fix: tuple[Recipe, ...]
+    fix: tuple[Recipe, ...] = ()
     find: tuple[Recipe, ...] = common.FIND
     test: tuple[Recipe, ...] = common.TEST_TLS
-    undo: tuple[Recipe, ...] = common.NOTHING_TO_UNDO
+    undo: tuple[Recipe, ...] = ()
     safe: tuple[Recipe, ...] = ()
     beware: tuple[Recipe, ...] = ()
 
@@ -53,8 +55,6 @@ def _say(*texts: str) -> tuple[Recipe, ...]:
 _EXEMPT: Final = General(
     kind=Kind.EXEMPT,
     call=_FIREWALL,
-    fix=common.EXEMPT,
-    undo=common.UNEXEMPT,
     safe=common.SAFE,
     beware=_say(
         "Installing the device's CA certificate on the server is no cure: the agent trusts the provider's CA alone, and many devices "
@@ -64,13 +64,24 @@ _EXEMPT: Final = General(
 _ALLOW: Final = General(
     kind=Kind.ALLOW,
     call=_FIREWALL,
-    fix=common.ALLOW,
     test=common.TEST_TCP,
-    undo=common.UNALLOW,
     safe=common.SAFE_ALLOW,
 )
-_PROVIDERS: Final = General(call=_PROVIDER, fix=(), find=common.FIND_ON_SERVER, test=(common.PROBE,))
+_PROVIDERS: Final = General(call=_PROVIDER, find=common.FIND_ON_SERVER, test=(common.PROBE,))
 _CLEAN: Final = General(call=_NOBODY, fix=_say("Nothing to do."), find=(), test=(common.PROBE,))
+
+BY_KIND: Final = {
+    Kind.NONE: ((), ()),
+    Kind.EXEMPT: (common.EXEMPT, common.UNEXEMPT),
+    Kind.ALLOW: (common.ALLOW, common.UNALLOW),
+    Kind.SESSION: (
+        _say(
+            "Raise that limit for the gateway's addresses alone. Agents send a heartbeat every 30 seconds, so that no idle limit above a minute is met."
+        ),
+        _say("Put the former limit back."),
+    ),
+}
+"""Change and how to take it back, in general words."""
 
 GENERAL: Final[dict[Verdict, General]] = {
     Verdict.DIRECT: _CLEAN,
@@ -154,26 +165,25 @@ GENERAL: Final[dict[Verdict, General]] = {
         fix=(
             Recipe(text="Provider: find out who was given the gateway's key (inbound inspection, a web application firewall, a load balancer that ends TLS). Forward TCP there instead."),
             Recipe(text="Provider: treat the key as lost, and replace it.", lines=("fieldgate ca rotate --gateway",)),
-            *common.EXEMPT,
         ),
     ),
     Verdict.CLIENT_CERT_STRIPPED: _EXEMPT,
     Verdict.DOWNGRADED: attrs.evolve(
         _EXEMPT,
-        fix=(Recipe(text="Sessions need TLS 1.3 from end to end. A device that lowers the version takes part in the handshake; exempt the gateway's addresses from it."), *common.EXEMPT),
+        fix=(Recipe(text="Sessions need TLS 1.3 from end to end. A device that lowers the version takes part in the handshake; exempt the gateway's addresses from it."),),
     ),
     Verdict.ALPN_CHANGED: attrs.evolve(
         _EXEMPT,
-        fix=(Recipe(text="Sessions need the application protocol `fieldgate/1` (ALPN) from end to end. A device that removes it takes part in the handshake; exempt the gateway's addresses from it."), *common.EXEMPT),
+        fix=(Recipe(text="Sessions need the application protocol `fieldgate/1` (ALPN) from end to end. A device that removes it takes part in the handshake; exempt the gateway's addresses from it."),),
     ),
     Verdict.PAYLOAD_DROPPED: attrs.evolve(
         _ALLOW,
-        fix=(Recipe(text="Something lets TLS come up and drops what it does not know as HTTP. Allow what is in it, too: by port, with no application control and no protocol enforcement."), *common.ALLOW),
+        fix=(Recipe(text="Something lets TLS come up and drops what it does not know as HTTP. Allow what is in it, too: by port, with no application control and no protocol enforcement."),),
         test=common.TEST_TLS,
     ),
     Verdict.BLOCKED_BY_RESET: attrs.evolve(
         _ALLOW,
-        fix=(Recipe(text="TCP to the port is allowed, and the TLS in it is not: the device recognises the application (or the name in the hello) and resets the connection."), *common.ALLOW),
+        fix=(Recipe(text="TCP to the port is allowed, and the TLS in it is not: the device recognises the application (or the name in the hello) and resets the connection."),),
         test=common.TEST_TLS,
     ),
     Verdict.TCP_BLOCKED: attrs.evolve(
@@ -182,11 +192,12 @@ GENERAL: Final[dict[Verdict, General]] = {
     ),
     Verdict.HTTP_ANSWER: attrs.evolve(
         _ALLOW,
-        fix=(Recipe(text="A page came in the gateway's place. It usually names the product, the rule and the category; its first bytes are below. Open it in a browser on the server to read the rest.", lines=("curl -kiv --max-time 10 https://{to_url}:{port}/",)), *common.ALLOW),
+        fix=(Recipe(text="A page came in the gateway's place. It usually names the product, the rule and the category; its first bytes are below. Open it in a browser on the server to read the rest.", lines=("curl -kiv --max-time 10 https://{to_url}:{port}/",)),),
         test=common.TEST_TLS,
     ),
     Verdict.CAPTIVE_PORTAL: attrs.evolve(
         _ALLOW,
+        kind=Kind.NONE,
         call="Whoever runs the guest or hotspot network that this server is in.",
         fix=_say(
             "A server does not belong in a network with a login page: move it, or exempt its address from the portal.",
@@ -249,9 +260,7 @@ GENERAL: Final[dict[Verdict, General]] = {
         call=_FIREWALL,
         fix=_say(
             "Find the limit that is as long as the sessions lasted (see the evidence): a session TTL, an idle timeout, a maximum age, a nightly re-authentication or a policy that is pushed at fixed hours.",
-            "Raise it for the gateway's addresses alone. Agents send a heartbeat every 30 seconds, so that no idle limit above a minute is met.",
         ),
-        undo=_say("Put the former limit back."),
         safe=common.SAFE_ALLOW,
         test=_say("Leave the agent running for longer than the former limit: its status then shows one session that is older than that."),
     ),

@@ -22,6 +22,11 @@ def stamp(time_ms: int | None) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d} UTC"
 
 
+def clock(time_ms: int | None) -> str:
+    """A time of day, UTC, to the second."""
+    return "" if time_ms is None else f"{moment(time_ms):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def one(text: str | None) -> Cell:
     return (text,) if text else None
 

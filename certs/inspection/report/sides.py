@@ -139,7 +139,7 @@ def _way(agent: AgentSide | None, evidence: Evidence) -> Iterable[Row]:
     listed = evidence.expected.gateways
     yield Row(label="DNS answers / published", agent=resolved, gateway=tuple(listed) or None)
     if agent is None or agent.proxy is None:
-        yield Row(label="proxy", agent=None if agent is None else ("none",))
+        yield Row(label="proxy", agent=None if agent is None else ("none known",))
         return
     proxy = agent.proxy
     answer = "" if proxy.status is None else f"answered {proxy.status} {proxy.reason}"

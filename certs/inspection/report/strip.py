@@ -7,6 +7,7 @@ import attrs
 from certs.inspection.finding import Family, Verdict
 from certs.inspection.playbooks_model import whereabouts
 from certs.inspection.report.model import Report
+from certs.inspection.report.ticket import SURELY_ONE, rests_on
 
 __all__ = ["Link", "Place", "Strip", "strip_of"]
 
@@ -58,6 +59,17 @@ _BY_VERDICT: Final = {
     Verdict.DOWNGRADED: _ALTERED,
     Verdict.ALPN_CHANGED: _ALTERED,
     Verdict.PAYLOAD_DROPPED: _ALTERED,
+    **dict.fromkeys(
+        (
+            Verdict.HTTP_ANSWER,
+            Verdict.CAPTIVE_PORTAL,
+            Verdict.WRONG_SERVICE,
+            Verdict.PROXY_AUTH,
+            Verdict.PROXY_DENIED,
+        ),
+        (Link("tls", "it answers itself"), _NEVER),
+    ),
+    Verdict.DNS_MISMATCH: (Link("cut", "led elsewhere"), _NEVER),
     Verdict.SESSION_CUT: (_ONE, Link("cut", "cut after a while")),
     Verdict.GATEWAY_RESTART: (_REACHED, Link("cut", "cut by the restart")),
 }
@@ -78,10 +90,13 @@ def strip_of(report: Report) -> Strip:
     left, right = _BY_VERDICT.get(finding.verdict, _LINKS[family])
     blamed = family in (Family.INSPECTION, Family.NETWORK)
     name = (report.playbook.product or "A device in the path") if blamed else "The customer's network"
+    between = _BETWEEN[family]
+    if between == "clean" and rests_on(report.evidence) != SURELY_ONE:
+        between = "nothing points at it"
     return Strip(
         agent=Place("The agent's server", report.meta.agent_label or words["source"], family is Family.AGENT),
         left=left,
-        between=Place(name, _BETWEEN[family], blamed),
+        between=Place(name, between, blamed),
         right=right,
         gateway=Place(
             "The provider's gateway", f"{words['to']} port {words['port']}", family is Family.PROVIDER

@@ -30,9 +30,11 @@ header{margin:1.5rem 0 0;padding:1.5rem 1.75rem;background:var(--tint);border-le
 h1{margin:0 0 .75rem;font-size:1.75rem;line-height:1.25;text-wrap:balance;overflow-wrap:anywhere}
 .sure{margin:0 0 1.25rem}
 meter{width:9rem;height:.9rem;vertical-align:-.05rem}
+meter::-webkit-meter-optimum-value{background:var(--accent)}
+meter::-moz-meter-bar{background:var(--accent)}
 dl{margin:0}
 header dl{display:grid;gap:.35rem}
-header dl div{display:grid;grid-template-columns:9.5rem 1fr;gap:1rem}
+header dl div{display:grid;grid-template-columns:11.5rem 1fr;gap:1rem}
 dt{color:var(--soft)}
 dd{margin:0;overflow-wrap:anywhere}
 header dl div:first-child dd{font-weight:700}
@@ -57,7 +59,7 @@ section{scroll-margin-top:4rem}
 h2{margin:2.2rem 0 .6rem;font-size:1.3rem;line-height:1.3}
 h3{margin:1.4rem 0 .5rem;font-size:1.05rem}
 p{margin:.4rem 0}
-section>p,section>ul,section>ol{max-width:52rem}
+section>p,section>ul,section>ol,section>pre{max-width:52rem}
 ol,ul{padding-left:1.5rem;margin:.4rem 0}
 li{margin:.45rem 0}
 ol>li::marker{color:var(--accent);font-weight:700}

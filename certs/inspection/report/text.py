@@ -54,7 +54,7 @@ def _lines(report: Report, pem: bool) -> Iterator[str]:
     yield f"  {sureness(finding)}; rests on {rests_on(report.evidence)}."
     yield ""
     for name, value in facts_of(report):
-        yield from _wrapped(inert(value), first=f"  {name:<17} ", rest=" " * 20)
+        yield from _wrapped(inert(value), first=f"  {name:<19} ", rest=" " * 22)
     yield from _heading("Why")
     yield from _wrapped(inert(finding.reason), first="  ", rest="  ")
     yield from _bullets("For it", finding.evidence)

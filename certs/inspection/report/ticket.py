@@ -1,5 +1,6 @@
 """The front of a report, as text and HTML share it: who is to blame, how sure that is, and the sections in their order."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import attrs
@@ -7,19 +8,21 @@ import attrs
 from certs.inspection.evidence import Evidence, Join
 from certs.inspection.finding import Family, Finding
 from certs.inspection.playbooks_model import Step, whereabouts
-from certs.inspection.report.cells import stamp
-from certs.inspection.report.model import Report
+from certs.inspection.report.cells import clock
+from certs.inspection.report.model import IncidentSummary, Report
 
-__all__ = ["ACTS", "Section", "facts_of", "rests_on", "sections_of", "sureness"]
+__all__ = ["ACTS", "SURELY_ONE", "Section", "facts_of", "rests_on", "sections_of", "sureness"]
 
 ACTS: Final = {
     Family.CLEAN: "Nobody has to act",
     Family.AGENT: "To do: the server's administrator",
     Family.PROVIDER: "To do: the service provider",
-    Family.INSPECTION: "To do: the firewall team",
-    Family.NETWORK: "To do: the network team",
+    Family.INSPECTION: "To do: whoever runs the firewall or web gateway",
+    Family.NETWORK: "To do: whoever runs the firewall or network",
     Family.UNKNOWN: "Not decided yet",
 }
+
+SURELY_ONE: Final = "both ends of the very same connection"
 
 # Where the words change; the number is always told beside them.
 _SURE: Final = ((0.95, "as good as certain"), (0.8, "very likely"), (0.5, "likely"), (0.0, "a guess"))
@@ -62,39 +65,52 @@ def rests_on(evidence: Evidence) -> str:
     if evidence.gateway is None:
         return "what the agent saw alone"
     if evidence.gateway.join is Join.CARRYING:
-        return "both ends of the very same connection"
+        return SURELY_ONE
     return "both ends, joined by time and address"
+
+
+_VOUCHED: Final = {
+    None: "",
+    True: "; signed by the gateway",
+    False: "; the agent's own judgement, signed by no gateway",
+}
 
 
 def facts_of(report: Report) -> tuple[tuple[str, str], ...]:
     """Name and value of what identifies this session and report; the empty ones are left out."""
-    evidence, finding, meta, incident = report.evidence, report.finding, report.meta, report.incident
-    words = whereabouts(evidence).words
-    dialed = evidence.agent.dialed if evidence.agent is not None else ""
-    way = f"{words['source']} port {words['source_port']} → {words['to']} port {words['port']}"
+    evidence, finding, meta = report.evidence, report.finding, report.meta
     facts = [
         ("Whom to call", report.playbook.call),
         ("Product", f"{report.playbook.product}. {finding.vendor_why}" if report.playbook.product else ""),
-        ("When", f"{words['at']} UTC" if evidence.agent or evidence.gateway else ""),
-        ("Session", f"{way}, TCP" + (f" (dialed: {dialed})" if dialed else "")),
-        ("Agent", meta.agent_label),
-    ]
-    if incident is not None:
-        place = ", ".join(text for text in (incident.company, incident.location) if text)
-        names = f" ({', '.join(incident.agent_names)})" if incident.agent_names else ""
-        facts += [
-            ("Customer", place),
-            ("Incident", f"{incident.incident_id}, {incident.state}"),
-            ("Extent", f"{_count(incident.agents, 'agent')}{names}, {_count(incident.reports, 'report')}"),
-            ("First, last seen", f"{stamp(incident.first_ms)}, {stamp(incident.last_ms)}"),
-        ]
-    vouched = {None: "", True: "signed by the gateway", False: "not signed by a gateway (the agent's own judgement)"}  # fmt: skip
-    facts += [
-        ("Verdict", f"{finding.verdict.value} ({finding.family.value})"),
-        ("Vouched for", vouched[meta.signed_by_gateway]),
-        ("Report", ", ".join(text for text in (meta.report_id, meta.made_by, stamp(meta.made_ms)) if text)),
+        *_session(evidence),
+        *(_extent(report.incident) if report.incident is not None else (("Agent", meta.agent_label),)),
+        ("Verdict", f"{finding.verdict.value} ({finding.family.value}){_VOUCHED[meta.signed_by_gateway]}"),
+        ("Report", ", ".join(text for text in (meta.report_id, meta.made_by, clock(meta.made_ms)) if text)),
     ]
     return tuple((name, value) for name, value in facts if value)
+
+
+def _session(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    agent, gateway = evidence.agent, evidence.gateway
+    words = whereabouts(evidence).words
+    if agent is not None or gateway is not None:
+        yield "When", f"{words['at']} UTC"
+    way = f"{_endpoint(words['source'], words['source_port'])} → {_endpoint(words['to'], words['port'])}, TCP"
+    yield "Session", way + (f" (dialed: {agent.dialed})" if agent is not None and agent.dialed else "")
+    if agent is not None and gateway is not None and gateway.source and gateway.source != agent.local:
+        yield "Seen by the gateway", f"from {gateway.source}"
+
+
+def _extent(incident: IncidentSummary) -> Iterator[tuple[str, str]]:
+    names = f" ({', '.join(incident.agent_names)})" if incident.agent_names else ""
+    yield "Customer", ", ".join(text for text in (incident.company, incident.location) if text)
+    extent = f"{_count(incident.agents, 'agent')}{names}, {_count(incident.reports, 'report')}"
+    yield "Incident", f"{incident.incident_id}, {incident.state}: {extent}"
+    yield "First, last seen", f"{clock(incident.first_ms)} – {clock(incident.last_ms)}"
+
+
+def _endpoint(address: str, port: str) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _count(number: int, what: str) -> str:
