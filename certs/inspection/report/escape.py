@@ -11,12 +11,10 @@ from typing import Final
 
 __all__ = ["inert", "markup", "visible"]
 
-# Control characters, soft hyphen, what changes the direction of writing, has no width, or joins and hides (tags, variation
-# selectors); surrogates, which no encoding takes.
-_INVISIBLE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]"
-)
+# What has no width, joins or hides, and still counts as printable: fillers, variation selectors, the grapheme joiner.
+_FILLERS: Final = frozenset(
+    map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x180E), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)  # fmt: skip
 
 # What Markdown reads as a link, an image, HTML, emphasis, a table, code or an entity.
 _MARKDOWN: Final = re.compile(r"[\\`*<>\[\]|~&]|(?<!\w)_|_(?!\w)|(?<=[A-Za-z]):(?=//)|(?<=[wW][wW][wW])\.|@")
@@ -24,8 +22,12 @@ _DEFANGED: Final = {":": "[:]", ".": "[.]", "@": "[at]"}
 
 
 def visible(text: str) -> str:
-    """*text* with everything that cannot be seen written out, as in `{U+001B}`."""
-    return _INVISIBLE.sub(lambda found: f"{{U+{ord(found[0]):04X}}}", text)
+    """*text* with everything that cannot be seen written out, as in `{U+001B}`: controls, what changes the direction of
+    writing, unassigned and private characters, surrogates, spaces that are no space.
+    """
+    if text.isprintable() and _FILLERS.isdisjoint(text):
+        return text
+    return "".join(c if c.isprintable() and c not in _FILLERS else f"{{U+{ord(c):04X}}}" for c in text)
 
 
 def inert(text: str) -> str:

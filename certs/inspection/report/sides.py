@@ -263,6 +263,8 @@ def _end(agent: AgentSide | None, gateway: GatewaySide | None) -> Iterable[Row]:
     )
     if agent is not None and agent.authenticated is not None:
         yield Row(label="session opened", agent=yes_no(agent.authenticated))
+    if agent is not None and agent.carried is not None:
+        yield Row(label="reported on this connection", agent=yes_no(agent.carried))
     if agent is not None and agent.refusal is not None:
         yield Row(label="the gateway's refusal", agent=(f"FG-{agent.refusal}",))  # fmt: skip
 
@@ -287,6 +289,7 @@ def _history(agent: AgentSide | None, gateway: GatewaySide | None) -> Iterable[R
     if cuts:
         yield Row(
             label="sessions that were cut",
+            wide=True,
             agent=tuple(
                 f"{stamp(s.at_ms)}: lasted {s.lasted_s:.0f} s, idle {s.idle_s:.0f} s{'' if s.close_notify else ', no close_notify'}"
                 for s in cuts

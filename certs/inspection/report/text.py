@@ -96,7 +96,7 @@ def _step(number: str, step: Step) -> Iterator[str]:
     yield from _wrapped(visible(step.text), first=f"  {number}", rest=indent)
     if step.lines:
         # Never wrapped and never escaped: to be copied. Nothing in them is a stranger's (see playbooks_model).
-        yield from ("", *(f"        {visible(line)}" for line in step.lines), "")
+        yield from ("", *(f"          {visible(line)}" for line in step.lines), "")
     read = " – ".join(part for part in (step.version and f"read for {step.version}", step.source) if part)
     if read:
         yield from _wrapped(visible(f"({read})"), first=indent, rest=indent)
