@@ -264,7 +264,7 @@ def _end(agent: AgentSide | None, gateway: GatewaySide | None) -> Iterable[Row]:
     if agent is not None and agent.authenticated is not None:
         yield Row(label="session opened", agent=yes_no(agent.authenticated))
     if agent is not None and agent.carried is not None:
-        yield Row(label="reported on this connection", agent=yes_no(agent.carried))
+        yield Row(label="report came on it", agent=yes_no(agent.carried))
     if agent is not None and agent.refusal is not None:
         yield Row(label="the gateway's refusal", agent=(f"FG-{agent.refusal}",))  # fmt: skip
 

@@ -70,7 +70,7 @@ AGENT: dict[str, tuple[Any, str]] = {
     "last_io": (LastIo.NOT_TLS, "was not TLS"),
     "probes": ((Probe(name="http", passed=False, detail="detail-p"),), "detail-p"),
     "sessions": ((SessionEnd(at_ms=AT_MS, lasted_s=3599.0, idle_s=7.0, close_notify=False),), "lasted 3599 s"),
-    "carried": (True, "reported on this connection"),
+    "carried": (True, "report came on it"),
     "authenticated": (False, "session opened"),
     "refusal": (3007, "FG-3007"),
     "lacking": (("exporter-a",), "exporter-a"),
