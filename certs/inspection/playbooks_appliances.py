@@ -53,7 +53,7 @@ SOPHOS: Final = ProductBook(
     ),
     unexempt=(
         Recipe(
-            text="Rules and policies › SSL/TLS inspection rules: switch the rule fieldgate off, or delete it. Likewise the exception.",
+            text="Rules and policies › SSL/TLS inspection rules: switch that rule (fieldgate) off, or delete it. Likewise the exception.",
             version="SFOS 19.5",
             source="docs.sophos.com Sophos Firewall, SSL/TLS inspection rules",
         ),
@@ -77,7 +77,7 @@ SOPHOS: Final = ProductBook(
     ),
     unallow=(
         Recipe(
-            text="Rules and policies › Firewall rules: switch the rule fieldgate off, or delete it.",
+            text="Rules and policies › Firewall rules: switch that rule (fieldgate) off, or delete it.",
             version="SFOS 21.0",
             source="docs.sophos.com Sophos Firewall 21.0, add a firewall rule",
         ),

@@ -23,7 +23,7 @@ SQUID: Final = ProductBook(
     exempt=(
         Recipe(
             text="Splice the gateway's addresses, above every other `ssl_bump` line; then `squid -k reconfigure`.",
-            lines=("acl fieldgate dst {gateways_spaced}", "ssl_bump splice fieldgate"),
+            lines=("acl fieldgate_gateways dst {gateways_spaced}", "ssl_bump splice fieldgate_gateways"),
             version="squid 3.5 to 7",
             source="squid-cache.org configuration directive ssl_bump",
         ),
