@@ -11,7 +11,6 @@ import json
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -130,9 +129,11 @@ def said(teller: Teller, outcome: Outcome) -> Any:
 
 async def do_session(request: Request) -> Any:
     """Open a session as an agent does, and say what the gateway answered."""
-    ahead = timedelta(seconds=request.get("ahead_s", 0))
+    teller = teller_of(request)
     keeper = StateFolder.load(Path(request["folder"]))
-    found = await open_session(keeper, request["dial"], now=lambda: from_ms(now_ms()) + ahead)
+    found = await open_session(
+        keeper, request["dial"], now=lambda: from_ms(teller.now()), proxies=teller.proxies
+    )
     return attrs.asdict(found)
 
 

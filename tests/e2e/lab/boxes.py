@@ -12,6 +12,7 @@ from tests.e2e.lab.forging import Maker, Pems
 from tests.e2e.lab.gateways import NAME, SECOND, LabGateway
 from tests.e2e.lab.ground import BOX, Ground, Namespaces
 from tests.e2e.lab.middleboxes import Haproxy, Mitmproxy, Squid
+from tests.helpers.edges import wall_ms
 
 __all__ = ["BOXES", "Boxes"]
 
@@ -75,6 +76,10 @@ class Boxes:
     def opening(self, site: int, pems: Pems, **more: Any) -> Extras:
         """A relay of ours that ends the TLS."""
         return self.relay(site, "opening", chain=str(pems.chain), key=str(pems.key), server_name=NAME, **more)
+
+    def record_of(self, site: int) -> Path:
+        """Where a box that meddles writes down all that it reads."""
+        return self.folder / f"read-at-{site}"
 
     def divert(self, site: int) -> None:
         """Lead the site's connections through its box."""
@@ -216,6 +221,22 @@ def _forging(**more: Any) -> Build:
     return lambda boxes, site: boxes.opening(site, boxes.forged, **more)
 
 
+def _meddling(how: str, extras: Extras | None = None) -> Build:
+    """A box that finds path reports in what it opens."""
+
+    def build(boxes: Boxes, site: int) -> Extras:
+        more = {
+            "meddle": how,
+            "record": str(boxes.record_of(site)),
+            "victim": str(boxes.folder / "agents" / f"{site}"),
+            "at_ms": wall_ms(),
+            "dialed": f"{NAME}:{boxes.ground.port}",
+        }
+        return boxes.opening(site, boxes.forged, **more) | (extras or {})
+
+    return build
+
+
 def _own_key(**more: Any) -> Build:
     return lambda boxes, site: boxes.opening(site, boxes.own, **more)
 
@@ -239,6 +260,10 @@ BOXES: dict[str, Build] = {
     "opens-and-lowers": _forging(tls12=True),
     "opens-without-alpn": _forging(alpn=False),
     "opens-and-drops": lambda boxes, site: boxes.opening(site, boxes.forged, drops=True) | PATIENT,
+    "rewrites-reports": _meddling("rewrites"),
+    "replays-reports": _meddling("replays"),
+    "delays-reports": _meddling("delays", PATIENT),
+    "forges-reports": _meddling("forges"),
     "own-key": _own_key(),
     "own-key-asks": _own_key(asks=True),
     "certificate-stripped": lambda boxes, site: boxes.opening(site, boxes.own, drops=True) | PATIENT,

@@ -71,7 +71,6 @@ class LabGateway:
 
     def start(self, *, module: str = "gateway") -> None:
         """`fieldgate edge`, once it listens."""
-        ports = [self.ground.port]
         monitor = free_ports(1)[0]
         told = json.dumps(self.addresses)
         lines = [
@@ -87,12 +86,10 @@ class LabGateway:
                     f"port = {port}",
                     f"advertise = {told}",
                 ]
-                ports.append(port)
             lines += [
                 "[[fieldgate.listeners]]", f'host = "{self.host}"', f"port = {self.ground.announced}", f"advertise = {told}",
                 f"proxy_from = {json.dumps(self.balancers)}",
             ]  # fmt: skip
-            ports.append(self.ground.announced)
         (self.provider.data / "fieldgate.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
         log = self.provider.data.parent / f"edge-{self._starts}.log"
         self._starts += 1

@@ -12,7 +12,9 @@ that the gateway tells them apart: by source NAT in the boxes' namespace; on loo
 
 import contextlib
 import os
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -35,10 +37,10 @@ class Process:
     popen: "subprocess.Popen[bytes]"
     log: Path
 
-    def wait_for_port(self, *ports: int) -> None:
-        """Return when this process, or another in its namespace, listens on all of *ports*."""
+    def wait_for(self, *endpoints: tuple[str, int]) -> None:
+        """Return when this process, or another in its namespace, listens on all of *endpoints*."""
         deadline = time.monotonic() + READY_S
-        while not _listening(self.popen.pid).issuperset(ports):
+        while not _listening(self.popen.pid).issuperset(endpoints):
             assert self.popen.poll() is None, f"ended:\n{self.log.read_text(errors='replace')}"
             assert time.monotonic() < deadline, f"silent:\n{self.log.read_text(errors='replace')}"
             time.sleep(0.02)
@@ -61,16 +63,17 @@ class Process:
             self.popen.wait()
 
 
-def _listening(pid: int) -> set[int]:
-    """The TCP ports that are listened on in the network namespace of *pid*."""
-    ports = set()
-    for table in ("tcp", "tcp6"):
-        with contextlib.suppress(OSError):
-            for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
-                _, local, _, state, *_ = line.split()
-                if state == "0A":
-                    ports.add(int(local.rpartition(":")[2], 16))
-    return ports
+def _listening(pid: int) -> set[tuple[str, int]]:
+    """Where somebody listens, by IPv4, in the network namespace of *pid*."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
+            _, local, _, state, *_ = line.split()
+            if state == "0A":
+                address, _, port = local.partition(":")
+                host = socket.inet_ntoa(int(address, 16).to_bytes(4, sys.byteorder))
+                found.add((host, int(port, 16)))
+    return found
 
 
 @attrs.define(eq=False)

@@ -48,6 +48,11 @@ class Result:
     session: str = ""
     alone: str = ""
     """What the agent says by itself, where no gateway heard of it."""
+    signer: str = ""
+    verdicts: tuple[str, ...] = ()
+    """Of all reports in this reporter's name."""
+    read: bytes = b""
+    """What a box that meddles with reports has read."""
 
 
 @attrs.define(eq=False)
@@ -76,7 +81,7 @@ class Lab:
 
     def folder_of(self, run: Run) -> Path:
         """An enrolled agent's state."""
-        return self.folder / "agents" / run.id
+        return self.folder / "agents" / str(run.site)
 
     def enroll(self, run: Run, gateway: LabGateway, token: str) -> "Future[Any]":
         """Enroll an agent over a path without a box."""
@@ -117,13 +122,24 @@ class Lab:
         if record is None:
             assert not said["by_gateway"], run.id
             return Result(
-                run=run, verdict=said["verdict"], confidence=said["confidence"], session=session, alone=said["blame"]
+                run=run, verdict=said["verdict"], confidence=said["confidence"], session=session, alone=said["blame"],
+                signer=said["signer"],
             )  # fmt: skip
         assert record.finding.verdict.value == said["verdict"], run.id
         return Result(
             run=run, verdict=said["verdict"], confidence=record.finding.confidence, side=record.evidence.agent,
             gateway=record.evidence.gateway, delivery=record.delivered_by.value, session=session,
+            signer=said["signer"],
         )  # fmt: skip
+
+    def looked_back(self, result: Result) -> Result:
+        """*result*, with all that was said in its reporter's name up to now, and what a box read of it."""
+        of_signer = tuple(
+            each.finding.verdict.value for each in self.gateway.records() if each.signer_uid == result.signer
+        )
+        record = self.boxes.record_of(result.run.site)
+        read = record.read_bytes() if record.exists() else b""
+        return attrs.evolve(result, verdicts=of_signer, read=read)
 
     def sighted(self, runs: list[Run]) -> list[Result]:
         """What the gateway says of strangers, once it has written down the minute in which they came."""

@@ -74,7 +74,7 @@ class Mitmproxy:
         process = self.ground.start(
             BOX, str(MITMDUMP), *modes, "--set", f"confdir={self.home}", "--ssl-insecure", log=self.home.with_suffix(".log"),
         )  # fmt: skip
-        return lambda: process.wait_for_port(*(self.ground.box(site)[1] for site in self._sites))
+        return lambda: process.wait_for(*(self.ground.box(site) for site in self._sites))
 
     def _mode(self, site: int) -> str:
         host, port = self.ground.box(site)
@@ -89,7 +89,7 @@ class Haproxy:
 
     ground: Ground
     sections: list[str] = attrs.field(factory=list, init=False)
-    ports: list[int] = attrs.field(factory=list, init=False)
+    bound: list[tuple[str, int]] = attrs.field(factory=list, init=False)
 
     def balance(self, site: int, *, announce: bool = False) -> None:
         """Forward TCP as it is; *announce* says the agent's true address by PROXY protocol."""
@@ -108,7 +108,7 @@ class Haproxy:
             f"listen site{site}\n  bind {host}:{bound}{accept}\n"
             f"  server gateway {self.ground.upstream(site)}:{port}{where}{forward}\n"
         )
-        self.ports.append(bound)
+        self.bound.append((host, bound))
 
     def serve(self, site: int, pems: Pems) -> None:
         """Be a web server."""
@@ -117,7 +117,7 @@ class Haproxy:
         self.sections.append(
             f"listen site{site}\n  mode http\n  bind {host}:{bound} ssl crt {_both(pems)}\n  {page}\n"
         )
-        self.ports.append(bound)
+        self.bound.append((host, bound))
 
     def check(self, site: int) -> None:
         """See every second whether the gateway's port is open, for nobody's sake."""
@@ -128,7 +128,7 @@ class Haproxy:
             f"listen site{site}\n  bind {host}:{bound}\n"
             f"  server gateway {self.ground.beside(site)}:{self.ground.port}{where} check inter 1s\n"
         )
-        self.ports.append(bound)
+        self.bound.append((host, bound))
 
     def start(self, folder: Path) -> Ready:
         """All of them in one process."""
@@ -138,7 +138,7 @@ class Haproxy:
         process = self.ground.start(
             BOX, program("haproxy"), "-db", "-f", str(config), log=folder / "haproxy.log"
         )
-        return lambda: process.wait_for_port(*self.ports)
+        return lambda: process.wait_for(*self.bound)
 
 
 def _both(pems: Pems) -> Path:
@@ -164,7 +164,7 @@ class Squid:
     """What it takes *name* for. Where it splices, it wants to see the same address as the agent."""
     _home: Path | None = attrs.field(default=None, init=False)
     _lines: list[str] = attrs.field(factory=list, init=False)
-    _ports: list[int] = attrs.field(factory=list, init=False)
+    _bound: list[tuple[str, int]] = attrs.field(factory=list, init=False)
 
     def intercept(self, site: int, *steps: str, trusting: bool = True) -> dict[str, str]:
         """Take *site*'s connections; *steps* are `ssl_bump` actions, each with the step of squid's that it is for.
@@ -206,7 +206,7 @@ class Squid:
     def _port(self, site: int, *options: str, tls: bool = False) -> str:
         name = f"site{site}"
         host, port = self.ground.box(site)
-        self._ports.append(port)
+        self._bound.append((host, port))
         if tls and isinstance(self.ground, Namespaces):
             words = ["https_port", f"{host}:{port}", "intercept", *options]
         else:
@@ -255,7 +255,7 @@ class Squid:
             str(config),
             log=self.folder / "squid.log",
         )
-        return lambda: process.wait_for_port(*self._ports)
+        return lambda: process.wait_for(*self._bound)
 
     def remove(self) -> None:
         """Its files, once it has ended."""

@@ -11,12 +11,14 @@ import struct
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import trio
 from OpenSSL import SSL
 
+from tests.e2e.lab.meddling import meddle
 from tests.e2e.lab.rewriting import without_alpn, without_tls_1_3
 from transport import HandshakeError, TLSStream, TransportError, client_context, server_context
 
@@ -197,7 +199,7 @@ async def opening(near: trio.SocketStream, plan: Plan) -> None:
     """Ends the agent's TLS with a certificate of its own (or the gateway's), and begins another: with our own client's hello.
 
     `tls12`: speaks no more than TLS 1.2 to the agent. `alpn`: false accepts no protocol. `asks`: wants a client certificate.
-    `drops`: loses what is said after the handshakes.
+    `drops`: loses what is said after the handshakes. `meddle`: does something to it (`meddling`).
     """
     chain, key = await trio.Path(plan["chain"]).read_bytes(), await trio.Path(plan["key"]).read_bytes()
     context = server_context([(chain, key)], request_client_cert=plan.get("asks", False))
@@ -205,15 +207,32 @@ async def opening(near: trio.SocketStream, plan: Plan) -> None:
         context.set_max_proto_version(SSL.TLS1_2_VERSION)
     if not plan.get("alpn", True):
         context.set_alpn_select_callback(lambda *_: SSL.NO_OVERLAPPING_PROTOCOLS)
-    far = TLSStream(
-        _taken(await upstream(plan)), client_context(), server_side=False, server_name=plan["server_name"]
-    )
+    far = await _begun(plan)
     ours = TLSStream(_taken(near), context, server_side=True)
     async with far, ours:
         with contextlib.suppress(HandshakeError):
             await far.do_handshake()
             await ours.do_handshake()
-            await (pump(ours, Nothing()) if plan.get("drops") else both_ways(ours, far))
+            if plan.get("meddle"):
+                await meddle(ours, far, partial(_another, plan), plan)
+            elif plan.get("drops"):
+                await pump(ours, Nothing())
+            else:
+                await both_ways(ours, far)
+
+
+async def _begun(plan: Plan) -> TLSStream:
+    """The box's own TLS to the gateway, not shaken hands yet."""
+    return TLSStream(
+        _taken(await upstream(plan)), client_context(), server_side=False, server_name=plan["server_name"]
+    )
+
+
+async def _another(plan: Plan) -> TLSStream:
+    """Another one, on which something can be said."""
+    far = await _begun(plan)
+    await far.do_handshake()
+    return far
 
 
 def _taken(stream: trio.SocketStream) -> socket.socket:

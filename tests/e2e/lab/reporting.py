@@ -18,6 +18,7 @@ from agent.inspection.keep import Cut, Opinion
 from agent.inspection.report import tell, tell_cut, tell_later
 from agent.inspection.teller import Teller
 from agent.path import Path, PathError, Refusal, Unanswered, open_path
+from agent.proxies import DIRECT, Proxies
 from agent.state import StateFolder
 from certs import from_ms, to_ms
 from certs.inspection import EXPORTER_BYTES, EXPORTER_LABEL, AgentSide, Answer
@@ -149,7 +150,12 @@ class Session:
 
 
 async def open_session(
-    keeper: StateFolder, address: str, *, now: Callable[[], datetime], until_s: float = 0.0
+    keeper: StateFolder,
+    address: str,
+    *,
+    now: Callable[[], datetime],
+    proxies: Proxies = DIRECT,
+    until_s: float = 0.0,
 ) -> Session:
     """Say Hello as an agent does, if its own judgement of the path allows it; what came, and how long it was let be.
 
@@ -160,7 +166,7 @@ async def open_session(
     try:
         path = await open_path(
             [address], context=client_context(credential.chain_pem, credential.key_pem), anchors=identity.anchors(),
-            certified=True, at=now(),
+            certified=True, at=now(), proxies=proxies,
         )  # fmt: skip
     except PathError as error:
         return Session(answer=str(error))

@@ -14,6 +14,7 @@ from tests.e2e.lab.cases import Run
 from tests.e2e.lab.forging import Pems
 from tests.e2e.lab.gateways import NAME, SECOND, LabGateway
 from tests.e2e.lab.lab import Lab, Result
+from tests.e2e.lab.meddling import HELD_S
 
 __all__ = ["STORIES", "play"]
 
@@ -47,7 +48,10 @@ def play(lab: Lab, runs: list[Run]) -> list[Result]:
     results = _together(lab, common)
     for story, of_story, gateway in stories:
         results += story(lab, gateway, of_story)
-    return results + lab.sighted(alone)
+    results += lab.sighted(alone)
+    held = [result for result in results if result.run.case.name == "delays-reports"]
+    until(lambda: all(len(lab.looked_back(result).verdicts) > 1 for result in held), limit_s=HELD_S * 2)
+    return [lab.looked_back(result) for result in results]
 
 
 def _together(lab: Lab, runs: list[Run]) -> list[Result]:

@@ -4,6 +4,7 @@ The lab is put up and run once; each run is a test. LAB_GROUND=loopback does wit
 docs/inspection-cases.md.
 """
 
+import ipaddress
 import os
 
 import pytest
@@ -50,6 +51,41 @@ def test_nobody_innocent_is_accused_of_inspection(results: dict[str, Result], ru
 
     assert results[run.id].verdict not in guilty
     assert run.expected not in guilty
+
+
+MEDDLED = [run for run in RUNS if run.case.name.endswith("-reports")]
+
+
+@pytest.mark.parametrize("run", MEDDLED, ids=lambda run: run.id)
+def test_who_meddles_with_reports_changes_no_verdict(results: dict[str, Result], run: Run) -> None:
+    """Whatever was said in the agent's name and counted, it accuses the box, and each report counted once."""
+    result = results[run.id]
+
+    assert set(result.verdicts) == {run.expected}
+    assert len(result.verdicts) == (2 if run.case.name == "delays-reports" else 1)
+
+
+@pytest.mark.parametrize("run", MEDDLED, ids=lambda run: run.id)
+def test_who_reads_along_learns_nobodys_address_or_name(results: dict[str, Result], run: Run) -> None:
+    """Neither where the agent or the gateway is inside, nor who reports, nor what is said of the box."""
+    result = results[run.id]
+    side = result.side
+    assert side is not None
+    assert side.local is not None
+    local = side.local.rpartition(":")[0]
+    half = result.gateway
+    inside = {local, "10.213.1.2", result.signer, run.expected, "Example Provider"}
+    inside |= {half.listener.rpartition(":")[0]} if half is not None and half.listener else set()
+
+    assert result.read, "the box has read what it opened"
+    for secret in inside:
+        assert secret.encode() not in result.read, secret
+    for address in filter(_is_address, inside):
+        assert ipaddress.ip_address(address).packed not in result.read, address
+
+
+def _is_address(text: str) -> bool:
+    return text.replace(".", "").isdigit()
 
 
 def test_the_page_says_what_the_run_came_to(results: dict[str, Result]) -> None:
