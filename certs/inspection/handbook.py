@@ -44,7 +44,7 @@ def refreshed(page: str) -> str:
 def verdicts() -> str:
     """Every verdict, and who has to act on it."""
     rows = [
-        (f"`{verdict.value}`", _FAMILY[FAMILIES[verdict]], GENERAL[verdict].call.format(box="the device in the path"))
+        (f"`{verdict.value}`", _FAMILY[FAMILIES[verdict]], GENERAL[verdict].call.format(box="device in the path"))
         for verdict in Verdict
     ]  # fmt: skip
     lines = (f"| {' | '.join(cells)} |" for cells in (("verdict", "who has to act", "whom to call"), ("---",) * 3, *rows))  # fmt: skip

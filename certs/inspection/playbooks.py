@@ -26,7 +26,7 @@ BOOKS: Final[dict[str, ProductBook]] = {
 }  # fmt: skip
 """By slug."""
 
-_SOMEBODY = "the device in the path"
+_SOMEBODY = "device in the path"
 
 
 def playbook_for(verdict: Verdict, vendor: str = "", evidence: Evidence | None = None) -> Playbook:

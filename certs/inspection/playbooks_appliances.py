@@ -9,7 +9,7 @@ __all__ = ["CHECK_POINT", "SONICWALL", "SOPHOS", "WATCHGUARD"]
 
 SOPHOS: Final = ProductBook(
     slug="sophos",
-    name="Sophos",
+    name="Sophos Firewall",
     find=(
         Recipe(
             text="Log viewer › SSL/TLS inspection: it shows whether this connection was decrypted, left alone or denied, and by which rule. "
@@ -94,7 +94,7 @@ SOPHOS: Final = ProductBook(
 
 CHECK_POINT: Final = ProductBook(
     slug="check-point",
-    name="Check Point",
+    name="Check Point firewall",
     find=(
         Recipe(
             text="SmartConsole › Logs & Monitor › Logs, with one of these queries and a custom time ({from} to {until} UTC). Look at Blade, Action, the HTTPS Inspection rule, and at the source port, {source_port}. "
@@ -147,7 +147,7 @@ CHECK_POINT: Final = ProductBook(
 
 SONICWALL: Final = ProductBook(
     slug="sonicwall",
-    name="SonicWall",
+    name="SonicWall firewall",
     find=(
         Recipe(
             text="Policy › DPI-SSL › Client SSL › Common Name shows what DPI-SSL failed on, with a button Exclude. In the log, this session:",
@@ -183,7 +183,7 @@ SONICWALL: Final = ProductBook(
 
 WATCHGUARD: Final = ProductBook(
     slug="watchguard",
-    name="WatchGuard",
+    name="WatchGuard Firebox",
     find=(
         Recipe(
             text="Traffic Monitor, filtered by this session; HTTPS entries name the SNI or CN that a domain name rule has to match.",

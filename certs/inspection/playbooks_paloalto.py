@@ -14,7 +14,7 @@ _FILTER: Final = (
 
 PALO_ALTO: Final = ProductBook(
     slug="palo-alto",
-    name="Palo Alto Networks",
+    name="Palo Alto Networks firewall",
     find=(
         Recipe(
             text="Monitor › Logs › Traffic, with this filter; the second line narrows it by time, which is in UTC here, and in the "

@@ -40,7 +40,7 @@ class General:
     beware: tuple[Recipe, ...] = ()
 
 
-_FIREWALL: Final = "Whoever runs {box} at the customer's site (the firewall or network team)."
+_FIREWALL: Final = "Whoever runs the {box} at the customer's site (the firewall or network team)."
 _PROVIDER: Final = (
     "The service provider that runs the gateway. Nobody at the customer's site has to do anything."
 )
@@ -161,7 +161,7 @@ GENERAL: Final[dict[Verdict, General]] = {
     Verdict.INSPECTED_TRUSTED_ROOT: _EXEMPT,
     Verdict.INSPECTED_WITH_OUR_KEY: attrs.evolve(
         _EXEMPT,
-        call="First the provider: somebody has a copy of its gateway's private key, or a certificate from its CA. Then whoever runs {box}.",
+        call="First the provider: somebody has a copy of its gateway's private key, or a certificate from its CA. Then whoever runs the {box}.",
         fix=(
             Recipe(text="Provider: find out who was given the gateway's key (inbound inspection, a web application firewall, a load balancer that ends TLS). Forward TCP there instead."),
             Recipe(text="Provider: treat the key as lost, and replace it.", lines=("fieldgate ca rotate --gateway",)),

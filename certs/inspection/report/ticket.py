@@ -40,7 +40,7 @@ class Section:
 def sections_of(report: Report) -> tuple[Section, ...]:
     """What a person reads and does, in this order; the empty ones are left out."""
     book = report.playbook
-    on = f" on {book.product}" if book.product else ""
+    on = f" ({book.product})" if book.product else ""
     sections = (
         Section("fix", f"What to do{on}", book.fix),
         Section("beware", "Good to know before", book.beware),

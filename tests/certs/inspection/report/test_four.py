@@ -38,7 +38,7 @@ def test_fortigate() -> None:
 
     assert told.finding.verdict is Verdict.INSPECTED_UNTRUSTED
     assert told.finding.confidence == 1.0
-    assert "Whom to call Whoever runs Fortinet FortiGate at the customer's site" in head(told)
+    assert "Whom to call Whoever runs the Fortinet FortiGate at the customer's site" in head(told)
     assert "Incident 17, confirmed: 1 agent (BACKUP-MUC-01), 4 reports" in head(told)
     assert "Seen by the gateway from 198.51.100.7:31012" in head(told)
     fix = section(told, "WHAT TO DO")
@@ -105,7 +105,7 @@ def test_blocked() -> None:
     told = blocked()
 
     assert told.finding.verdict is Verdict.BLOCKED_BY_RESET
-    assert "Whoever runs Palo Alto Networks at the customer's site" in head(told)
+    assert "Whoever runs the Palo Alto Networks firewall at the customer's site" in head(told)
     fix = section(told, "WHAT TO DO")
     assert "application-default" in fix
     assert "Service tcp/6180" in fix
