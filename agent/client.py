@@ -120,7 +120,11 @@ class Client:
             ending = await session.run()
         finally:
             self._session = None
-        if reporter is not None:
+        if ending.code == Code.CLIENT_CERT_MISSING:  # said to somebody in between: we showed ours, or there were no path
+            ending = attrs.evolve(ending, action=Action.RETRY)
+            if reporter is not None:
+                reporter.denied(path, ending)
+        elif reporter is not None:
             if session.unanswered is not None:
                 reporter.broke(path, session.unanswered, ending)
             elif ending.lasted_s:

@@ -19,9 +19,10 @@ import trio
 from agent.identity import Keeper
 from agent.inspection.keep import Cut, Keep, Opinion
 from agent.observer import Ending, Observer, code_text
-from agent.path import Path, Refusal, Unanswered
+from agent.path import Path, PathError, Refusal, Unanswered, open_path
 from agent.proxies import DIRECT, Proxies
 from agent.state import StateError
+from certs import from_ms
 from protocol import Code, Welcome
 
 __all__ = ["Reporter"]
@@ -142,6 +143,13 @@ class Reporter:
         )  # fmt: skip
         self.failed((refusal,))
 
+    def denied(self, path: Path, ending: Ending) -> None:
+        """A gateway got no certificate of ours, and we had shown it: somebody with its key ends the TLS in between.
+
+        The connection is gone. Another one is opened, to say so where both ends can be compared.
+        """
+        self._start("path", self._tell_anew(path, ending))
+
     def welcomed(self, welcome: Welcome, address: str) -> None:
         """A session is open: the path there is good."""
         self._failures = 0
@@ -198,6 +206,27 @@ class Reporter:
         from agent.inspection.report import tell
 
         await tell(self._teller(), refusal)
+
+    async def _tell_anew(self, path: Path, ending: Ending) -> None:
+        from agent.inspection.report import tell
+
+        teller = self._teller()
+        refused: list[Refusal] = []
+        try:
+            again = await open_path(
+                (path.address,), context=teller.context, anchors=teller.anchors, certified=True,
+                at=from_ms(self._now()), proxies=self._proxies, refused=refused,
+            )  # fmt: skip
+        except PathError:
+            return
+        finally:
+            for each in refused:
+                self._discard(each)
+        denied = Refusal(
+            code=Code.CLIENT_CERT_MISSING, message=ending.message, address=again.address, at=again.at, way=again.way,
+            outcome=again.stream,
+        )  # fmt: skip
+        await tell(teller, denied)
 
     async def _tell_cut(self, cut: Cut, code: int) -> None:
         from agent.inspection.report import tell_cut

@@ -19,6 +19,7 @@ from agent.inspection.roots import trusted_by_system
 from agent.path import Refusal, Unanswered, split_address
 from certs import Anchors, ChainVerdict, Usage, judge_chain, to_ms
 from certs.inspection import EXPORTER_BYTES, EXPORTER_LABEL, AgentSide, Alert, LastIo, Negotiated, ProxyUse
+from protocol import Code
 from transport import (
     Break,
     BrokenStreamError,
@@ -113,7 +114,8 @@ async def look_back(
     way, outcome = refusal.way, refusal.outcome
     side = _begun(refusal.address, refusal.at, enrolled=enrolled, proxy=way.proxy, proxy_source=way.source)
     resolved, _ = await _resolve(split_address(refusal.address)[0], trio.current_time() + IDLE_LOOKUP_S)
-    side = attrs.evolve(side, resolved=resolved)
+    told = int(refusal.code) if refusal.code is Code.CLIENT_CERT_MISSING else None
+    side = attrs.evolve(side, resolved=resolved, refusal=told)
     if not isinstance(outcome, Unanswered):
         return _observed(side, outcome, context, anchors, refusal.at)
     side = _shaken(side, outcome.seen, context, anchors, refusal.at)

@@ -251,7 +251,7 @@ class AgentSide:
     """Whether the report is said on the very connection that it describes. Only then do values that differ from the
     gateway's prove anything; what is said elsewhere, or said again, is another report."""
     refusal: int | None = None
-    """FG code of a gateway's own refusal that came over a connection whose chain, name and exporter are right."""
+    """FG code of a gateway's own refusal that came over a connection whose chain and name are right."""
     lacking: tuple[str, ...] = ()
     """Field names that this platform has no primitive for."""
 

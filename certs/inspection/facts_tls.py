@@ -9,6 +9,7 @@ from certs.inspection.facts_read import host_of, names_in, values
 # certificate_required (TLS 1.3); TLS 1.2 has only handshake_failure for it, which says much else too.
 NO_CERTIFICATE = (116,)
 CERTIFICATE_EXPIRED = (45,)
+_CERTIFICATE_MISSING = 3001  # FG code
 CERTIFICATE_REVOKED = (44,)
 
 
@@ -74,9 +75,23 @@ def certificate_over(seen: Seen) -> bool | None:
     return seen.at.timestamp() * 1000 > seen.agent.certificate_not_after_ms
 
 
+def refused(seen: Seen) -> bool | None:
+    """Whether the gateway refused this agent. That no certificate came is no word about an agent that shows one."""
+    if seen.agent is None:
+        return None
+    return seen.agent.refusal is not None and not says_no_certificate(seen)
+
+
+def says_no_certificate(seen: Seen) -> bool:
+    """Whether the gateway told an agent that has a certificate that it got none."""
+    return seen.agent is not None and seen.agent.enrolled and seen.agent.refusal == _CERTIFICATE_MISSING
+
+
 def gateway_got_certificate(seen: Seen) -> bool | None:
     if seen.gateway is not None and seen.gateway.client_certificate is not None:
         return seen.gateway.client_certificate
+    if says_no_certificate(seen):
+        return False
     return False if seen.sent_alert(by_agent=False, descriptions=NO_CERTIFICATE) else None
 
 

@@ -144,6 +144,28 @@ async def test_a_box_is_named_by_both_ends(provider: Provider, tmp_path: Path) -
     assert walker.keep.waiting == 0
 
 
+async def test_a_box_with_the_gateways_own_key_stops_no_agent(provider: Provider, tmp_path: Path) -> None:
+    """It asks for the agent's certificate and can't pass it on; the gateway says "enroll again" to the box, not to the agent."""
+    ((chain, key),) = provider.authority.gateway_chains()
+    async with (
+        running_edge(provider) as edge,
+        box(edge.remote_port, shows=(chain, key), asks=True) as inspected,
+    ):
+        walker = await Walker.enrolled(edge, tmp_path)
+        walker.go_by(inspected)
+        async with walker.running() as reporter:
+            opinion = await walker.opinion(reporter, by_gateway=True)
+            await walker.recorder.until("ended", 3)
+            walker.go_by(edge.remote_port)
+            await walker.recorder.until("welcomed")
+            assert reporter.opinion is not None
+            assert reporter.opinion.over_ms is not None
+        records = recorded(provider)
+
+    assert opinion.verdict == Verdict.INSPECTED_WITH_OUR_KEY.value
+    assert [record.delivered_by for record in records] == [Delivery.CONNECTION]
+
+
 async def test_a_box_that_drops_reports_is_told_of_elsewhere(provider: Provider, tmp_path: Path) -> None:
     """Its own connection swallows what is said; the other gateway takes it, and a session opens there at the same time."""
     async with running_edge(provider) as edge, box(edge.remote_port, tamper=lambda _: b"") as inspected:

@@ -167,11 +167,19 @@ Tamper = Callable[[bytes], bytes]
 
 
 @contextlib.asynccontextmanager
-async def box(to_port: int, *, tamper: Tamper = lambda data: data) -> AsyncIterator[int]:
+async def box(
+    to_port: int,
+    *,
+    tamper: Tamper = lambda data: data,
+    shows: tuple[bytes, bytes] | None = None,
+    asks: bool = False,
+) -> AsyncIterator[int]:
     """A box that ends the TLS of whoever connects and opens its own to *to_port*; its port.
 
     Args:
         tamper: what it makes of each piece that goes to the gateway.
+        shows: (chain, key) PEM; a forged one if None.
+        asks: for a client certificate, as a gateway does.
     """
 
     async def pump(source: TLSStream, target: TLSStream, change: Tamper) -> None:
@@ -199,7 +207,7 @@ async def box(to_port: int, *, tamper: Tamper = lambda data: data) -> AsyncItera
         finally:
             await trio.aclose_forcefully(near)
 
-    context = server_context([forged()], request_client_cert=False)
+    context = server_context([shows or forged()], request_client_cert=asks)
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, serve, listeners)

@@ -181,6 +181,13 @@ GUILTY = (
         least=0.9,
     ),
     Case(
+        name="client certificate stripped, by the gateway's own word to whoever showed none",
+        evidence=alone(refusal=3001),
+        verdict=Verdict.CLIENT_CERT_STRIPPED,
+        least=0.7,
+        most=0.8,
+    ),
+    Case(
         name="client certificate stripped, found by time and address",
         evidence=both(gateway=beyond_a_box(join=Join.TIME_AND_ADDRESS)),
         verdict=Verdict.CLIENT_CERT_STRIPPED,

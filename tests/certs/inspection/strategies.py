@@ -165,7 +165,7 @@ agents = st.builds(
         max_size=5,
     ).map(tuple),
     authenticated=flags,
-    refusal=maybe(3007, -1),
+    refusal=maybe(3007, 3001, -1),
     lacking=some(st.sampled_from(("exporter", "client_random", "nonsense"))),
 )
 gateways = st.builds(
