@@ -1,4 +1,4 @@
-"""`fieldgate-agent`: enroll, run, look, and simulate a fleet.
+"""`fieldgate-agent`: enroll, run, look, probe a path, and simulate a fleet.
 
 Exit codes, for scripts and service managers:
 
@@ -7,6 +7,8 @@ Exit codes, for scripts and service managers:
 2  it can't run: usage, the token, the state folder, the outbox
 3  a gateway said no: rejected, or it must enroll again; starting it again changes nothing
 4  a verification came out negative
+
+10 to 14 say what `probe` found: a box that opens the TLS, the network, the provider, this server, or nothing certain;
 
 and what a shell says of any program: 130 after Ctrl-C, where it could not stop in order, and 141 when the reader of its
 output has gone away.
@@ -47,6 +49,10 @@ COMMANDS: Final = {
     "report": (
         "agent.report_command:report",
         "Write out the newest path report that no gateway has heard yet, for the provider to read. Exit code 1 if there is none.",
+    ),
+    "probe": (
+        "agent.probe.command:probe",
+        "Look at the way to a gateway, and say who is in it. Exit code 0: clean; 10: a box opens the TLS; 11: the network; 12: the provider; 13: this server; 14: not clear.",
     ),
     "status": (
         "agent.status:status",

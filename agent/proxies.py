@@ -55,19 +55,20 @@ class Proxies:
     never: bool = False
 
     @classmethod
-    def settle(cls, option: str | None, folder: Path, environ: Mapping[str, str]) -> Self:
+    def settle(cls, option: str | None, folder: Path | None, environ: Mapping[str, str]) -> Self:
         """What is to be used.
 
         Args:
             option: of the command line.
-            folder: the agent's; it may have an agent.toml.
+            folder: the agent's, which may have an agent.toml; None if there is no agent.
             environ: usually `os.environ`.
 
         Raises:
             ProxySettingError: the option, or the one in agent.toml, is no proxy.
             StateError: agent.toml can't be read.
         """
-        url = option if option is not None else _settings(folder).get("proxy")
+        settings = _settings(folder) if option is None and folder is not None else {}
+        url = option if option is not None else settings.get("proxy")
         if url == NONE:
             return cls(never=True)
         if url:

@@ -37,13 +37,19 @@ PATIENCE_S: Final = 5.0
 
 OTHER_PORT: Final = 443
 
-_SEGMENT: Final = 1460  # TCP payload of an Ethernet frame
+# TCP payload of an Ethernet frame: what is longer comes in two.
+SEGMENT: Final = 1460
 _LARGE: Final = 1700
 _BETWEEN: Final = (1200, 1400, 1600)
 
 _REQUEST: Final = (
     b"POST /fieldgate/path-report HTTP/1.1\r\nHost: %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
+
+
+def control_request(host: str) -> bytes:
+    """An HTTP request that every gateway answers, and that asks for nothing."""
+    return _REQUEST % host.encode("ascii", "replace")
 
 
 @attrs.frozen(kw_only=True)
@@ -93,7 +99,7 @@ class Prober:
 
     async def large_hello(self) -> tuple[bool, str]:
         natural = offered_hello(client_context(), split_address(self.address)[0]).size
-        return await self._hello(None if natural > _SEGMENT else _LARGE)
+        return await self._hello(None if natural > SEGMENT else _LARGE)
 
     async def other_port(self) -> tuple[bool, str]:
         host, _ = split_address(self.address)
@@ -136,7 +142,7 @@ class Prober:
         answer, detail = b"", "no answer"
         try:
             with trio.CancelScope(deadline=deadline):
-                await stream.send_all(_REQUEST % host.encode("ascii", "replace"))
+                await stream.send_all(control_request(host))
                 answer = bytes(await stream.receive_some(1024))
                 detail = f"answered: {answer[:40]!r}" if answer else "closed without an answer"
         except BrokenStreamError as error:

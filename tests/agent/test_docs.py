@@ -8,7 +8,7 @@ from agent.cli import app
 from agent.spool import LIMIT_BYTES
 
 DOCS = Path(__file__).parents[2] / "docs" / "agent.md"
-COMMANDS = ("enroll", "report", "run", "simulate", "status", "verify")
+COMMANDS = ("enroll", "probe", "report", "run", "simulate", "status", "verify")
 
 
 def options() -> set[str]:
