@@ -7,11 +7,11 @@ from certs.inspection.finding import Verdict
 _EXEMPT: Final = (
     "Exempt the gateway's addresses and ports from TLS inspection on the box in the path.",
     "This is safe: agent and gateway authenticate each other by certificates, and nothing else can speak on this path.",
-    "Then wait for the agent's next attempt: `fieldgate-agent status` shows what became of it.",
+    "Test again with `fieldgate-agent probe`.",
 )
 _ALLOW: Final = (
     "Allow outgoing TCP to the gateway's addresses and ports, by port and not by application.",
-    "Then wait for the agent's next attempt: `fieldgate-agent status` shows what became of it.",
+    "Test again with `fieldgate-agent probe`.",
 )
 _NOTHING: Final = ("Nothing to do on the network.",)
 
@@ -57,7 +57,7 @@ STEPS: Final[dict[Verdict, tuple[str, ...]]] = {
     Verdict.PROXY_DENIED: ("Let the proxy connect to the gateway's addresses and ports (CONNECT).",),
     Verdict.WRONG_SERVICE: (
         "Check the address that the agent is set to, the site's DNS, and port forwarding on the way.",
-        "Then wait for the agent's next attempt: `fieldgate-agent status` shows what became of it.",
+        "Test again with `fieldgate-agent probe`.",
     ),
     Verdict.HELLO_TOO_LARGE: (
         "Update the firewall, or exempt the gateway's addresses: it has to reassemble TLS hellos of several packets.",
@@ -70,9 +70,7 @@ STEPS: Final[dict[Verdict, tuple[str, ...]]] = {
         "Raise the session or idle limit for the gateway's addresses, or exempt them.",
         "Agents send a heartbeat every 30 seconds: a connection is never idle for long.",
     ),
-    Verdict.HELLO_FOREIGN: (
-        "Nothing yet: look at `fieldgate-agent status` on a server behind that address.",
-    ),
+    Verdict.HELLO_FOREIGN: ("Nothing yet: ask an agent behind that address to run `fieldgate-agent probe`.",),
     Verdict.NOT_AN_AGENT: ("Nothing to do.",),
-    Verdict.UNEXPLAINED: ("Send the provider what `fieldgate-agent status` says on the server.",),
+    Verdict.UNEXPLAINED: ("Run `fieldgate-agent probe` on the server and send the provider what it says.",),
 }

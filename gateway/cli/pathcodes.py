@@ -1,4 +1,4 @@
-"""Codes with which somebody who is not enrolled sees the gateway's half of one connection, once."""
+"""Codes for `fieldgate-agent probe --gateway-view`: somebody who is not enrolled sees the gateway's half of one connection."""
 
 import secrets
 from typing import Annotated
@@ -79,5 +79,6 @@ def inspection_code(
     say(
         code.encode(),
         "",
-        f"For {owner.name}; good for one report about {gateways[0]} until {when(stored.expires_ms)}. Shown this once.",
+        f"For {owner.name}; good for one probe until {when(stored.expires_ms)}. Shown this once. At the customer's site:",
+        f"  fieldgate-agent probe {gateways[0]} --gateway-view CODE",
     )

@@ -500,7 +500,7 @@ def test_a_code_is_printed_once_and_kept_as_a_public_key(data: Path, capsys: Cap
     code = PathCode.parse(printed.partition("\n")[0])
     assert code.gateways == ("gateway.example:6180",)
     assert code.report_public == Authority.load(data / "ca").report_keys()[0].public
-    assert "good for one report about gateway.example:6180" in printed
+    assert "fieldgate-agent probe gateway.example:6180 --gateway-view CODE" in printed
     with opened(data) as store:
         stored = store.codes.get(code.id)
         assert stored is not None
