@@ -120,7 +120,8 @@ class Client:
             ending = await session.run()
         finally:
             self._session = None
-        if ending.code == Code.CLIENT_CERT_MISSING:  # said to somebody in between: we showed ours, or there were no path
+        if ending.code == Code.CLIENT_CERT_MISSING:
+            # Said to somebody in between: we were asked for ours, and showed it.
             ending = attrs.evolve(ending, action=Action.RETRY)
             if reporter is not None:
                 reporter.denied(path, ending)

@@ -54,6 +54,8 @@ __all__ = ["Paths", "happened_ms", "network_of"]
 # Two clocks may differ by this much, and a sighting is of some moment of a minute.
 NEAR_MS: Final = 90_000
 
+_HTTPS: Final = ":443"
+
 # Longer than an agent takes from the report to a session, and the edge from there to the claim's row.
 WAIT_MS: Final = 60_000
 LATE_MS: Final = 10_000
@@ -204,7 +206,7 @@ class Paths:
                 unlikely=Verdict.NOT_AN_AGENT.value,
             )
             seen = None if found is None else read_evidence(found)
-            if seen is not None and seen.gateway is not None:
+            if seen is not None and seen.gateway is not None and _may_be(seen.gateway, evidence):
                 gateway = attrs.evolve(seen.gateway, join=Join.TIME_AND_ADDRESS)
                 evidence = _with_half(evidence, gateway)
         return evidence
@@ -226,7 +228,7 @@ class Paths:
         """The other half of a report's evidence has come."""
         documents = self._p.paths.documents(report.report_id)
         stored = None if documents is None else read_evidence(documents.evidence)
-        if stored is None:
+        if stored is None or (gateway.join is Join.TIME_AND_ADDRESS and not _may_be(gateway, stored)):
             return
         evidence = _with_half(stored, gateway)
         finding = judge(evidence)
@@ -301,6 +303,16 @@ def judged(evidence: Evidence, finding: Finding, *, network: str, uid: str) -> J
 def _has_seen(gateway: GatewaySide | None) -> bool:
     """Whether a half is of a connection, and not only of what else the gateway did at that time."""
     return gateway is not None and (gateway.last_io is not None or gateway.handshake_complete is not None)
+
+
+def _may_be(gateway: GatewaySide, evidence: Evidence) -> bool:
+    """Whether a connection can be the attempt of *evidence*, by where it came to.
+
+    An agent whose attempt failed tries port 443, to see whether the gateway is up: what came there, to an agent that had dialed
+    another port, is that control experiment. A balancer may forward to any port.
+    """
+    dialed = "" if evidence.agent is None else evidence.agent.dialed
+    return bool(gateway.through_own_proxy) or not gateway.listener.endswith(_HTTPS) or dialed.endswith(_HTTPS)
 
 
 def _with_half(evidence: Evidence, gateway: GatewaySide) -> Evidence:

@@ -345,17 +345,26 @@ def test_the_halves_are_joined_in_either_order(rig: Rig, order: str) -> None:
     assert len(rig.store.paths.sightings()) == 1
 
 
+@pytest.mark.parametrize("order", ["report first", "sighting first"])
 @pytest.mark.parametrize(
-    ("source", "seconds"), [("203.0.113.9:40000", 20), ("198.51.100.7:40000", 200)], ids=["where", "when"]
+    ("changes", "seconds"),
+    [
+        ({"source": "203.0.113.9:40000"}, 20),
+        ({"source": "198.51.100.7:40000"}, 200),
+        ({"listener": "203.0.113.10:443"}, 20),
+    ],
+    ids=["where", "when", "a control experiment"],
 )
-def test_other_connections_are_not_joined(rig: Rig, source: str, seconds: int) -> None:
-    """Another network's, or another time's."""
-    seen = attrs.evolve(beyond_a_box(), source=source)
-    journal(
-        rig,
-        sighting_of(seen, at_ms=AT_MS + seconds * 1000),
+def test_other_connections_are_not_joined(
+    rig: Rig, changes: dict[str, Any], seconds: int, order: str
+) -> None:
+    """Another network's, or another time's; or the agent's own, by which it saw whether the gateway is up."""
+    seen = attrs.evolve(beyond_a_box(), **changes)
+    records = [
         report_of(rig.agent(), opened_one_sided(), at_ms=AT_MS),
-    )
+        sighting_of(seen, at_ms=AT_MS + seconds * 1000),
+    ]
+    journal(rig, *(records if order == "report first" else reversed(records)))
     rig.drain()
     [report] = rig.store.paths.reports()
     assert report.halves is Halves.AGENT
