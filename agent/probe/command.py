@@ -3,23 +3,25 @@
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
 import trio
 from cyclopts import Parameter
 
-from agent.exits import UNUSABLE, CommandError
+from agent.exits import INTERRUPTED, UNUSABLE, CommandError
 from agent.observer import code_text
 from agent.options import Json, Proxied
 from agent.path import PathError
 from agent.probe.asker import STRANGER, Asker, agent_asker, pasted_asker
 from agent.probe.examine import Examined, examine
-from agent.probe.outcome import exit_code_of, meta_of
+from agent.probe.outcome import exit_code_of
+from agent.probe.outlet import Outlet
+from agent.probe.rounds import look_again, look_once
 from agent.probe.terminal import Terminal
 from agent.proxies import Proxies, ProxySettingError
 from certs import PathCode, Token, TokenError
-from certs.inspection import render_json, render_text
 from protocol import Code
 
 _STDIN: Final = "-"
@@ -43,6 +45,10 @@ def probe(
     token: Annotated[str | None, Parameter(env_var="FIELDGATE_TOKEN", negative="")] = None,
     gateway_view: Annotated[str | None, Parameter(negative="")] = None,
     proxy: Proxied = None,
+    watch: Annotated[bool, Parameter(negative="")] = False,
+    until_clean: Annotated[bool, Parameter(negative="")] = False,
+    html: Annotated[Path | None, Parameter(negative="")] = None,
+    bundle: Annotated[Path | None, Parameter(negative="")] = None,
     json_: Json = False,
 ) -> int:
     """Look at the way to a gateway, and say who is in it.
@@ -60,9 +66,24 @@ def probe(
     gateway_view
         A code from the provider (fieldgate inspection code): what the gateway saw of this very connection is added. It is
         good for one probe.
+    watch
+        Look again every ten seconds, until Ctrl-C: a line for each look, green once the path is mended. The exit code is
+        that of the last look.
+    until_clean
+        End a --watch as soon as the path is clean.
+    html
+        Write the report to this file as well, one page with nothing to load.
+    bundle
+        Write everything that was seen to this zip file as well, for the provider: no key, token or password is in it.
     """
+    if until_clean and not watch:
+        raise CommandError("--until-clean ends a --watch", UNUSABLE)
+    if watch and gateway_view is not None:
+        raise CommandError("--gateway-view is good for one probe: leave --watch out", UNUSABLE)
     pasted = _parsed(Token.parse, token)
     code = _parsed(PathCode.parse, gateway_view)
+    if code is not None and code.report_public is None:
+        raise CommandError("--gateway-view: the code has no report key: ask for a new one", UNUSABLE)
     asker = _asker(state, pasted, code)
     try:
         proxies = Proxies.settle(proxy, state, os.environ)
@@ -71,27 +92,23 @@ def probe(
         raise CommandError(f"--proxy: {error}", UNUSABLE) from None
     except PathError as error:
         raise CommandError(str(error), UNUSABLE) from None
-    terminal = Terminal()
+    outlet = Outlet(
+        asker=asker, proxies=proxies, state=state, as_json=json_, html=html, bundle=bundle
+    )  # fmt: skip
+    outlet.check()
+    terminal = Terminal(colour=not os.environ.get("NO_COLOR"))
 
     async def look() -> Examined:
         examined = await examine(address, asker, proxies, code=code, progress=terminal.show)
         terminal.end(examined.steps)
+        terminal.brief = True  # another look shows the same steps
         return examined
 
-    examined = trio.run(look)
-    _write(examined, asker, json_=json_)
-    return exit_code_of(examined)
-
-
-def _write(examined: Examined, asker: Asker, *, json_: bool) -> None:
-    meta = meta_of(examined, asker)
-    if json_:
-        sys.stdout.write(render_json(examined.evidence, examined.finding, meta=meta))
+    if watch:
+        last = trio.run(partial(look_again, look, outlet.again, until_clean=until_clean))
     else:
-        sys.stdout.write(render_text(examined.evidence, examined.finding, meta=meta, certificates=False))
-    if examined.note:
-        sys.stdout.flush()
-        sys.stderr.write(f"fieldgate-agent: {examined.note}\n")
+        last = trio.run(look_once, look, outlet.once)
+    return INTERRUPTED if last is None else exit_code_of(last)
 
 
 def _asker(state: Path | None, token: Token | None, code: PathCode | None) -> Asker:

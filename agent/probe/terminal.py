@@ -22,12 +22,14 @@ class Terminal:
         self._live = self._stream.isatty() if live is None else live
         self._colour = colour
         self._shown: list[Step] = []
+        self.brief = False
+        """Whether only what is being done is shown."""
 
     def show(self, now: str, steps: tuple[Step, ...]) -> None:
         """Write the steps that are new, and *now* in the line that is written over."""
         if not self._live:
             return
-        new = [step for step in steps if step not in self._shown]
+        new = [] if self.brief else [step for step in steps if step not in self._shown]
         self._shown += new
         lines = "".join(f"\r\x1b[K{self._line(step)}\n" for step in new)
         doing = f"… {printable(now)}" if now else ""
@@ -38,7 +40,8 @@ class Terminal:
         """The last steps, and nothing below them."""
         if self._live:
             self.show("", steps)
-            self._stream.write("\r\x1b[K\n")
+            if not self.brief:
+                self._stream.write("\n")
             self._stream.flush()
         self._shown.clear()
 
