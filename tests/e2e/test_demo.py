@@ -1,25 +1,210 @@
 """`make demo` is the first thing that anybody runs."""
 
+import re
+import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.helpers.provider import free_ports
+import attrs
+import pytest
+
+from gateway.cli import main
+from gateway.cli.common import now_ms
+from gateway.cli.demo_ports import Ports, program
+from tests.helpers.provider import TestProvider, free_ports
+from tests.helpers.stores import opened
+
+AGENTS = 6
+LIMIT_S = 90.0
 
 
-def test_the_demo_shows_live_agents_and_their_events(tmp_path: Path) -> None:
-    """It makes a provider, runs a fleet, shows a table of agents and events, and says how to look further."""
-    remote, co_located = free_ports(2)
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "gateway", "demo", "--data", str(tmp_path / "demo"), "--agents", "6", "--port", str(remote),
-            "--co-located-port", str(co_located), "--duration", "45",
-        ],
-        capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
+@attrs.define
+class Demo:
+    """A demo's folder, with ports of its own."""
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Harbour Logistics" in done.stdout
-    assert "fieldgate events tail" in done.stdout
-    counted = [line.split() for line in done.stdout.splitlines() if line.startswith("newest of ")]
-    assert int(counted[0][2]) > 0, done.stdout
+    data: Path
+    ports: Ports
+
+    def argv(self, *words: str) -> list[str]:
+        return [
+            sys.executable,
+            "-m",
+            "gateway",
+            "demo",
+            "--data",
+            str(self.data),
+            "--agents",
+            str(AGENTS),
+            *words,
+        ]
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        """In a session of its own, as a window is; its words go to a pipe."""
+        return subprocess.Popen(
+            self.argv(*words),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def processes(self) -> list[str]:
+        """What runs on the folder, whoever's child it is."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = path.read_bytes().split(b"\0")
+            except OSError:
+                continue  # it has ended meanwhile
+            if str(self.data).encode() in words:
+                found.append(b" ".join(words).decode())
+        return found
+
+    def uids(self) -> set[str]:
+        with opened(self.data) as store:
+            return {agent.uid for agent in store.agents.list(now_ms=now_ms())}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    return Demo(tmp_path_factory.mktemp("demo") / "demo", Ports(*free_ports(3)))
+
+
+@pytest.fixture(scope="module")
+def first(demo: Demo) -> Iterator[list[str]]:
+    """What the first run said, from its start to its own end."""
+    with demo.start(*str(demo.ports).split(), "--duration", "25") as process:
+        assert process.stdout is not None
+        yield process.stdout.read().splitlines()
+        assert process.wait(LIMIT_S) == 0
+
+
+def until_reports(process: "subprocess.Popen[str]") -> list[str]:
+    """The lines up to the one that counts events."""
+    said = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        said.append(line.rstrip())
+        if re.search(r"\b[1-9]\d* events", line):
+            return said
+    raise AssertionError("\n".join(said))
+
+
+def test_without_a_terminal_it_shows_progress_and_the_way_on_while_it_runs(
+    demo: Demo, first: list[str]
+) -> None:
+    """Then the table of agents and events, and nothing that runs on."""
+    said = "\n".join(first)
+    hints, progress, table = (
+        said.index(words)
+        for words in ("events tail --data", f"{AGENTS} agents, {AGENTS} online; ", "organization ")
+    )
+    assert hints < progress < table
+    assert said.startswith(f"a new fleet of {AGENTS} agents")
+    assert "Harbour Logistics" in said
+    counted = [line.split() for line in first if line.startswith("newest of ")]
+    assert int(counted[0][2]) > 0
+    assert demo.processes() == []
+
+
+@pytest.mark.parametrize(
+    "end", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL], ids=lambda s: s.name
+)
+def test_it_goes_on_where_it_was_and_leaves_nothing_behind(
+    demo: Demo, first: list[str], end: signal.Signals
+) -> None:
+    """Stopped, its window closed, Ctrl-C, or killed: its processes end, and the same agents come back, no others."""
+    before = demo.uids()
+    with demo.start() as process:
+        said = until_reports(process)
+        assert said[0] == f"{AGENTS} agents come back from the last time, 0 are new"
+        process.send_signal(end)
+        assert process.wait(LIMIT_S) == (-signal.SIGKILL if end is signal.SIGKILL else 0)
+    deadline = time.monotonic() + LIMIT_S
+    while demo.processes() and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+    assert demo.processes() == []
+    assert demo.uids() == before
+    assert len(before) == AGENTS
+
+
+def test_a_second_one_on_the_same_folder_is_refused(demo: Demo, first: list[str]) -> None:
+    """At once, and so is one on a folder that `serve` runs on; the first goes on."""
+    with demo.start() as running:
+        until_reports(running)
+        second = subprocess.run(demo.argv(), capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        running.terminate()
+        assert running.wait(LIMIT_S) == 0
+    provider = TestProvider(demo.data, demo.ports.remote, demo.ports.co_located, demo.ports.monitor)
+    serving = provider.serve()
+    third = subprocess.run(demo.argv(), capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    serving.terminate()
+
+    for refused in (second, third):
+        assert refused.returncode == 2
+        assert "is being served already" in refused.stderr
+        assert "FG-1005" in refused.stderr
+
+
+def test_a_folder_keeps_its_ports(demo: Demo, first: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Its agents dial them, so asking for others is not passed over in silence."""
+    assert main([*demo.argv("--port", "7000")[3:]]) == 2
+
+    assert f"was made with {demo.ports}: leave them out" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_a_port_that_is_taken_is_named_with_a_way_that_works(
+    which: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also the monitors', which nobody has chosen; the folder is not made."""
+    ports = Ports(*free_ports(3))
+    taken = ports.all[which]
+    with socket.create_server(("127.0.0.1", taken)):
+        assert main(["demo", "--data", str(tmp_path / "demo"), *str(ports).split()]) == 2
+    said = capsys.readouterr().err
+
+    assert f"port {taken}: Address already in use" in said
+    assert "FG-1006" in said
+    assert not (tmp_path / "demo").exists()
+    advice = next(line for line in said.splitlines() if " demo --data " in line).split()
+    assert advice[-7] == str(tmp_path / f"demo-on-{advice[-5]}")
+    for port in Ports(*map(int, advice[-5::2])).all:
+        socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A provider's own gets no simulated agents, and a folder with a thesis in it no provider."""
+    TestProvider.make(tmp_path / "own")
+    ports = str(Ports(*free_ports(3))).split()
+
+    assert main(["demo", "--data", str(tmp_path / "own")]) == 2
+    assert "is a provider's own folder" in capsys.readouterr().err
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.tex").touch()
+    assert main(["demo", "--data", str(tmp_path / "thesis"), *ports]) == 2
+    assert "is not empty and no data folder" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize(
+    ("called", "typed"),
+    [
+        (".venv/bin/fieldgate", ".venv/bin/fieldgate"),
+        ("{here}/.venv/bin/fieldgate", ".venv/bin/fieldgate"),
+        ("/usr/bin/fieldgate", "/usr/bin/fieldgate"),
+        ("/x/gateway/__main__.py", f"{sys.executable} -m gateway"),
+    ],
+)
+def test_what_it_advises_to_type_is_how_it_was_called(
+    called: str, typed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By make, by its path, by Python."""
+    monkeypatch.setattr(sys, "argv", [called.format(here=Path.cwd()), "demo"])
+
+    assert program() == typed
