@@ -61,13 +61,21 @@ class LabGateway:
         """An address of it with no box before it."""
         return self.ground.beside(site) if self.number == 0 else self.ground.other(self.number)
 
-    def command(self, *words: str) -> None:
-        """Run `fieldgate …` on its data folder."""
+    def command(self, *words: str) -> str:
+        """Run `fieldgate …` on its data folder; what it says."""
         argv = [sys.executable, "-m", "gateway", *words, "--data", str(self.provider.data)]
         done = subprocess.run(
             argv, capture_output=True, text=True, timeout=60, check=False, env=self.ground.environment()
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def project(self) -> None:
+        """`fieldgate projector`: journal to store, incidents and all."""
+        log = self.provider.data.parent / "projector.log"
+        self.ground.start(
+            GATEWAY, sys.executable, "-m", "gateway", "projector", "--data", str(self.provider.data), log=log
+        )
 
     def start(self, *, module: str = "gateway") -> None:
         """`fieldgate edge`, once it listens."""

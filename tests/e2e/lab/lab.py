@@ -5,6 +5,7 @@ their own, and a short story each (`stories`).
 """
 
 import contextlib
+import json
 import time
 import uuid
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ __all__ = ["Lab", "Result", "standing_lab"]
 
 SIGHTINGS_S = 90.0
 LIMIT_S = 150.0
+MANY = 10_000
 SILENCE = "silence"
 
 
@@ -50,7 +52,9 @@ class Result:
     """What the agent says by itself, where no gateway heard of it."""
     signer: str = ""
     verdicts: tuple[str, ...] = ()
-    """Of all reports in this reporter's name."""
+    """Of all reports in this reporter's name, as they came."""
+    stored: tuple[str, ...] = ()
+    """The same in the store, judged again with all that the gateway saw besides."""
     read: bytes = b""
     """What a box that meddles with reports has read."""
 
@@ -137,9 +141,28 @@ class Lab:
         of_signer = tuple(
             each.finding.verdict.value for each in self.gateway.records() if each.signer_uid == result.signer
         )
+        stored = tuple(
+            each.verdict
+            for each in self.gateway.provider.store.paths.reports(limit=MANY)
+            if each.reporter.uid == result.signer
+        )
         record = self.boxes.record_of(result.run.site)
         read = record.read_bytes() if record.exists() else b""
-        return attrs.evolve(result, verdicts=of_signer, read=read)
+        return attrs.evolve(result, verdicts=of_signer, stored=stored, read=read)
+
+    def is_projected(self) -> bool:
+        """Whether the store has all that the gateway has written down of paths."""
+        kinds = [each.kind for each in self.gateway.records()]
+        paths = self.gateway.provider.store.paths
+        known = (len(paths.reports(limit=MANY)), len(paths.sightings(limit=MANY)))
+        return known == (kinds.count(RecordKind.REPORT), kinds.count(RecordKind.SIGHTING))
+
+    def incidents(self) -> list[dict[str, Any]]:
+        """What an operator is shown."""
+        listed: list[dict[str, Any]] = json.loads(
+            self.gateway.command("inspection", "list", "--closed", "--json")
+        )
+        return listed
 
     def sighted(self, runs: list[Run]) -> list[Result]:
         """What the gateway says of strangers, once it has written down the minute in which they came."""
@@ -187,4 +210,5 @@ def standing_lab(folder: Path, runs: list[Run]) -> Iterator[Lab]:
             machines[store] = Machine(ground, folder / "machines", roots, store)
             stack.callback(machines[store].close)
         gateway.ready()
+        gateway.project()
         yield Lab(ground, folder, gateway, machines, boxes, public, extras)

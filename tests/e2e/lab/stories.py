@@ -51,6 +51,7 @@ def play(lab: Lab, runs: list[Run]) -> list[Result]:
     results += lab.sighted(alone)
     held = [result for result in results if result.run.case.name == "delays-reports"]
     until(lambda: all(len(lab.looked_back(result).verdicts) > 1 for result in held), limit_s=HELD_S * 2)
+    until(lab.is_projected)
     return [lab.looked_back(result) for result in results]
 
 

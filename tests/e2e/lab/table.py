@@ -19,7 +19,7 @@ HEAD = """\
 What Fieldgate says of each box, fault and innocent that the lab in `tests/e2e/lab` puts between real agents and real gateways.
 mitmproxy, squid and haproxy are the real ones; the rest are relays of the lab's own. What must come of each case was written
 down before it was run (`tests/e2e/lab/cases.toml`); this page is written by a run (`make lab`), and a run that comes to anything
-else fails.
+else fails. How the verdicts are found: [TLS inspection](tls-inspection.md).
 
 *Reporter*: an enrolled agent, somebody with an enrollment token, or nobody (the gateway speaks alone). *Root store*: whether
 the operating system of the agent's server trusts the interceptor's CA; a dash where there is none, or where it makes no difference.

@@ -6,7 +6,10 @@ docs/inspection-cases.md.
 
 import ipaddress
 import os
+from collections import Counter
+from typing import Any
 
+import attrs
 import pytest
 
 from certs.inspection import Family, Verdict
@@ -17,22 +20,37 @@ from tests.e2e.lab.middleboxes import missing
 from tests.e2e.lab.stories import play
 from tests.e2e.lab.table import PAGE, promised, render
 
+GUILTY = {verdict.value for verdict in Verdict if FAMILIES[verdict] is Family.INSPECTION}
 LACKS = missing()
 RUNS = all_runs()
 
 pytestmark = pytest.mark.skipif(bool(LACKS), reason=f"the lab needs more than this machine has: {LACKS}")
 
 
+@attrs.frozen
+class Played:
+    """What came of it all."""
+
+    results: dict[str, Result]
+    incidents: list[dict[str, Any]]
+
+
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     folder = tmp_path_factory.mktemp("lab")
     with standing_lab(folder, RUNS) as lab:
         found = play(lab, RUNS)
+        incidents = lab.incidents()
         if os.environ.get("LAB_WRITE"):
             PAGE.write_text(render(found, lab.ground.name), encoding="utf-8")
         stumbled = (folder / "relays.log").read_text(encoding="utf-8")
     assert "Traceback" not in stumbled
-    return {result.run.id: result for result in found}
+    return Played({result.run.id: result for result in found}, incidents)
+
+
+@pytest.fixture(scope="module")
+def results(played: Played) -> dict[str, Result]:
+    return played.results
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.id)
@@ -47,10 +65,32 @@ def test_every_case_is_called_what_it_is(results: dict[str, Result], run: Run) -
 @pytest.mark.parametrize("run", [run for run in RUNS if run.case.innocent], ids=lambda run: run.id)
 def test_nobody_innocent_is_accused_of_inspection(results: dict[str, Result], run: Run) -> None:
     """Neither by the gateway, nor by the agent alone, nor by what the case itself expects."""
-    guilty = {verdict.value for verdict in Verdict if FAMILIES[verdict] is Family.INSPECTION}
+    assert results[run.id].verdict not in GUILTY
+    assert run.expected not in GUILTY
 
-    assert results[run.id].verdict not in guilty
-    assert run.expected not in guilty
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.id)
+def test_what_is_stored_is_what_was_said(results: dict[str, Result], run: Run) -> None:
+    """The projector looks at a report again when it knows more, and comes to nothing else. (Stories' gateways have none.)"""
+    result = results[run.id]
+
+    assert set(result.stored) <= {run.expected}
+
+
+def test_incidents_of_inspection_are_the_guiltys_alone(played: Played) -> None:
+    """As many agents as behind boxes that open TLS, and far fewer incidents.
+
+    What comes ten seconds after its attempt waits for a minute, in case its agent is well again; so those may be missing still.
+    """
+    guilty = [result for result in played.results.values() if result.run.expected in GUILTY]
+    at_once = Counter(result.run.expected for result in guilty if result.delivery == "connection")
+    listed = [each for each in played.incidents if each["family"] == Family.INSPECTION.value]
+    agents = Counter[str]()
+    for each in listed:
+        agents[each["verdict"]] += each["agents"]
+
+    assert at_once <= agents <= Counter(result.run.expected for result in guilty)
+    assert agents.total() > 4 * len(listed), "forty agents are one incident"
 
 
 MEDDLED = [run for run in RUNS if run.case.name.endswith("-reports")]
