@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MITMPROXY := .venv-mitmproxy
+PACKAGING := .venv-packaging
 
-.PHONY: demo test check format bench lock clean mitmproxy lab
+.PHONY: demo test check format bench lock clean mitmproxy lab packaging executable
 
 demo: $(VENV)/.installed  ## a gateway on 6180 and 9999 and a fleet of simulated backup servers
 	$(BIN)/fieldgate demo
@@ -26,16 +27,28 @@ mitmproxy: $(MITMPROXY)/.installed  ## a real middlebox for the lab of tests/e2e
 lab: $(VENV)/.installed $(MITMPROXY)/.installed  ## run the lab and write docs/inspection-cases.md
 	LAB_WRITE=1 $(BIN)/pytest -q tests/e2e/lab
 
+packaging: $(PACKAGING)/.installed  ## what `make executable` builds with, apart from ours
+
+executable: $(PACKAGING)/.installed  ## dist/fieldgate-agent: one file that needs no Python (docs/agent.md)
+	$(PACKAGING)/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	$(PACKAGING)/bin/pyinstaller --log-level ERROR --noconfirm --distpath dist --workpath build/executable packaging/fieldgate-agent.spec
+
 bench: $(VENV)/.installed  ## measure everything again and rewrite bench/RESULTS.md
 	$(BIN)/python -m bench
 
 lock: $(VENV)/.installed  ## resolve pyproject.toml again; the lock carries hashes and no address
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate --all-extras -o requirements.lock pyproject.toml
 	echo mitmproxy==11.0.2 | $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate -o tests/e2e/lab/mitmproxy.lock -
+	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate -c requirements.lock -o packaging/executable.lock packaging/executable.in
 
 $(MITMPROXY)/.installed: tests/e2e/lab/mitmproxy.lock
 	$(PYTHON) -m venv $(MITMPROXY)
 	$(MITMPROXY)/bin/pip install -q --disable-pip-version-check --require-hashes -r tests/e2e/lab/mitmproxy.lock
+	touch $@
+
+$(PACKAGING)/.installed: packaging/executable.lock
+	$(PYTHON) -m venv $(PACKAGING)
+	$(PACKAGING)/bin/pip install -q --disable-pip-version-check --require-hashes -r packaging/executable.lock
 	touch $@
 
 $(VENV)/bin/python:
@@ -48,4 +61,4 @@ $(VENV)/.installed: $(VENV)/bin/python requirements.lock pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(MITMPROXY) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(MITMPROXY) $(PACKAGING) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
