@@ -51,7 +51,7 @@ def steps_of(side: AgentSide, anchors: Anchors | None, *, asked: bool) -> tuple[
 
 
 def _steps(side: AgentSide, anchors: Anchors | None, asked: bool) -> Iterator[Step]:
-    if side.last_io is None:  # nothing has come of it yet
+    if side.last_io is None and side.tcp_error is None:  # nothing has come of it yet
         return
     yield from _way(side)
     if side.handshake_complete is not None:

@@ -223,6 +223,7 @@ CLEAN = (
             need(truth.VALID_NOW),
             guard(truth.CHAIN_OURS, unknown=0.3),
             guard(path.BROKEN, False),
+            guard(path.ANSWERED),
             guard(truth.HALVES_DIFFER, False, unknown=0.2),
         ),
         blame="Nothing looks wrong from the agent's side: the path seems to be direct.",
