@@ -1,0 +1,121 @@
+"""`--gateway-view`: one code, one report, on the very connection or by another way, and what both ends make of it."""
+
+import secrets
+
+import pytest
+
+from agent.probe import examine as module
+from agent.probe.asker import pasted_asker
+from agent.probe.examine import Examined, examine
+from agent.probe.outcome import exit_code_of, meta_of
+from agent.proxies import DIRECT
+from certs import PathCode
+from certs.inspection import Delivery, Join, SignerKind, Verdict
+from tests.agent.inspection.peers import listening, resetting, tls
+from tests.helpers.edges import Provider, running_edge, wall_ms
+from tests.helpers.reporting import box, forged, recorded
+from transport import TLSStream, server_context
+
+
+def made_code(provider: Provider, *gateways: str) -> PathCode:
+    """As `fieldgate inspection code` makes one."""
+    code = PathCode.create(
+        seed=secrets.token_bytes(32),
+        pins=provider.authority.pins_current(),
+        gateways=gateways or ("127.0.0.1:6180",),
+        report_key=provider.authority.report_keys()[0].public.raw,
+    )
+    provider.store.codes.add(
+        code.id, code.public_key(), organization_uid=provider.company.uid, location_uid=None, who="operator",
+        why="test", expires_ms=wall_ms() + 60_000, now_ms=wall_ms(),
+    )  # fmt: skip
+    return code
+
+
+async def look(address: str, code: PathCode) -> Examined:
+    return await examine(address, pasted_asker(code), DIRECT, code=code)
+
+
+async def test_a_direct_path_is_seen_from_both_ends(provider: Provider) -> None:
+    """Both halves of one connection, and the gateway's signature under the verdict."""
+    async with running_edge(provider) as edge:
+        code = made_code(provider)
+        examined = await look(f"127.0.0.1:{edge.remote_port}", code)
+        (record,) = recorded(provider)
+    assert (examined.finding.verdict, exit_code_of(examined)) == (Verdict.DIRECT, 0)
+    assert examined.finding.confidence > 0.99
+    assert examined.signed
+    assert meta_of(examined, pasted_asker(code)).signed_by_gateway is True
+    agent, gateway = examined.evidence.agent, examined.evidence.gateway
+    assert agent is not None
+    assert gateway is not None
+    assert gateway.join is Join.CARRYING
+    assert gateway.exporter == agent.exporter
+    assert (record.signer_kind, record.signer_uid, record.delivered_by) == (
+        SignerKind.CODE, code.id, Delivery.CONNECTION,
+    )  # fmt: skip
+    assert record.organization_uid == provider.company.uid
+
+
+async def test_a_box_is_convicted_by_both_ends(provider: Provider) -> None:
+    async with running_edge(provider) as edge, box(edge.remote_port) as middle:
+        examined = await look(f"127.0.0.1:{middle}", made_code(provider))
+    assert (examined.finding.verdict, exit_code_of(examined)) == (Verdict.INSPECTED_UNTRUSTED, 10)
+    assert examined.finding.confidence > 0.99
+    assert examined.signed
+    assert examined.evidence.gateway is not None
+    assert examined.evidence.gateway.exporter is not None
+    assert examined.evidence.agent is not None
+    assert examined.evidence.gateway.exporter != examined.evidence.agent.exporter
+
+
+async def test_a_code_is_good_for_one_probe(provider: Provider) -> None:
+    """The second look says why there is no gateway's view, and judges alone."""
+    async with running_edge(provider) as edge:
+        code = made_code(provider)
+        first = await look(f"127.0.0.1:{edge.remote_port}", code)
+        second = await look(f"127.0.0.1:{edge.remote_port}", code)
+        records = recorded(provider)
+    assert len(records) == 1
+    assert (first.signed, first.note) == (True, "")
+    assert (second.signed, second.evidence.gateway) == (False, None)
+    assert "FG-3105" in second.note
+    assert second.finding.verdict is Verdict.DIRECT
+
+
+async def test_a_connection_that_is_cut_is_reported_by_another_way(provider: Provider) -> None:
+    """No byte got through: the report goes to another address that the code knows."""
+    async with running_edge(provider) as edge, listening(resetting) as cut:
+        code = made_code(provider, f"127.0.0.1:{edge.remote_port}")
+        examined = await look(cut, code)
+        (record,) = recorded(provider)
+    assert (examined.finding.verdict, exit_code_of(examined)) == (Verdict.BLOCKED_BY_RESET, 11)
+    assert examined.signed
+    assert record.delivered_by is Delivery.OTHER_ADDRESS
+    assert record.evidence.agent is not None
+    assert record.evidence.agent.carried is not True
+    assert {probe.name for probe in record.evidence.agent.probes} >= {"small-hello", "other-port"}
+
+
+async def test_what_was_said_on_a_connection_is_not_said_again_elsewhere(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A box that swallows the report may have passed it on: the code is spent, and the probe says so."""
+    monkeypatch.setattr(module, "ANSWER_S", 0.5)
+    monkeypatch.setattr(module, "CONTROL_S", 1.0)
+    heard: list[bytes] = []
+
+    async def swallow(stream: TLSStream) -> None:
+        while data := await stream.receive_some():
+            heard.append(data)
+
+    async with (
+        running_edge(provider) as edge,
+        listening(tls(server_context([forged()], request_client_cert=False), swallow)) as middle,
+    ):
+        examined = await look(middle, made_code(provider, f"127.0.0.1:{edge.remote_port}"))
+        records = recorded(provider)
+    assert heard
+    assert records == []
+    assert "may be used up" in examined.note
+    assert (examined.finding.verdict, examined.signed) == (Verdict.INSPECTED_UNTRUSTED, False)
