@@ -25,17 +25,30 @@ class Catalog:
             OSError: One can't be read.
         """
         self.closed: dict[int, Cursor] = {}
+        self._settled: dict[int, int] = {}  # where the next life found the last whole frame to end
         for number, size in segment_sizes(folder).items():
             header = read_header(folder, number)
             incarnation = header.incarnation if header is not None else START.incarnation
             self.closed[number] = Cursor(segment=number, incarnation=incarnation, offset=size)
+            if header is not None:
+                self.settle(header.previous_segment, header.previous_end)
+
+    def settle(self, number: int, end: int) -> None:
+        """Segment *number*, left by a life before, is good up to *end* and no further, whatever its file's size."""
+        self._settled[number] = end
+
+    def forget(self, number: int) -> None:
+        """Segment *number* is no more."""
+        self.closed.pop(number, None)
+        self._settled.pop(number, None)
 
     def place(self, cursor: Cursor | None, active: Cursor) -> Cursor:
         """The end of the segment that *cursor* stands in, or START if it is not a place in this journal."""
         if cursor is None:
             return START
         here = active if active.segment == cursor.segment else self.closed.get(cursor.segment, START)
-        return here if here.incarnation == cursor.incarnation and cursor.offset <= here.offset else START
+        end = self._settled.get(cursor.segment, here.offset)
+        return here if here.incarnation == cursor.incarnation and cursor.offset <= end else START
 
     def size_bytes(self, active: Cursor) -> int:
         """What all segments take."""

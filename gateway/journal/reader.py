@@ -63,12 +63,19 @@ class JournalReader:
         return sum(size for number, size in sizes.items() if number >= cursor.segment) - cursor.offset
 
     def _holds(self, cursor: Cursor, sizes: dict[int, int]) -> bool:
+        """Whether *cursor* is a place in this journal.
+
+        It is none behind what a power cut left of its segment, though the file may be longer. Nothing is missing to who
+        read that, but somebody has to hear that this journal has been further than it is.
+        """
         header = read_header(self._folder, cursor.segment) if cursor.segment in sizes else None
-        return (
-            header is not None
-            and header.incarnation == cursor.incarnation
-            and HEADER_BYTES <= cursor.offset <= sizes[cursor.segment]
-        )
+        if header is None or header.incarnation != cursor.incarnation:
+            return False
+        following = self._following(cursor.segment, sizes)
+        end = sizes[cursor.segment]
+        if following is not None and following.previous_segment == cursor.segment:
+            end = min(end, following.previous_end)
+        return HEADER_BYTES <= cursor.offset <= end
 
     def _following(self, number: int, sizes: dict[int, int]) -> Header | None:
         """The next segment that has a header, if any."""
@@ -115,10 +122,6 @@ class JournalReader:
                         damage=tuple(damage),
                         stalled=stalled,
                     )
-                if following.previous_segment == header.segment and cursor.offset > following.previous_end:
-                    # We read past what a power cut left of this segment. Nothing is missing to us, but somebody
-                    # has to hear that this journal has been further than it is.
-                    return self._read_oldest(sizes, max_bytes, rewound=True)
                 damage += left_behind(fd, cursor, frames.tail, following)
             damage += between(self._folder, cursor.segment, following, sizes)
             cursor = _at(following, HEADER_BYTES)

@@ -76,7 +76,9 @@ class JournalWriter:
             self.journal_uid = ensure_uid(folder, files)
             self._catalog = Catalog(folder)
             last = max(self._catalog.closed, default=0)
-            self._active = self._start(last, settle_last(folder, files, last) if last else 0)
+            last_end = settle_last(folder, files, last) if last else 0
+            self._active = self._start(last, last_end)
+            self._catalog.settle(last, last_end)
         except OSError as error:
             files.close(self._lock_fd)
             raise self._no_room_or_failed("open", error) from error
@@ -226,7 +228,7 @@ class JournalWriter:
             for number in report.removed_segments:
                 self._files.unlink(segment_path(self._folder, number))
                 with self._state:
-                    del self._catalog.closed[number]
+                    self._catalog.forget(number)
         except OSError as error:
             raise JournalError(f"journal {self._folder} can't be pruned: {error}") from error
         return report
@@ -267,7 +269,7 @@ class JournalWriter:
             return segment_path(self._folder, number).stat().st_mtime_ns // 1_000_000
         except FileNotFoundError:
             with self._state:
-                self._catalog.closed.pop(number, None)
+                self._catalog.forget(number)
             return None
 
     def _check(self) -> None:

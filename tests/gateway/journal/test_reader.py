@@ -345,17 +345,17 @@ def test_a_segment_that_vanishes_between_the_look_and_the_read_is_looked_for_aga
     cursor = JournalReader(folder).read(None, 1).cursor
     looked_at: list[int] = []
 
-    def delete_at_the_third_look(where: Path, number: int) -> Header | None:
+    def delete_at_the_fourth_look(where: Path, number: int) -> Header | None:
         header = read_header(where, number)
         looked_at.append(number)
-        if len(looked_at) == 3:
+        if len(looked_at) == 4:
             segment(where, 1).unlink()
         return header
 
-    monkeypatch.setattr("gateway.journal.reader.read_header", delete_at_the_third_look)
+    monkeypatch.setattr("gateway.journal.reader.read_header", delete_at_the_fourth_look)
     chunk = JournalReader(folder).read(cursor, 1000)
 
-    assert looked_at[:3] == [1, 1, 2]
+    assert looked_at[:4] == [1, 2, 1, 2]
     assert chunk.rewound
     assert chunk.records == bodies(1, 1)
 

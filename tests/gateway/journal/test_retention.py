@@ -13,7 +13,8 @@ from gateway.journal import (
     PruneReport,
 )
 from tests.gateway.journal.contract import LATER_MS, bodies
-from tests.gateway.journal.reading import segments
+from tests.gateway.journal.reading import drain, segments
+from tests.helpers.lossy_files import LossyFiles, everything
 
 
 def test_pruning_goes_up_to_the_segment_of_the_floor(folder: Path) -> None:
@@ -108,3 +109,23 @@ def test_a_floor_past_the_end_holds_everything_and_lags_by_everything(folder: Pa
     assert writer.lag(past) == writer.size_bytes
     assert writer.prune(past, older_than_ms=0, now_ms=LATER_MS).held_segments == (1,)
     writer.close()
+
+
+@pytest.mark.parametrize("lives_since", [1, 2])
+def test_a_floor_behind_what_a_power_cut_left_holds_everything(folder: Path, lives_since: int) -> None:
+    """The file is long enough for it, with zeros in place of what was read; its reader rewinds."""
+    files = LossyFiles()
+    writer = JournalWriter(folder, files=files)
+    writer.append([b"x"])
+    writer.roll()
+    writer.sync()
+    writer.append([b"read and never synced"])
+    ahead = drain(folder).cursor
+    files.power_cut(surviving=everything, as_zeros=True)
+    for _ in range(lives_since):
+        writer = JournalWriter(folder)
+        held = writer.prune(ahead, older_than_ms=0, now_ms=LATER_MS).held_segments
+
+        assert held == tuple(range(1, writer.end.segment))
+        assert writer.lag(ahead) == JournalReader(folder).lag(ahead) == writer.size_bytes
+        writer.close()
