@@ -32,7 +32,7 @@ _STDIN: Final = "-"
 
 def enroll_command(
     *,
-    token: Annotated[str, Parameter(env_var="FIELDGATE_TOKEN")],
+    token: Annotated[str, Parameter(env_var="FIELDGATE_TOKEN", allow_leading_hyphen=True)],
     state: State,
     site: Annotated[bool, Parameter(negative="")] = False,
     synthetic: Annotated[bool, Parameter(negative="")] = False,

@@ -42,8 +42,10 @@ def probe(
             help="The folder of an agent that is enrolled here, to look with its eyes.",
         ),
     ] = None,
-    token: Annotated[str | None, Parameter(env_var="FIELDGATE_TOKEN", negative="")] = None,
-    gateway_view: Annotated[str | None, Parameter(negative="")] = None,
+    token: Annotated[
+        str | None, Parameter(env_var="FIELDGATE_TOKEN", negative="", allow_leading_hyphen=True)
+    ] = None,
+    gateway_view: Annotated[str | None, Parameter(negative="", allow_leading_hyphen=True)] = None,
     proxy: Proxied = None,
     watch: Annotated[bool, Parameter(negative="")] = False,
     until_clean: Annotated[bool, Parameter(negative="")] = False,
@@ -65,7 +67,7 @@ def probe(
         An enrollment token, for its CA and gateways; it is not used up. - reads it from standard input.
     gateway_view
         A code from the provider (fieldgate inspection code): what the gateway saw of this very connection is added. It is
-        good for one probe.
+        good for one probe. - reads it from standard input.
     watch
         Look again every ten seconds, until Ctrl-C: a line for each look, green once the path is mended. The exit code is
         that of the last look.

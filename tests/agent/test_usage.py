@@ -1,5 +1,6 @@
 """`fieldgate-agent` as people find it: help everywhere, misuse with an exit code of its own, and errors that say what to do."""
 
+import io
 import json
 import shlex
 from pathlib import Path
@@ -65,6 +66,15 @@ def test_misuse_ends_with_2_and_says_what_was_meant(
     assert says in " ".join(said.err.replace("│", " ").split())
     assert said.out == ""
     assert not Path("x").exists()
+
+
+def test_a_token_can_come_by_standard_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lone - is no option: it keeps the token out of the process list."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("fgt1_x"))
+    assert main(["enroll", "--state", str(tmp_path / "x"), "--token", "-"]) == 2
+    assert "the token is cut short" in capsys.readouterr().err
 
 
 def make_agent(folder: Path) -> None:
