@@ -108,10 +108,12 @@ def _check_authority(provider: Provider) -> Iterator[_Check]:
             "gateway certificate", not due, "due for renewal" if due else "valid",
             "fieldgate ca rotate --gateway (a running edge does so by itself)",
         )  # fmt: skip
+    keys = [(entry.role.value, entry.label) for entry in authority.entries() if entry.key_here]
+    for owner, label in (*keys, *(("path reports", held.label) for held in authority.state.report_keys)):
+        key = provider.folder.ca / f"{label}.key"
+        if is_exposed(key):
+            yield _Check(f"key of {owner}", False, f"others can read {key}", f"chmod 600 {key}")
     for entry in authority.entries():
-        key = provider.folder.ca / f"{entry.label}.key"
-        if entry.key_here and is_exposed(key):
-            yield _Check(f"key of {entry.role}", False, f"others can read {key}", f"chmod 600 {key}")
         if entry.role in LASTING:
             left = (entry.until - now).days
             to_do = "docs/certificates.md, Rotate: it takes the root's key"

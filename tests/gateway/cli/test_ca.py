@@ -322,6 +322,20 @@ def test_doctor_looks_at_every_lasting_certificate(data: Path, capsys: pytest.Ca
     )  # fmt: skip
 
 
+def test_doctor_looks_at_the_keys_of_path_reports(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever reads one reads what agents tell of their networks: the current one, and those before it."""
+    assert main(["ca", "rotate", "--report", "--data", str(data)]) == 0
+    assert "key of path reports" not in doctors(data, capsys)
+    keys = sorted((data / "ca").glob("report-*.key"))
+    assert len(keys) == 2
+    for key in keys:
+        os.chmod(key, 0o604)
+        assert doctors(data, capsys)["key of path reports"] == (
+            False, f"others can read {key}", f"chmod 600 {key}"
+        )  # fmt: skip
+        os.chmod(key, 0o600)
+
+
 def test_doctor_finds_a_clock_that_is_behind_what_was_written(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
