@@ -79,6 +79,9 @@ class Observer:
     def judged(self, opinion: Opinion, *, is_news: bool) -> None:
         """Something is thought of a path on which no session opens; *is_news*: and that was not known before."""
 
+    def unproven(self, why: str) -> None:
+        """A gateway's verdict that was kept is not what it signed, and counts no longer."""
+
     def reported(self, said: int, refused: Sequence[str], waiting: int) -> None:
         """Reports that were kept have been said, or refused (with the FG code of each); so many wait still."""
 

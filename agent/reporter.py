@@ -73,6 +73,7 @@ class Reporter:
         self._failures = 0
         self._offset_ms: int | None = None
         self._good = ""
+        self._guarded(self._check)
         self.opinion: Opinion | None = keep.opinion()
         """What is thought of the path; it may be of a former process, and it may be over."""
 
@@ -262,6 +263,10 @@ class Reporter:
     def _end(self, opinion: Opinion) -> None:
         self._show(attrs.evolve(opinion, over_ms=self._now()))
         self._guarded(lambda: self._keep.think(self.opinion or opinion))
+
+    def _check(self) -> None:
+        if why := self._keep.drop_unproven():
+            self._observer.unproven(why)
 
     def _guarded(self, write: Callable[[], None]) -> None:
         try:

@@ -166,6 +166,10 @@ class Watch(Observer):
             )  # fmt: skip
         self.write()
 
+    def unproven(self, why: str) -> None:
+        """Log it; there is nothing to show."""
+        self._log.warning("kept verdict dropped", reason=why)
+
     def reported(self, said: int, refused: Sequence[str], waiting: int) -> None:
         """Log it and show it."""
         self._log.info("path reports said", said=said, refused=", ".join(refused), waiting=waiting)

@@ -6,7 +6,8 @@
     sessions.json       how the last sessions ended that nobody had ended
     NUMBER.report.json  what no gateway has heard yet, oldest first; the newest 20
 
-A file that is damaged counts as one that is not there: nothing here is worth stopping for.
+A file that is damaged counts as one that is not there: nothing here is worth stopping for. So does a gateway's verdict that its
+signature does not prove.
 """
 
 import base64
@@ -17,7 +18,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from agent.state import StateError
-from certs import REPORT_PUBLIC_SIZE, make_private_folder, write_private
+from certs import REPORT_PUBLIC_SIZE, ReportPublic, make_private_folder, write_private
 
 __all__ = ["MOST_KEPT", "MOST_SESSIONS", "Cut", "Keep", "Kept", "Opinion"]
 
@@ -160,8 +161,21 @@ class Keep:
     # -- what is thought ---------------------------------------------------------------------------------------
 
     def opinion(self) -> Opinion | None:
-        """The last one."""
-        return _unpacked(Opinion, self._read("opinion.json"))
+        """The last one; none if it is said to be a gateway's, and that gateway's signature does not prove it."""
+        opinion = _unpacked(Opinion, self._read("opinion.json"))
+        return None if opinion is not None and _unproven(opinion) else opinion
+
+    def drop_unproven(self) -> str:
+        """Remove what `opinion` does not believe; why, or "" where there is no such thing.
+
+        Raises:
+            StateError: it can't be removed.
+        """
+        opinion = _unpacked(Opinion, self._read("opinion.json"))
+        why = "" if opinion is None else _unproven(opinion)
+        if why:
+            self._remove(self.folder / "opinion.json")
+        return why
 
     def think(self, opinion: Opinion) -> None:
         """Keep it."""
@@ -228,6 +242,22 @@ class Keep:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise StateError(f"cannot remove {path}: {error.strerror}") from error
+
+
+def _unproven(opinion: Opinion) -> str:
+    """Why a gateway's word in it does not count; "" if it does, or if there is none."""
+    if not opinion.signed:
+        return ""
+    from certs.inspection import SealError, SignedAnswer  # not for an agent whose paths are good
+
+    try:
+        finding = SignedAnswer.from_bytes(opinion.signed).verify(ReportPublic(opinion.public)).finding
+    except (SealError, ValueError) as error:  # ValueError: no report key
+        return str(error)
+    said = finding and (finding.verdict.value, finding.confidence, finding.blame, finding.reason)
+    if said != (opinion.verdict, opinion.confidence, opinion.blame, opinion.reason):
+        return "the gateway signed another verdict"
+    return ""
 
 
 def _name(counter: int) -> str:

@@ -103,6 +103,9 @@ class Recorder(Observer):
     def reported(self, said: int, refused: Sequence[str], waiting: int) -> None:
         self.note("reported", (said, tuple(refused), waiting))
 
+    def unproven(self, why: str) -> None:
+        self.note("unproven", why)
+
     def ended(self, ending: Ending, wait_s: float) -> None:
         self.note("ended", attrs.evolve(ending, lasted_s=ending.lasted_s))
         self.note("wait", wait_s)

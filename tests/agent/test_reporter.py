@@ -27,16 +27,21 @@ from agent.reporter import Reporter
 from agent.state import StateFolder, enrollment_key
 from agent.status import status
 from agent.watch import Watch
-from certs import ReportPublic
+from certs import ReportKey, ReportPublic
 from certs.inspection import LastIo, SignedAnswer, Verdict, open_report, unarmour
 from protocol import Code, Goodbye, Message, PathReport, PathVerdict, Rejected
-from tests.agent.inspection.desk import Desk, rejected
+from tests.agent.inspection.desk import Desk, proven, rejected
 from tests.agent.inspection.peers import listening, silent
-from tests.agent.rig import Rig
+from tests.agent.rig import Rig, make_keeper
 from tests.certs.inspection.scenes import box_ca, signed
 from tests.helpers.gateway import NOW_MS, Gateway, Peer
 
 MINUTE_S = 60.0
+
+KEPT = Opinion(
+    code=3009, verdict="inspected-untrusted", found="inspected-untrusted", confidence=0.9, blame="A box did it.",
+    reason="r", address="gw:1", since_ms=NOW_MS, last_ms=NOW_MS,
+)  # fmt: skip
 
 
 @attrs.define(eq=False)
@@ -139,6 +144,26 @@ async def test_a_box_carries_the_report_that_is_about_it(clock: MockClock, tmp_p
     assert answer.finding.blame == second.blame
     assert site.keep.opinion() == second
     assert site.keep.waiting == 0
+
+
+def test_a_restarted_agent_shows_only_what_a_gateway_signed(tmp_path: Path) -> None:
+    """A kept verdict with other words than the signed ones is gone at the next start, and the log says why."""
+    gateway, key = Gateway.make(), ReportKey.generate()
+    keep, watch = Keep(tmp_path), Watch(tmp_path / "status.json", now=lambda: NOW_MS)
+    keep.think(proven(KEPT, key))
+    whole = Reporter(make_keeper(gateway), keep, now=lambda: NOW_MS, observer=watch, draw=lambda: 0.5)
+    assert whole.opinion is not None
+    assert whole.status(connected=False)["path_said_by"] == "gateway"
+
+    keep.think(proven(attrs.evolve(KEPT, blame="The provider did it."), key, signs=KEPT))
+    with structlog.testing.capture_logs() as log:
+        changed = Reporter(make_keeper(gateway), keep, now=lambda: NOW_MS, observer=watch, draw=lambda: 0.5)
+
+    assert changed.opinion is None
+    assert changed.status(connected=False) == {}
+    (line,) = log
+    assert (line["event"], line["log_level"]) == ("kept verdict dropped", "warning")
+    assert line["reason"] == "the gateway signed another verdict"
 
 
 async def test_the_same_finding_is_no_loop(clock: MockClock, tmp_path: Path) -> None:

@@ -6,18 +6,22 @@ from collections.abc import Awaitable, Callable
 import attrs
 import trio
 
+from agent.inspection.keep import Opinion
 from certs import ReportKey
 from certs.inspection import (
     AgentSide,
     Answer,
     Evidence,
+    Finding,
     OpenedReport,
     SealError,
     Signer,
+    Verdict,
     code_signer,
     judge,
     open_report,
     seal_answer,
+    unseal_answer,
 )
 from certs.token import PathCode
 from protocol import (
@@ -149,6 +153,18 @@ class Desk:
             b"HTTP/1.1 %s\r\nContent-Length: %d\r\nRetry-After: 60\r\nConnection: close\r\n\r\n%s"
             % (status, len(verdict), verdict)
         )
+
+
+def proven(opinion: Opinion, key: ReportKey, *, signs: Opinion | None = None) -> Opinion:
+    """*opinion* as a gateway's word, with the signature of *key*; under other words if it *signs* another."""
+    said = signs or opinion
+    finding = Finding(
+        verdict=Verdict(said.verdict), confidence=said.confidence, blame=said.blame, reason=said.reason
+    )  # fmt: skip
+    answer_key, digest = bytes(32), bytes(32)
+    sealed = seal_answer(Answer(code=0, gateway_time_ms=NOW_MS, finding=finding), key, answer_key, digest)
+    signed = unseal_answer(sealed, answer_key, digest).to_bytes()
+    return attrs.evolve(opinion, signed=signed, public=key.public.raw)
 
 
 def rejected(code: Code, message: str = "", action: Action = Action.RETRY) -> Rejected:

@@ -18,6 +18,8 @@ from agent.inspection.keep import (
     Opinion,
 )
 from agent.state import StateError
+from certs import ReportKey
+from tests.agent.inspection.desk import proven
 from tests.helpers.gateway import NOW_MS
 
 YEAR_MS = 365 * 24 * 3600 * 1000
@@ -31,9 +33,14 @@ def kept(counter: int) -> Kept:
     )  # fmt: skip
 
 
-OPINION = Opinion(
-    code=3009, verdict="inspected-untrusted", found="inspected-untrusted", confidence=1, blame="b", reason="r",
-    address="gw:1", since_ms=NOW_MS, last_ms=NOW_MS, signed=b"\0\xff", public=bytes(64),
+KEY = ReportKey.generate()
+
+OPINION = proven(
+    Opinion(
+        code=3009, verdict="inspected-untrusted", found="inspected-untrusted", confidence=1, blame="b", reason="r",
+        address="gw:1", since_ms=NOW_MS, last_ms=NOW_MS,
+    ),
+    KEY,
 )  # fmt: skip
 
 
@@ -109,6 +116,43 @@ def test_what_is_kept_comes_back(tmp_path: Path) -> None:
     keep.add(kept(3))
     assert Keep(tmp_path).opinion() == OPINION
     assert Keep(tmp_path).kept() == [kept(3)]
+
+
+@pytest.mark.parametrize(
+    ("kept_one", "why"),
+    [
+        (attrs.evolve(OPINION, blame="Nobody."), "the gateway signed another verdict"),
+        (attrs.evolve(OPINION, verdict="direct"), "the gateway signed another verdict"),
+        (attrs.evolve(OPINION, confidence=0.5), "the gateway signed another verdict"),
+        (attrs.evolve(OPINION, reason="?"), "the gateway signed another verdict"),
+        (
+            attrs.evolve(OPINION, public=ReportKey.generate().public.raw),
+            "not signed by the gateway's report key",
+        ),
+        (attrs.evolve(OPINION, signed=OPINION.signed[:-1] + b"?"), "not signed by the gateway's report key"),
+        (attrs.evolve(OPINION, signed=b"\0\xff"), "cut short"),
+        (attrs.evolve(OPINION, public=b""), "64 needed"),
+    ],
+)
+def test_a_verdict_that_no_gateway_signed_is_dropped(kept_one: Opinion, why: str, tmp_path: Path) -> None:
+    """Whatever is written into the file: the words that are shown as a gateway's are the ones that it signed."""
+    keep = Keep(tmp_path)
+    keep.think(kept_one)
+    assert keep.opinion() is None
+    assert why in keep.drop_unproven()
+    assert not (keep.folder / "opinion.json").exists()
+    assert keep.drop_unproven() == ""
+
+
+def test_a_verdict_that_is_proven_or_the_agents_own_stays(tmp_path: Path) -> None:
+    """Also when the attempts after it have moved its times, and when it is over."""
+    keep = Keep(tmp_path)
+    assert keep.drop_unproven() == ""
+    own = attrs.evolve(OPINION, signed=b"", public=b"")
+    for opinion in (attrs.evolve(OPINION, last_ms=NOW_MS + 1, over_ms=NOW_MS + 2, code=3011), own):
+        keep.think(opinion)
+        assert keep.drop_unproven() == ""
+        assert keep.opinion() == opinion
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from agent.probe.bundle import bundle
 from agent.probe.examine import examine
 from agent.proxies import Proxies
 from agent.state import StateFolder, enrollment_key
-from certs import PathCode
+from certs import PathCode, ReportKey
 from certs.inspection import report_from_document
+from tests.agent.inspection.desk import proven
 from tests.agent.inspection.peers import listening, proxy
 from tests.agent.rig import make_keeper
 from tests.helpers.gateway import Gateway
@@ -35,7 +36,7 @@ def make_agent(folder: Path) -> list[bytes]:
     made = make_keeper(Gateway.make())
     keeper = StateFolder.create(folder, made.identity, made.credential)
     keeper.await_proof(made.credential)
-    nonce, answer_key, sealed, proof = (secrets.token_bytes(32) for _ in range(4))
+    nonce, answer_key, sealed = (secrets.token_bytes(32) for _ in range(3))
     keeper.remember(nonce)
     (folder / "enrollment.key").write_bytes(key)
     (folder / "status.json").write_text(
@@ -50,14 +51,16 @@ def make_agent(folder: Path) -> list[bytes]:
             address="gateway.example:6180",
         )
     )  # fmt: skip
-    keep.think(
+    opinion = proven(
         Opinion(
             code=3014, verdict="proxy-auth", found="proxy-auth", confidence=0.9, blame="The proxy wants a login.",
-            reason="", address="gateway.example:6180", since_ms=1, last_ms=2, signed=proof, public=bytes(64),
-        )
+            reason="", address="gateway.example:6180", since_ms=1, last_ms=2,
+        ),
+        ReportKey.generate(),
     )  # fmt: skip
+    keep.think(opinion)
     pems = [line for pem in (made.credential.key_pem, key) for line in pem.splitlines()[1:-1]]
-    return [*pems, *(form for raw in (nonce, answer_key, sealed, proof) for form in forms(raw))]
+    return [*pems, *(form for raw in (nonce, answer_key, sealed, opinion.signed) for form in forms(raw))]
 
 
 def forms(raw: bytes) -> list[bytes]:
