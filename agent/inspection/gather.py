@@ -18,7 +18,16 @@ from agent.inspection.hello import offered_hello
 from agent.inspection.roots import trusted_by_system
 from agent.path import Refusal, Unanswered, split_address
 from certs import Anchors, ChainVerdict, Usage, judge_chain, to_ms
-from certs.inspection import EXPORTER_BYTES, EXPORTER_LABEL, AgentSide, Alert, LastIo, Negotiated, ProxyUse
+from certs.inspection import (
+    EXPORTER_BYTES,
+    EXPORTER_LABEL,
+    WITHOUT_PROXY,
+    AgentSide,
+    Alert,
+    LastIo,
+    Negotiated,
+    ProxyUse,
+)
 from protocol import Code
 from transport import (
     Break,
@@ -139,7 +148,7 @@ def _begun(
         agent_version=AGENT_VERSION,
         platform=PLATFORM,
         enrolled=enrolled,
-        proxy=None if proxy is None else ProxyUse(url=str(proxy), source=proxy_source, used=True),
+        proxy=WITHOUT_PROXY if proxy is None else ProxyUse(url=str(proxy), source=proxy_source, used=True),
     )
 
 
@@ -258,7 +267,9 @@ def _shaken(
     hello = offered_hello(context, host, client_random=seen.client_random) if seen.client_random else None
     return attrs.evolve(
         side,
-        proxy=side.proxy and attrs.evolve(side.proxy, status=200),
+        proxy=attrs.evolve(side.proxy, status=200)
+        if side.proxy is not None and side.proxy.used
+        else side.proxy,
         local=_endpoint(seen.local),
         remote=_endpoint(seen.remote),
         connect_ms=_ms(seen.connect_s),

@@ -75,7 +75,7 @@ def _way(side: AgentSide) -> Iterator[Step]:
     elif side.last_io is LastIo.NOT_RESOLVED:
         yield Step("DNS", Mark.BAD, "the name has no address here")
         return
-    if (proxy := side.proxy) is not None:
+    if (proxy := side.proxy) is not None and proxy.used:
         said = (
             f": {proxy.status} {proxy.reason}".rstrip() if proxy.status is not None else f": {proxy.reason}"
         )

@@ -26,6 +26,7 @@ from certs.inspection.document import (
 from certs.inspection.evidence import (
     EXPORTER_BYTES,
     EXPORTER_LABEL,
+    WITHOUT_PROXY,
     AgentSide,
     Alert,
     ClientHello,
@@ -79,6 +80,7 @@ __all__ = [
     "PATH_TAG",
     "PROBES",
     "PRODUCTS",
+    "WITHOUT_PROXY",
     "AgentSide",
     "Alert",
     "Answer",

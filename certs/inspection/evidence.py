@@ -16,6 +16,7 @@ import attrs
 __all__ = [
     "EXPORTER_BYTES",
     "EXPORTER_LABEL",
+    "WITHOUT_PROXY",
     "AgentSide",
     "Alert",
     "ClientHello",
@@ -102,15 +103,21 @@ class Negotiated:
 
 @attrs.frozen(kw_only=True)
 class ProxyUse:
-    """An HTTP proxy on the agent's way. `url` has no credentials in it."""
+    """An HTTP proxy on the agent's way, or that there was none (`WITHOUT_PROXY`). `url` has no credentials in it."""
 
     url: str
+    """Empty if there was none."""
     source: str
-    """Where it was found: "config", "environment" or "system"."""
+    """Where it was found: "config", "environment" or "system"; empty if there was none."""
     used: bool
     status: int | None = None
     """Of its answer to CONNECT."""
     reason: str = ""
+
+
+WITHOUT_PROXY: Final = ProxyUse(url="", source="", used=False)
+"""The attempt went to the gateway without a proxy. (None, in its place, is not to know; so it is in what agents of before
+this was written have seen.)"""
 
 
 @attrs.frozen(kw_only=True)
@@ -211,6 +218,7 @@ class AgentSide:
     resolved: tuple[str, ...] | None = None
     """DNS answers: addresses."""
     proxy: ProxyUse | None = None
+    """`WITHOUT_PROXY` if it went without one; None, as everywhere: not known."""
     local: str | None = None
     remote: str | None = None
     connect_ms: float | None = None

@@ -125,7 +125,7 @@ NETWORK = (
             support(path.NOTHING_CAME, unknown=0.05, against=0.1),
         ),
         blame="{box} cuts the connection as soon as it sees the TLS hello.",
-        reason="TCP came up, the agent sent its hello, and the connection was cut by a {cut}.",
+        reason="The agent sent its hello, and the connection was cut by a {cut}.",
     ),
     Rule(
         verdict=Verdict.BLOCKED_BY_RESET,

@@ -61,7 +61,7 @@ RESET = Fact(
     name="reset",
     fields=_LAST_IO,
     derive=path.ended(LastIo.RESET, LastIo.EOF),
-    yes="TCP came up, and the connection was cut by a {cut}.",
+    yes="The connection was cut by a {cut}.",
     no="The connection was not cut.",
     why="how the connection ended",
 )
@@ -69,7 +69,7 @@ SWALLOWED = Fact(
     name="swallowed",
     fields=_LAST_IO,
     derive=path.ended(LastIo.HANDSHAKE_TIMEOUT),
-    yes="TCP came up, and the TLS handshake got no answer until it timed out.",
+    yes="The TLS handshake got no answer until it timed out.",
     no="The handshake did not time out.",
     why="how the connection ended",
 )

@@ -177,7 +177,7 @@ def _proxy(seen: Seen) -> str:
 
 def _proxy_answer(seen: Seen) -> str:
     proxy = None if seen.agent is None else seen.agent.proxy
-    return "" if proxy is None else f"{proxy.status} {proxy.reason}"
+    return "" if proxy is None or not proxy.used else f"{proxy.status} {proxy.reason}"
 
 
 def _alert(seen: Seen) -> str:

@@ -57,7 +57,7 @@ def _header(report: Report) -> Iterator[str]:
     per_cent = f"{finding.confidence * 100:.0f}"
     yield f'<header><p class="acts">{markup(ACTS[finding.family])}</p>\n<h1>{markup(finding.blame)}</h1>\n'
     yield f'<p class="sure"><meter min="0" max="100" value="{per_cent}">{per_cent} %</meter> '
-    yield f"<strong>{markup(sureness(finding))}</strong>; rests on {markup(rests_on(report.evidence))}.</p>\n"
+    yield f"<strong>{markup(sureness(finding))}</strong>; rests on {markup(rests_on(report))}.</p>\n"
     yield from _strip(report)
     yield "<dl>"
     for name, value in facts_of(report):

@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from certs.inspection.evidence import AgentSide, Evidence, GatewaySide, LastIo
+from certs.inspection.evidence import WITHOUT_PROXY, AgentSide, Evidence, GatewaySide, LastIo
 from certs.inspection.facts_read import random_of
 from certs.inspection.report.cells import (
     Cell,
@@ -138,8 +138,8 @@ def _way(agent: AgentSide | None, evidence: Evidence) -> Iterable[Row]:
     resolved = None if agent is None or agent.resolved is None else agent.resolved or ("(no address)",)
     listed = evidence.expected.gateways
     yield Row(label="DNS answers / published", agent=resolved, gateway=tuple(listed) or None)
-    if agent is None or agent.proxy is None:
-        yield Row(label="proxy", agent=None if agent is None else ("none known",))
+    if agent is None or agent.proxy is None or agent.proxy == WITHOUT_PROXY:
+        yield Row(label="proxy", agent=None if agent is None or agent.proxy is None else ("none",))
         return
     proxy = agent.proxy
     answer = "" if proxy.status is None else f"answered {proxy.status} {proxy.reason}"

@@ -91,7 +91,7 @@ def strip_of(report: Report) -> Strip:
     blamed = family in (Family.INSPECTION, Family.NETWORK)
     name = (report.playbook.product or "A device in the path") if blamed else "The customer's network"
     between = _BETWEEN[family]
-    if between == "clean" and rests_on(report.evidence) != SURELY_ONE:
+    if between == "clean" and rests_on(report) != SURELY_ONE:
         between = "nothing points at it"
     return Strip(
         agent=Place("The agent's server", report.meta.agent_label or words["source"], family is Family.AGENT),

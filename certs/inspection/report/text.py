@@ -51,7 +51,7 @@ def _lines(report: Report, pem: bool) -> Iterator[str]:
     yield from _wrapped(inert(finding.blame))
     yield ""
     yield f"  {ACTS[finding.family]}."
-    yield f"  {sureness(finding)}; rests on {rests_on(report.evidence)}."
+    yield f"  {sureness(finding)}; rests on {rests_on(report)}."
     yield ""
     for name, value in facts_of(report):
         yield from _wrapped(inert(value), first=f"  {name:<19} ", rest=" " * 22)

@@ -58,11 +58,14 @@ def sureness(finding: Finding) -> str:
     return f"{finding.confidence * 100:.0f} %, {words}"
 
 
-def rests_on(evidence: Evidence) -> str:
+def rests_on(report: Report) -> str:
     """Which halves a finding rests on."""
+    evidence = report.evidence
     if evidence.agent is None:
         return "what the gateway saw alone" if evidence.gateway is not None else "no observation"
     if evidence.gateway is None:
+        if report.meta.signed_by_gateway:  # it shows a half that surely is of this connection, and no other
+            return "what the agent saw, and what the gateway knows of that time"
         return "what the agent saw alone"
     if evidence.gateway.join is Join.CARRYING:
         return SURELY_ONE

@@ -13,7 +13,15 @@ from OpenSSL import SSL
 from agent.inspection.gather import Observation, observe, speak
 from agent.path import PathError
 from certs import Anchors
-from certs.inspection import EXPORTER_BYTES, EXPORTER_LABEL, Alert, LastIo, Negotiated, ProxyUse
+from certs.inspection import (
+    EXPORTER_BYTES,
+    EXPORTER_LABEL,
+    WITHOUT_PROXY,
+    Alert,
+    LastIo,
+    Negotiated,
+    ProxyUse,
+)
 from tests.agent.inspection.peers import (
     Serve,
     closing,
@@ -94,6 +102,7 @@ async def test_a_direct_path_is_described_whole() -> None:
         assert (side.trusted_by_pins, side.trusted_by_system) == (True, False)
         assert (side.certificate_requested, side.enrolled) == (True, True)
         assert (side.tcp_error, side.first_bytes, side.alerts) == ("", b"", ())
+        assert side.proxy == WITHOUT_PROXY, "which is known, and not left open"
         assert (side.handshake_complete, side.last_io, side.lacking) == (True, LastIo.COMPLETE, ())
         assert side.connect_ms is not None
         assert side.handshake_ms is not None
@@ -472,7 +481,7 @@ async def test_garbage_is_described(garbage: bytes, head: bytes, via_proxy: bool
             observation.stream is not None
         ):  # "HTTP/1.1 200" cannot come from garbage with a handshake behind it
             raise AssertionError("garbage shook hands")
-    assert observation.side.last_io is not None or observation.side.proxy is not None
+    assert observation.side.last_io is not None or via_proxy
 
 
 async def test_what_is_no_address_is_the_callers_mistake() -> None:

@@ -17,7 +17,7 @@ from agent.probe.examine import LONGEST_S
 from agent.probe.outcome import EXIT_CODES, exit_code_of, meta_of
 from agent.proxies import Proxies, Way
 from certs import PathCode
-from certs.inspection import AgentSide, Family, LastIo, Probe, Verdict
+from certs.inspection import WITHOUT_PROXY, AgentSide, Family, LastIo, Probe, Verdict
 from tests.agent.inspection.peers import (
     Serve,
     gateway_context,
@@ -110,7 +110,7 @@ async def test_a_proxy_that_is_only_a_hint_is_given_up() -> None:
         # Loopback is never reached through a proxy of the environment's.
         examined = await look(address, proxies=_Hinting(environment=Proxy.from_url(f"http://{middle}")))
     assert examined.finding.verdict is Verdict.DIRECT
-    assert seen_by(examined).proxy is None
+    assert seen_by(examined).proxy == WITHOUT_PROXY
 
 
 @pytest.fixture

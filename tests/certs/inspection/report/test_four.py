@@ -115,6 +115,7 @@ def test_blocked() -> None:
     assert "( receive_time geq '2026/03/01 11:58:00' )" in find
     assert "select fieldgate-out, Disable (or Delete), Commit" in section(told, "HOW TO UNDO")
     assert "last event TCP reset (RST) | TCP reset (RST)" in section(told, "EVIDENCE")
+    assert told.text().count("TCP came up") == 1
 
 
 def test_they_can_be_written_to_look_at(tmp_path) -> None:  # type: ignore[no-untyped-def]  # pytest's own path

@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from certs.inspection import (
+    WITHOUT_PROXY,
     AgentSide,
     Alert,
     ClientHello,
@@ -24,11 +25,13 @@ from certs.inspection import (
     ReportMeta,
     SessionEnd,
     Syn,
+    agent_side_from_document,
     judge,
     render_html,
     render_json,
     render_text,
     report_from_document,
+    to_document,
 )
 from tests.certs.inspection.report.incidents import INCIDENTS, Told, fortigate
 from tests.certs.inspection.scenes import AT_MS, both, expected, forged, served
@@ -205,6 +208,29 @@ def test_what_was_not_observed_says_so() -> None:
     assert "what the agent saw alone" in text
 
 
+@pytest.mark.parametrize(
+    ("proxy", "says"),
+    [
+        (None, "not observed"),
+        (WITHOUT_PROXY, "none"),
+        (ProxyUse(url="http://p:3128", source="environment", used=False), "http[:]//p:3128"),
+    ],
+    ids=["not known", "without", "not used"],
+)
+def test_to_go_without_a_proxy_is_told_from_not_knowing(proxy: ProxyUse | None, says: str) -> None:
+    """So it is after a way through JSON; and a document that has no word of it does not know."""
+    side = AgentSide(at_ms=AT_MS, dialed="gateway.example:6180", proxy=proxy)
+    document = to_document(side)
+    assert agent_side_from_document(document) == side
+    del document["proxy"]
+    assert agent_side_from_document(document).proxy is None
+    evidence = Evidence(agent=side)
+
+    text = render_text(evidence, judge(evidence))
+
+    assert re.search(rf"^    proxy +{re.escape(says)} ", text, re.MULTILINE)
+
+
 def test_nothing_at_all_can_be_reported() -> None:
     """Evidence of nothing gives a report that claims nothing."""
     text = render_text(Evidence(), judge(Evidence()))
@@ -222,6 +248,26 @@ def test_who_vouches_is_said(signed: bool | None, says: str) -> None:
     text = render_text(both(), judge(both()), meta=ReportMeta(signed_by_gateway=signed))
 
     assert says in text
+
+
+@pytest.mark.parametrize(
+    ("signed", "says"),
+    [
+        (True, "what the agent saw, and what the gateway knows of that time"),
+        (False, "what the agent saw alone"),
+        (None, "what the agent saw alone"),
+    ],
+)
+def test_a_verdict_of_the_gateways_is_not_the_agents_alone(signed: bool | None, says: str) -> None:
+    """A gateway judges with what it knows, and shows nothing that may be another connection's."""
+    evidence = Evidence(agent=both().agent)
+    meta = ReportMeta(signed_by_gateway=signed)
+
+    for written in (
+        render_text(evidence, judge(evidence), meta=meta),
+        render_html(evidence, judge(evidence), meta=meta),
+    ):
+        assert f"rests on {says}." in squeezed(written.replace("</strong>", ""))
 
 
 @pytest.mark.parametrize("fault", [{"version": 2}, {"finding": None}, {"playbook": {}}, {"incident": []}])
