@@ -3,7 +3,7 @@
     small-hello       a ClientHello without a post-quantum key share: 300 bytes
     large-hello       one with it, or as long: more than one TCP segment
     hello-1200 …      in between, where the small one passes and the large one does not: where does it end?
-    other-port        TLS to port 443 of the same host
+    other-port        TLS to port 443 of the same host; to 6180 where 443 was dialed
     http              an HTTP request inside TLS, where TLS comes up and what is said in it gets no answer
     plain-payload     the same request without TLS
 
@@ -36,6 +36,7 @@ from transport import (
 PATIENCE_S: Final = 5.0
 
 OTHER_PORT: Final = 443
+GATEWAY_PORT: Final = 6180
 
 # TCP payload of an Ethernet frame: what is longer comes in two.
 SEGMENT: Final = 1460
@@ -102,10 +103,11 @@ class Prober:
         return await self._hello(None if natural > SEGMENT else _LARGE)
 
     async def other_port(self) -> tuple[bool, str]:
-        host, _ = split_address(self.address)
-        failure = await self._tls(client_context(self.chain_pem, self.key_pem), host, OTHER_PORT)
+        host, dialed = split_address(self.address)
+        port = OTHER_PORT if dialed != OTHER_PORT else GATEWAY_PORT
+        failure = await self._tls(client_context(self.chain_pem, self.key_pem), host, port)
         outcome = "tls came up" if failure is None else failure.detail
-        return failure is None, f"port {OTHER_PORT}: {outcome}"
+        return failure is None, f"port {port}: {outcome}"
 
     async def http(self) -> tuple[bool, str]:
         host, port = split_address(self.address)

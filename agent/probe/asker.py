@@ -11,6 +11,7 @@ import attrs
 
 from agent.identity import Keeper
 from agent.inspection.keep import Keep
+from agent.inspection.probes import GATEWAY_PORT
 from agent.path import PathError, split_address
 from agent.state import StateFolder
 from certs import Anchors, PathCode, Token, to_ms
@@ -18,9 +19,7 @@ from certs.inspection import AgentSide, Expected, SessionEnd
 from protocol import Code
 from transport import Context, client_context
 
-__all__ = ["DEFAULT_PORT", "STRANGER", "Asker", "agent_asker", "pasted_asker"]
-
-DEFAULT_PORT: Final = 6180
+__all__ = ["STRANGER", "Asker", "agent_asker", "pasted_asker"]
 
 
 @attrs.frozen(kw_only=True)
@@ -85,7 +84,7 @@ class Asker:
             return target.strip()
         bracketed = f"[{bare}]" if ":" in bare else bare
         known = (each for each in self.gateways if each.rpartition(":")[0].lower() == bracketed.lower())
-        address = next(known, f"{bracketed}:{DEFAULT_PORT}")
+        address = next(known, f"{bracketed}:{GATEWAY_PORT}")
         split_address(address)
         return address
 

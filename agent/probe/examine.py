@@ -3,11 +3,11 @@
     attempt     DNS, TCP, a proxy, TLS: as the agent dials, with its certificate if there is one
     payload     a request that every gateway answers; with a code, a path report instead, on the very connection
     control     experiments that differ from the attempt in one thing, all at the same time: those that the failure asks for;
-                where nothing failed, a small hello and port 443
+                where nothing failed, a small hello and port 443 (6180 where that was dialed)
     sizes       where a small hello passes and a large one does not
     delivery    with a code, if the connection carried nothing: the report goes another way
 
-A healthy path takes a few round trips and the control experiments, 2 s at most: what port 443 does not answer says nothing
+A healthy path takes a few round trips and the control experiments, 2 s at most: what another port does not answer says nothing
 more after that. A broken one takes the sum of the limits below, at the very worst (`LONGEST_S`).
 """
 

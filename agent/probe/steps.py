@@ -34,7 +34,6 @@ class Step:
 _PROBES: Final = {
     "small-hello": "TLS, small hello",
     "large-hello": "TLS, large hello",
-    "other-port": "port 443",
     "http": "HTTP inside TLS",
     "plain-payload": "without TLS",
 }
@@ -139,10 +138,12 @@ def _certificates(side: AgentSide, anchors: Anchors | None) -> Iterator[Step]:
 
 
 def _control(probe: Probe) -> Step:
-    name = _PROBES.get(probe.name, f"TLS, {probe.name.partition('-')[2]} bytes")
+    name, detail = _PROBES.get(probe.name, f"TLS, {probe.name.partition('-')[2]} bytes"), probe.detail
+    if probe.name == "other-port":
+        name, _, detail = detail.partition(": ")
     # Many gateways do not listen there: that it is closed says something only beside a failure.
     bad = Mark.TOLD if probe.name in ("other-port", "plain-payload") else Mark.BAD
-    return Step(name, Mark.GOOD if probe.passed else bad, probe.detail)
+    return Step(name, Mark.GOOD if probe.passed else bad, detail)
 
 
 def _end(side: AgentSide) -> str:

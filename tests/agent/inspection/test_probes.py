@@ -125,6 +125,16 @@ async def test_another_port_of_the_same_host(monkeypatch: pytest.MonkeyPatch) ->
     assert (probe.passed, probe.detail) == (False, f"port {port}: connection refused")
 
 
+async def test_whoever_dials_443_tries_the_gateways_own_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same port once more would be no experiment."""
+    async with listening(resetting) as address, listening(tls(gateway_context())) as other:
+        port = int(other.rpartition(":")[2])
+        monkeypatch.setattr(probes, "OTHER_PORT", int(address.rpartition(":")[2]))
+        monkeypatch.setattr(probes, "GATEWAY_PORT", port)
+        probe = await prober(address).probe("other-port")
+    assert (probe.passed, probe.detail) == (True, f"port {port}: tls came up")
+
+
 async def test_experiments_take_the_same_way() -> None:
     """Through the proxy, each of them."""
     asked: list[bytes] = []

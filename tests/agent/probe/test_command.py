@@ -23,16 +23,24 @@ from agent.probe.steps import Mark, Step
 from agent.probe.terminal import Terminal
 from certs import Authority
 from certs.inspection import ReportKey, report_from_document
-from tests.agent.inspection.peers import Serve, resetting, silent, tls
+from tests.agent.inspection.peers import Serve, resetting, saying, silent, tls
 from tests.agent.probe.scene import answering, served
 from tests.agent.probe.test_bundle import CODE, make_agent
 from tests.helpers.gateway import Gateway
 from tests.helpers.reporting import forged
+from tests.helpers.schemas import faults
 from transport import server_context
 
 Capture = pytest.CaptureFixture[str]
 
 BOX = tls(server_context([forged()], request_client_cert=False), answering)
+
+
+def of_today() -> Serve:
+    """A gateway whose certificate is in time by this machine's clock."""
+    now = datetime.now(UTC)
+    authority = Authority.create("Example", now).rotate_gateway(now, names=("127.0.0.1",))
+    return tls(server_context(authority.gateway_chains()), answering)
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +121,25 @@ def test_json_and_files_say_the_same(tmp_path: Path, capsys: Capture) -> None:
     assert kept == report
 
 
+@pytest.mark.parametrize(
+    ("serve", "exit_code"),
+    [
+        (of_today(), 0),
+        (BOX, PATH_INSPECTED),
+        (resetting, PATH_NETWORK),
+        (saying(b"HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\n\r\n"), PATH_NETWORK),
+    ],
+    ids=["clean", "inspection", "reset", "portal"],
+)
+def test_json_is_what_the_published_schema_says(serve: Serve, exit_code: int, capsys: Capture) -> None:
+    """Word for word, key for key: whoever reads it by docs/schemas needs no source of ours."""
+    with served(serve) as address:
+        assert main(["probe", address, "--json"]) == exit_code
+    document = json.loads(capsys.readouterr().out)
+    assert (document["version"], document["meta"]["exit_code"]) == (1, exit_code)
+    assert faults(document, "inspection-report.json") == []
+
+
 def test_a_file_that_cannot_be_written_is_named(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,9 +194,7 @@ def test_no_gateways_view_is_explained(capsys: Capture) -> None:
 
 def mended_after(connections: int, broken: Serve) -> Serve:
     """A path that is *broken* for so many connections, and leads to a gateway of today after that."""
-    now = datetime.now(UTC)
-    authority = Authority.create("Example", now).rotate_gateway(now, names=("127.0.0.1",))
-    gateway = tls(server_context(authority.gateway_chains()), answering)
+    gateway = of_today()
     left = iter(range(connections))
 
     async def serve(sock: socket.socket) -> None:
