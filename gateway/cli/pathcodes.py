@@ -54,7 +54,9 @@ def inspection_code(
         trust = announced_trust(provider.config, Authority.load(provider.folder.ca))
         gateways = provider.config.addresses(CO_LOCATED if owner.kind == "provider" else REMOTE)
         if not gateways or not trust.report_keys:
-            lacking = "listener for its agents" if not gateways else "report key: fieldgate ca rotate report"
+            lacking = (
+                "listener for its agents" if not gateways else "report key: fieldgate ca rotate --report"
+            )
             raise CommandError(f"there is no {lacking}", exit_code=UNUSABLE)
         code = PathCode.create(
             seed=secrets.token_bytes(32),

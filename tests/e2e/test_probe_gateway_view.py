@@ -1,8 +1,13 @@
 """`--gateway-view`: one code, one report, on the very connection or by another way, and what both ends make of it."""
 
+import json
 import secrets
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
+import trio
 
 from agent.probe import examine as module
 from agent.probe.asker import pasted_asker
@@ -12,12 +17,14 @@ from agent.proxies import DIRECT
 from certs import PathCode
 from certs.inspection import Delivery, Join, SignerKind, Verdict
 from tests.agent.inspection.peers import listening, resetting, tls
+from tests.e2e.stage import Said, Stage, stage_in, uid_of
 from tests.helpers.edges import Provider, running_edge, wall_ms
 from tests.helpers.reporting import box, forged, recorded
+from tests.helpers.schemas import faults
 from transport import TLSStream, server_context
 
 
-def made_code(provider: Provider, *gateways: str) -> PathCode:
+def made_code(provider: Provider, *gateways: str, minutes: int = 1) -> PathCode:
     """As `fieldgate inspection code` makes one."""
     code = PathCode.create(
         seed=secrets.token_bytes(32),
@@ -27,7 +34,7 @@ def made_code(provider: Provider, *gateways: str) -> PathCode:
     )
     provider.store.codes.add(
         code.id, code.public_key(), organization_uid=provider.company.uid, location_uid=None, who="operator",
-        why="test", expires_ms=wall_ms() + 60_000, now_ms=wall_ms(),
+        why="test", expires_ms=wall_ms() + minutes * 60_000, now_ms=wall_ms(),
     )  # fmt: skip
     return code
 
@@ -83,6 +90,17 @@ async def test_a_code_is_good_for_one_probe(provider: Provider) -> None:
     assert second.finding.verdict is Verdict.DIRECT
 
 
+async def test_a_code_that_is_over_shows_nothing(provider: Provider) -> None:
+    """It lives for minutes; after them the probe judges alone, and says why."""
+    async with running_edge(provider) as edge:
+        examined = await look(f"127.0.0.1:{edge.remote_port}", made_code(provider, minutes=-1))
+        records = recorded(provider)
+    assert records == []
+    assert (examined.signed, examined.evidence.gateway) == (False, None)
+    assert "FG-3105" in examined.note
+    assert examined.finding.verdict is Verdict.DIRECT
+
+
 async def test_a_connection_that_is_cut_is_reported_by_another_way(provider: Provider) -> None:
     """No byte got through: the report goes to another address that the code knows."""
     async with running_edge(provider) as edge, listening(resetting) as cut:
@@ -119,3 +137,40 @@ async def test_what_was_said_on_a_connection_is_not_said_again_elsewhere(
     assert records == []
     assert "may be used up" in examined.note
     assert (examined.finding.verdict, examined.signed) == (Verdict.INSPECTED_UNTRUSTED, False)
+
+
+# -- as two people type it, and with processes of their own --------------------------------------------------------------
+
+
+async def probed(stage: Stage, port: int, code: str, *words: str) -> Said:
+    """`fieldgate-agent probe`; the loop goes on meanwhile, for what stands in the path."""
+    return await trio.to_thread.run_sync(
+        partial(stage.agent, "probe", f"127.0.0.1:{port}", "--proxy", "none", "--gateway-view", code, *words)
+    )
+
+
+async def test_an_operator_makes_a_code_and_a_person_uses_it_once(tmp_path: Path) -> None:
+    """A box in the path: both columns, the gateway's signature; nothing of anybody else; and no second time."""
+    with stage_in(tmp_path) as stage:
+        stage.edge()
+        another = stage.enrolled()
+        stage.run_agent(another)
+        code: str = stage.fieldgate("inspection", "code", "--for", "Northwind", "--json").json["code"]
+        async with box(stage.provider.remote_port) as middle:
+            first = await probed(stage, middle, code, "--json")
+            second = await probed(stage, middle, code)
+    report: dict[str, Any] = first.json
+    assert first.code == report["meta"]["exit_code"] == 10
+    assert faults(report, "inspection-report.json") == []
+    assert report["finding"]["verdict"] == "inspected-untrusted"
+    assert report["meta"]["signed_by_gateway"] is True
+    agent, gateway = report["evidence"]["agent"], report["evidence"]["gateway"]
+    assert gateway["join"] == "carrying connection"
+    assert None not in (agent["exporter"], gateway["exporter"])
+    assert agent["exporter"] != gateway["exporter"]
+    shown = json.dumps(gateway)
+    for secret in (code, uid_of(another), "Northwind", str(tmp_path), f":{stage.provider.remote_port}"):
+        assert secret not in shown, secret
+    assert second.code == 10
+    assert "rests on what the agent saw alone" in second.text
+    assert "the gateway did not add its view: FG-3105" in second.text
