@@ -196,8 +196,9 @@ TRUST: Final[dict[Code, Explanation]] = {
     ),
     Code.INCIDENT_LIMIT: Explanation(
         "too many incidents of one organization",
-        "An organization has 100 open incidents of one kind. Reports are kept, and open no more of them. That many different boxes "
-        "are unlikely; somebody who holds a token of that organization's may be making them up.",
+        "An organization has 100 incidents of one kind, or one agent or token ten, that are open or began within a day. Reports are "
+        "kept, and open no more of them. That many different boxes are unlikely; somebody who holds a token or an agent's key of that "
+        "organization's may be making them up.",
         "Look at `fieldgate inspection list`. If they are made up, revoke the token (`fieldgate token revoke`) or the agent.",
     ),
 }

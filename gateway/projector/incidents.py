@@ -4,7 +4,8 @@ An incident is known by whose place it is, the verdict, and whoever interferes; 
 report may do to it depends on one question, asked of the store inside the transaction: has who made it had a session since?
 A session proves the path. So the same reports, in whatever order and however often they come, end in the same state:
 
-- A report of somebody who has been well since opens nothing and brings nothing back; it is counted where an incident exists.
+- A report of somebody who has been well since opens nothing and brings nothing back; it is counted where an incident exists. Neither
+  does one of somebody who is expected no more, for whom no incident stays open.
 - An incident is over when everybody in it has been well since his own last report.
 - A report about a time after that brings it back; one about a time before shows that it was never over.
 
@@ -31,11 +32,14 @@ PLANNED: Final = frozenset({Verdict.GATEWAY_CERT_ROTATED, Verdict.GATEWAY_RESTAR
 PATIENT: Final = frozenset({Family.AGENT, Family.UNKNOWN})
 PATIENCE_MS: Final = 10 * 60 * 1000
 
-# Of one organization's, of one family. More different boxes than any customer has; each can have its alarm.
-MAX_OPEN: Final = 100
-
 MINUTE_MS: Final = 60 * 1000
-DAY_MS: Final = 24 * 60 * MINUTE_MS
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 24 * HOUR_MS
+
+# Of one organization's, of one family, open or begun within a day. More different boxes than any customer has; each can have its alarm.
+MAX_OPEN: Final = 100
+# Of these, those that one agent or token is in: nobody's way leads through more, and what it makes up leaves room for others.
+MAX_OF_ONE: Final = 10
 
 CLOSED_BY_SESSIONS = "every agent concerned has had a session since"
 CLOSED_BY_REJUDGING = "its reports were judged anew, and belong to another"
@@ -76,6 +80,17 @@ def proof_ms(finding: Finding, sessions: Sequence[SessionEnd]) -> int:
     return min(max(2 * longest_ms, 5 * MINUTE_MS), DAY_MS)
 
 
+def quiet_until_ms(incident: Incident) -> int:
+    """Until when an incident that comes back gives no alarm: it has given one, and who comes and goes calls nobody each time.
+
+    An hour after its last alarm at the first time, twice as long at each further one, a day at most. An alarm that this has put off
+    stays where it was put.
+    """
+    if incident.alarmed_ms is None:
+        return incident.alarm_due_ms
+    return incident.alarmed_ms + min(HOUR_MS << min(incident.recurrences, 8), DAY_MS)
+
+
 class Incidents:
     """The incidents that one transaction touches."""
 
@@ -94,8 +109,8 @@ class Incidents:
         incident = self._p.incidents.find(key.organization_uid, key.location_uid, key.verdict, key.subject)
         proof = proof_ms(finding, sessions) if incident is None else incident.proof_ms
         # A code is a person's, who looks at the answer: there is no session that could end what it opens.
-        suffers = report.reporter.kind != "code" and not self._p.incidents.is_well(
-            report.reporter, since_ms=report.happened_ms, proof_ms=proof
+        suffers = self._p.incidents.suffers(
+            report.reporter, since_ms=report.happened_ms, proof_ms=proof, now_ms=self._now_ms
         )
         if incident is None:
             incident = self._open(key, report, proof) if suffers else None
@@ -170,7 +185,10 @@ class Incidents:
             self._outcome.news.insert(0, alarm)  # before what became of it in this very transaction
 
     def _open(self, key: IncidentKey, report: StoredReport, proof: int) -> Incident | None:
-        if self._p.incidents.count_open(key.organization_uid, key.family.value) >= MAX_OPEN:
+        of_all, of_one = self._p.incidents.count_lately(
+            key.organization_uid, key.family.value, report.reporter, since_ms=self._now_ms - DAY_MS
+        )
+        if of_all >= MAX_OPEN or of_one >= MAX_OF_ONE:
             self._outcome.paths["not opened", key.verdict] += 1
             self._outcome.alarm(
                 "too many path incidents",
@@ -195,14 +213,17 @@ class Incidents:
     def _reopen(self, incident: Incident, report: StoredReport) -> Incident:
         again = incident.closed_ms is not None and report.happened_ms > incident.closed_ms
         patience_ms = PATIENCE_MS if Family(incident.family) in PATIENT else 0
-        self._p.incidents.reopen(incident, again=again, alarm_due_ms=self._now_ms + patience_ms)
+        due_ms = max(self._now_ms + patience_ms, quiet_until_ms(incident))
+        self._p.incidents.reopen(incident, again=again, alarm_due_ms=due_ms)
         incident = self._p.incidents.get(incident.incident_id)
         if again:
             self._outcome.paths["recurring", incident.verdict] += 1
         return incident
 
     def _confirm(self, incident: Incident, report: StoredReport) -> None:
-        if incident.confirmed_ms is None and (incident.agents > 1 or report.halves.has_gateway):
+        if incident.confirmed_ms is not None:
+            return
+        if report.halves.has_gateway or self._p.incidents.is_said_by_two(incident):
             self._p.incidents.confirm(incident, now_ms=self._now_ms)
             self._became("confirmed", incident, agents=incident.agents)
 

@@ -12,13 +12,11 @@ the path that the report came by, and then nobody needs to be called.
 """
 
 import hashlib
-import ipaddress
 from typing import Final
 
 import attrs
 
 from certs.inspection import (
-    Delivery,
     Evidence,
     Family,
     Finding,
@@ -36,6 +34,7 @@ from certs.inspection import (
 from gateway.projector.documents import read_evidence, read_finding
 from gateway.projector.incidents import Incidents
 from gateway.projector.items import Outcome
+from gateway.projector.whence import global_network, happened_ms, network_of
 from gateway.store import (
     Documents,
     Halves,
@@ -49,7 +48,7 @@ from gateway.store import (
 )
 from protocol import Code
 
-__all__ = ["Paths", "happened_ms", "network_of"]
+__all__ = ["Paths"]
 
 # Two clocks may differ by this much, and a sighting is of some moment of a minute.
 NEAR_MS: Final = 90_000
@@ -64,49 +63,6 @@ DAY_MS: Final = 24 * 60 * 60 * 1000
 # An incident's reports are asked for again while it is talked about; who scanned us last quarter is nobody's question.
 KEEP_REPORTS_MS: Final = 180 * DAY_MS
 KEEP_SIGHTINGS_MS: Final = 30 * DAY_MS
-
-
-def network_of(source: str) -> str:
-    """The network that an address is counted under: /24, or /64; empty if it is no address.
-
-    Args:
-        source: an address, `host:port` with brackets around an IPv6 host, or a network.
-    """
-    host = source.strip()
-    if host.startswith("["):
-        host = host[1:].partition("]")[0]
-    elif host.count(":") == 1:
-        host = host.partition(":")[0]
-    try:
-        given = ipaddress.ip_interface(host)
-    except ValueError:
-        return ""
-    address = given.ip
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    prefix = 24 if address.version == 4 else 64
-    return str(ipaddress.ip_network((address, prefix), strict=False))
-
-
-def happened_ms(record: PathRecord) -> int:
-    """When it happened, by the gateway's clock as far as that is known.
-
-    That is certain where the gateway was there. Else it is the agent's word, corrected by what its last session said of its clock,
-    and never a time to come. Of a clock that no session has told anything about, only a difference counts: a counter is the time at
-    which its report was sealed. A report that is known to be late has no better time than its agent's.
-    """
-    agent, gateway = record.evidence.agent, record.evidence.gateway
-    if gateway is not None and gateway.join is not Join.TIME_AND_ADDRESS:
-        return gateway.at_ms
-    if agent is None:
-        return record.at_ms
-    if agent.clock_offset_ms is None and not _is_later(record):
-        return record.at_ms - max(0, record.counter - agent.at_ms)
-    return min(record.at_ms, agent.at_ms - (agent.clock_offset_ms or 0))
-
-
-def _is_later(record: PathRecord) -> bool:
-    return record.delivered_by in (Delivery.LATER, Delivery.FILE)
 
 
 class Paths:
@@ -222,7 +178,7 @@ class Paths:
             network := network_of(self._p.paths.last_address(record.signer_uid))
         ):
             return network
-        return _global_network(agent.local) if agent is not None and agent.local is not None else ""
+        return global_network(agent.local) if agent is not None and agent.local is not None else ""
 
     def _join(self, report: StoredReport, gateway: GatewaySide) -> None:
         """The other half of a report's evidence has come."""
@@ -340,9 +296,3 @@ def _per_cent(finding: Finding) -> int:
 
 def _sessions(evidence: Evidence) -> tuple[SessionEnd, ...]:
     return () if evidence.agent is None else evidence.agent.sessions
-
-
-def _global_network(local: str) -> str:
-    """The network of an agent's own address, where that is not a private one behind somebody's NAT."""
-    network = network_of(local)
-    return network if network and ipaddress.ip_network(network).is_global else ""

@@ -6,7 +6,7 @@ verdict asks for. A token's holder is looked for as the agent that the token has
 
 import attrs
 
-from gateway.store.hot import Cells, Hot
+from gateway.store.hot import Hot
 from gateway.store.incidents import INCIDENT_COLUMNS, Incident, IncidentState, incident_of
 from gateway.store.overrides import OVERRIDE_COLUMNS, Override, override_of
 from gateway.store.paths import Reporter, StoredReport, report_of
@@ -24,9 +24,9 @@ TOKENS_CLAIM = (
     "SELECT 1 FROM agents a JOIN claims c ON c.agent_uid = a.uid"  # noqa: S608  # texts of ours
     " WHERE a.token_id = {uid} AND a.installation_uid = {installation} AND " + PROVEN
 )
-ASKED = {"uid": "?", "installation": "?", "since": "?", "proof": "?"}
 MEMBERS = {"uid": "m.signer_uid", "installation": "m.installation_uid", "since": "m.last_ms", "proof": "i.proof_ms"}  # fmt: skip
-# Somebody whom the provider no longer expects (revoked, rejected, a token that leads nowhere) holds nothing open.
+# Somebody whom the provider no longer expects (revoked, rejected, a token that leads nowhere) suffers from nothing. A code is a
+# person's, who looks at the answer: no session could end what it opens.
 SUFFERS = f"""
     (m.signer_kind = 'agent'
         AND EXISTS (SELECT 1 FROM agents a WHERE a.uid = m.signer_uid AND a.standing IN ('verified', 'unverified'))
@@ -35,6 +35,12 @@ SUFFERS = f"""
         AND EXISTS (SELECT 1 FROM tokens t WHERE t.id = m.signer_uid AND t.revoked_ms IS NULL AND t.expires_ms > ?)
         AND NOT EXISTS ({TOKENS_CLAIM.format(**MEMBERS)}))
 """  # noqa: S608  # texts of ours
+ONE = (
+    "(SELECT CAST(? AS TEXT) AS signer_kind, CAST(? AS TEXT) AS signer_uid, CAST(? AS TEXT) AS installation_uid,"
+    " CAST(? AS BIGINT) AS last_ms) m, (SELECT CAST(? AS BIGINT) AS proof_ms) i"
+)
+# An agent is one, whatever installations its reports name; those of a token are servers that have not enrolled yet.
+INSTALLATION = "CASE WHEN signer_kind = 'agent' THEN '' ELSE installation_uid END"
 WELL = f"""
     (m.signer_kind = 'agent' AND EXISTS ({AGENTS_CLAIM.format(**MEMBERS)}))
     OR (m.signer_kind = 'token' AND EXISTS ({TOKENS_CLAIM.format(**MEMBERS)}))
@@ -79,14 +85,28 @@ class ProjectedIncidents:
         assert row is not None  # noqa: S101  # incidents are never deleted
         return incident_of(row)
 
-    def count_open(self, organization_uid: str, family: str) -> int:
-        """How many of an organization's are open."""
+    def count_lately(
+        self, organization_uid: str, family: str, who: Reporter, *, since_ms: int
+    ) -> tuple[int, int]:
+        """How many of an organization's are open, or were opened since; and how many of these *who* has reported."""
         row = self._hot.one(
-            "SELECT count(*) FROM incidents WHERE organization_uid = ? AND family = ? AND state <> ?",
-            (organization_uid, family, IncidentState.CLOSED.value),
+            "SELECT count(*), coalesce(sum(CASE WHEN EXISTS (SELECT 1 FROM incident_agents m WHERE m.incident_id = i.id"
+            " AND m.signer_kind = ? AND m.signer_uid = ?) THEN 1 ELSE 0 END), 0)"
+            " FROM incidents i WHERE i.organization_uid = ? AND i.family = ? AND (i.state <> 'closed' OR i.opened_ms > ?)",
+            (who.kind, who.uid, organization_uid, family, since_ms),
         )
         assert row is not None  # noqa: S101  # an aggregate always has a row
-        return int(row[0])
+        return int(row[0]), int(row[1])
+
+    def is_said_by_two(self, incident: Incident) -> bool:
+        """Whether two have reported it that hold different keys: who holds one may make up installations."""
+        row = self._hot.one(
+            "SELECT count(*) FROM (SELECT DISTINCT signer_kind, signer_uid FROM incident_agents WHERE incident_id = ?"
+            " LIMIT 2) AS signers",
+            (incident.incident_id,),
+        )
+        assert row is not None  # noqa: S101  # an aggregate always has a row
+        return int(row[0]) > 1
 
     def open(self, new: NewIncident, report: StoredReport, *, now_ms: int) -> Incident:
         """Begin an incident, with nobody in it yet."""
@@ -106,7 +126,8 @@ class ProjectedIncidents:
     def join(self, incident: Incident, report: StoredReport) -> Incident:
         """Count a report, and whoever made it."""
         who, at_ms = report.reporter, report.happened_ms
-        member = (incident.incident_id, who.kind, who.uid, who.installation_uid)
+        installation_uid = "" if who.kind == "agent" else who.installation_uid
+        member = (incident.incident_id, who.kind, who.uid, installation_uid)
         known = self._hot.run(
             "UPDATE incident_agents SET reports = reports + 1,"
             " first_ms = CASE WHEN first_ms < ? THEN first_ms ELSE ? END,"
@@ -144,9 +165,9 @@ class ProjectedIncidents:
         here = incident.incident_id
         self._hot.run("DELETE FROM incident_agents WHERE incident_id = ?", (here,))
         self._hot.run(
-            "INSERT INTO incident_agents (incident_id, signer_kind, signer_uid, installation_uid, reports, first_ms, last_ms)"
-            " SELECT incident_id, signer_kind, signer_uid, installation_uid, count(*), min(happened_ms), max(happened_ms)"
-            " FROM path_reports WHERE incident_id = ? GROUP BY incident_id, signer_kind, signer_uid, installation_uid",
+            "INSERT INTO incident_agents (incident_id, signer_kind, signer_uid, installation_uid, reports, first_ms, last_ms)"  # noqa: S608  # texts of ours
+            f" SELECT incident_id, signer_kind, signer_uid, {INSTALLATION}, count(*), min(happened_ms), max(happened_ms)"
+            f" FROM path_reports WHERE incident_id = ? GROUP BY incident_id, signer_kind, signer_uid, {INSTALLATION}",
             (here,),
         )
         self._hot.run(
@@ -203,13 +224,13 @@ class ProjectedIncidents:
             (IncidentState.CLOSED.value, now_ms, why, incident.incident_id),
         )
 
-    def is_well(self, who: Reporter, *, since_ms: int, proof_ms: int) -> bool:
-        """Whether who reported has had a session that began after *since_ms* and lasted for *proof_ms*."""
-        if who.kind == "agent":
-            cells: Cells = (who.uid, since_ms, proof_ms)
-            return self._hot.one(AGENTS_CLAIM.format(**ASKED), cells) is not None
-        cells = (who.uid, who.installation_uid, since_ms, proof_ms)
-        return who.kind == "token" and self._hot.one(TOKENS_CLAIM.format(**ASKED), cells) is not None
+    def suffers(self, who: Reporter, *, since_ms: int, proof_ms: int, now_ms: int) -> bool:
+        """Whether a reporter is expected, and has had no session that began after *since_ms* and lasted for *proof_ms*."""
+        row = self._hot.one(
+            f"SELECT 1 FROM {ONE} WHERE {SUFFERS}",  # noqa: S608  # texts of ours
+            (who.kind, who.uid, who.installation_uid, since_ms, proof_ms, now_ms),
+        )
+        return row is not None
 
     def over(self, now_ms: int) -> list[tuple[Incident, bool]]:
         """The open incidents from which nobody suffers any more, each with whether a session has proved that."""
