@@ -97,14 +97,17 @@ CHECK_POINT: Final = ProductBook(
     name="Check Point firewall",
     find=(
         Recipe(
-            text="SmartConsole › Logs & Monitor › Logs, with one of these queries and a custom time ({from} to {until} UTC). Look at Blade, Action, the HTTPS Inspection rule, and at the source port, {source_port}. "
-            "Only administrators with HTTPS Inspection permission see all fields.",
+            text="SmartConsole › Logs & Monitor › Logs, with one of these queries and a custom time ({from} to {until} UTC). "
+            "Look at Blade, Action, the HTTPS Inspection rule, and at the source port, {source_port}. `src` and an implied AND are the "
+            "manual's own; where `service` or `blade` finds nothing, choose the field from the list that the search bar opens: its names may "
+            "differ in your version. Only administrators with HTTPS Inspection permission see all fields.",
             lines=(
                 "src:{source} AND dst:{to} AND service:{port}",
                 'blade:"HTTPS Inspection" AND src:{source} AND dst:{to}',
             ),
-            version="R80.40 and R81",
-            source="sc1.checkpoint.com R80.40 Logging and Monitoring guide, selecting query fields; R81 Threat Prevention guide, HTTPS Inspection",
+            version="R80.40 (query language) and R81 (HTTPS Inspection)",
+            source="sc1.checkpoint.com R80.40 Logging and Monitoring guide, query language overview and selecting query fields; R81 Threat "
+            "Prevention guide, HTTPS Inspection; supportcenter.checkpoint.com sk144192, fields in logs",
         ),
     ),
     exempt=(
@@ -158,11 +161,17 @@ SONICWALL: Final = ProductBook(
     ),
     exempt=(
         Recipe(
-            text="Policy › DPI-SSL › Client SSL › Common Name › Add, action Exclude, for agents that dial the name; or exclude an address object "
-            "with these addresses.",
-            lines=("Common name     {name}", "Address object  {gateways}"),
-            version="SonicOS 7.0 (common name) and 7 (inclusions and exclusions)",
-            source="sonicwall.com SonicOS 7.0 DPI-SSL, excluding/including common names; SonicOS 7 DPI-SSL guide",
+            text="An address object with these addresses, excluded under the exclusions and inclusions of Policy › DPI-SSL › Client SSL. "
+            "It works whatever the agents dial.",
+            lines=("Address object  {gateways}", "Exclude         that object"),
+            version="SonicOS 7; the menu may differ in yours",
+            source="SonicOS 7 DPI-SSL administration guide, configuring exclusions and inclusions",
+        ),
+        Recipe(
+            text="Or, for agents that dial the name: Policy › DPI-SSL › Client SSL › Common Name › Common Name: Exclusions/Inclusions › +Add.",
+            lines=("Common name  {name}", "Action       Exclude"),
+            version="SonicOS 7.0",
+            source="sonicwall.com SonicOS 7.0 DPI-SSL, excluding/including common names (docs/sonicos-7-0-0-0-dpi_ssl)",
         ),
     ),
     unexempt=(
@@ -174,9 +183,10 @@ SONICWALL: Final = ProductBook(
     ),
     beware=(
         Recipe(
-            text="DPI-SSL blocks connections to servers with untrusted certificates, and the provider's CA is a private one.",
-            version="SonicOS 8",
-            source="sonicwall.com SonicOS 8 getting started guide, DPI-SSL",
+            text="Where `Always authenticate server for decrypted connections` is on, DPI-SSL blocks connections to servers with untrusted "
+            "certificates (the list of connection failures shows them), and the provider's CA is a private one. Else it re-signs them.",
+            version="SonicOS 7.1",
+            source="sonicwall.com SonicOS 7.1 DPI-SSL, configuring general DPI-SSL/TLS client settings (docs/sonicos-7-1-dpi_ssl)",
         ),
     ),
 )
@@ -194,11 +204,12 @@ WATCHGUARD: Final = ProductBook(
     ),
     exempt=(
         Recipe(
-            text="In the HTTPS client proxy action: a domain name rule with action Allow instead of Inspect. It matches the SNI, else the "
-            "certificate's CN, else the server's address.",
-            lines=("Domain name rule  {name}", "Domain name rule  {gateways}", "Action            Allow"),
-            version="Fireware 11 and 12",
-            source="watchguard.com Fireware help, HTTPS-proxy: domain names; HTTPS-proxy: content inspection",
+            text="In the HTTPS client proxy action of the policy that handles port {port} (a custom policy made from the HTTPS-proxy, in older "
+            "versions a TCP-UDP-proxy): a domain name rule with action Allow instead of Inspect. It matches the SNI, else the "
+            "certificate's CN. By address the vendor advises against it: only a certificate that has the address in it is matched so.",
+            lines=("Domain name rule  {name}", "Action            Allow"),
+            version="Fireware 12 and help center as of 2025; the menu may differ in yours",
+            source="watchguard.com Fireware help center, HTTPS-proxy: domain name rules; HTTPS-proxy: content inspection; about the HTTPS-proxy",
         ),
     ),
     unexempt=(

@@ -33,17 +33,25 @@ ZSCALER: Final = ProductBook(
     ),
     exempt=(
         Recipe(
+            text="Policies › Access Control › Firewall › IP & FQDN Groups › Destination IPv4 Groups › Add Destination IPv4 Group: the gateway's "
+            "addresses. There is none for IPv6: then by FQDN. (A custom URL category knows names alone, no addresses.)",
+            lines=("Name  fieldgate", "Type  IP Address   {gateways}", "  or  FQDN         {name}"),
+            version="Zscaler Experience Center, as of 2025",
+            source="help.zscaler.com configuring destination IP groups (unified/configuring-destination-ip-groups)",
+        ),
+        Recipe(
             text="Policies › Common Configuration › SSL/TLS Inspection › SSL/TLS Inspection Policy › Add SSL Inspection Rule (in the older portal: "
             "Policy › SSL Inspection), above the rules that inspect; then activate the change.",
             lines=(
                 "Rule Order   above every rule that inspects",
                 "Rule Name    fieldgate",
                 "Rule Status  Enabled",
-                "Criteria     destination addresses {gateways}   (or the name {name} in a custom URL category)",
+                "Criteria     destination group: fieldgate",
                 "Action       Do Not Inspect",
             ),
-            version="Zscaler Experience Center, as of 2025",
-            source="help.zscaler.com configuring SSL Inspection policy",
+            version="Zscaler Experience Center, as of 2025; what the criterion is called may differ in your portal",
+            source="help.zscaler.com configuring SSL Inspection policy (unified/configuring-ssl-inspection-policy); reference architecture "
+            "TLS/SSL Inspection with ZIA, 2022, destination groups",
         ),
         Recipe(
             text="Zscaler itself says that it does not decrypt mutually authenticated TLS, and asks administrators to add destinations that "
@@ -54,7 +62,7 @@ ZSCALER: Final = ProductBook(
     ),
     unexempt=(
         Recipe(
-            text="Set Rule Status to Disabled (the rule keeps its place) or delete the rule, and activate the change.",
+            text="Set Rule Status to Disabled (the rule keeps its place) or delete the rule, then its group, and activate the change.",
             version="Zscaler Experience Center, as of 2025",
             source="help.zscaler.com configuring SSL Inspection policy",
         ),

@@ -65,8 +65,8 @@ FORTINET: Final = ProductBook(
     exempt=(
         _ADDRESSES,
         Recipe(
-            text="Exempt them in the SSL/SSH inspection profile that the policy uses (PROFILE; the log names it). `edit 0` takes the next "
-            "free number. The profile `deep-inspection` is read-only: change `custom-deep-inspection` or a clone. "
+            text="Exempt them in the SSL/SSH inspection profile that the policy uses (PROFILE; the log names it). `edit 0` makes a new "
+            "entry; it gets the next unused number when `next` saves it, and `show` tells which. The profile `deep-inspection` is read-only: change `custom-deep-inspection` or a clone. "
             "(IPv6: `set type address6`, `set address6`.)",
             lines=(
                 "config firewall ssl-ssh-profile",
@@ -83,7 +83,8 @@ FORTINET: Final = ProductBook(
                 "end",
             ),
             version="FortiOS 6.0 to 7.6",
-            source="docs.fortinet.com CLI reference 6.0.6, 6.2.3, 6.4.2, 7.0.2, 7.6.0; administration guide 7.4.1, SSL & SSH inspection",
+            source="docs.fortinet.com CLI reference 6.0.6, 6.2.3, 6.4.2, 7.0.2, 7.6.0; administration guide 7.4.1, SSL & SSH inspection; "
+            "administration guide 7.4.0, subcommands (fortigate/7.4.0/administration-guide/627485: edit 0)",
         ),
         Recipe(
             text="Or, in the web interface: Security Profiles › SSL/SSH Inspection › the profile › Exempt from SSL Inspection › Addresses.",
@@ -131,7 +132,8 @@ FORTINET: Final = ProductBook(
     allow=(
         _ADDRESSES,
         Recipe(
-            text="A service for the port, and a policy above the one that denies (INSIDE and OUTSIDE are interfaces; ID is the denying policy's). "
+            text="A service for the port, and a policy above the one that denies (INSIDE and OUTSIDE are interfaces; ID is the denying policy's number, "
+            "NEW the one that this policy got, see `show`). "
             "No application control, and no SSL inspection.",
             lines=(
                 "config firewall service custom",
@@ -156,8 +158,9 @@ FORTINET: Final = ProductBook(
                 "    move NEW before ID",
                 "end",
             ),
-            version="FortiOS 6.4",
-            source="docs.fortinet.com administration guide 6.4.1, 743069 and 6.4.2, 986892; 7.4.1, SSL & SSH inspection (no-inspection)",
+            version="FortiOS 6.4 and 7.4",
+            source="docs.fortinet.com administration guide 6.4.1, 743069 and 6.4.2, 986892; 7.4.0, 627485 (edit 0); 7.4.1, SSL & SSH "
+            "inspection (no-inspection)",
         ),
     ),
     unallow=(

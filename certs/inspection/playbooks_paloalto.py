@@ -22,7 +22,8 @@ PALO_ALTO: Final = ProductBook(
             "Type `deny` with application `ssl` means: recognised as TLS, and no rule allows TLS on port {port}.",
             lines=_FILTER,
             version="PAN-OS 7.1, 8.1 and 10.1",
-            source="docs.paloaltonetworks.com traffic log fields; knowledge base, Basics of Traffic Monitor Filtering",
+            source="docs.paloaltonetworks.com traffic log fields; knowledge base, Basics of Traffic Monitor Filtering; "
+            "live.paloaltonetworks.com Traffic Monitor Filter Basics (m-p/63923)",
         ),
         Recipe(
             text="Monitor › Logs › Decryption, with the same filter. Policy Name is the decryption rule to stay above; Error says "
@@ -34,18 +35,19 @@ PALO_ALTO: Final = ProductBook(
     ),
     exempt=(
         Recipe(
-            text="Policies › Decryption › Add, then move the rule to the top, then Commit.",
+            text="Policies › Decryption › Add, then move the rule to the top, where the first match counts, then Commit.",
             lines=(
                 "Name                 fieldgate-no-decrypt",
                 "Source Address       {source}   (the backup server; or Any)",
                 "Destination Address  {gateways}",
                 "Service              tcp/{ports}   (Objects › Services › Add, if there is none)",
                 "Options › Action     No Decrypt",
-                "Move                 Move Top",
+                "Place                top of the list   (Move Up, or drag the rule there)",
                 "Commit",
             ),
             version="PAN-OS 9.1, and 11.1 and later",
-            source="docs.paloaltonetworks.com create a decryption policy rule; exclude traffic from decryption (PAN-OS)",
+            source="docs.paloaltonetworks.com create a decryption policy rule (pan-os/9-1 and 11-1, define traffic to decrypt); exclude "
+            "traffic from decryption, PAN-OS (network-security/decryption/administration/decryption-exclusions)",
         ),
         Recipe(
             text="Attach no no-decryption profile that blocks untrusted issuers to that rule: the sessions are TLS 1.3, whose certificates the "

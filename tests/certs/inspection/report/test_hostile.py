@@ -9,11 +9,12 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from certs.inspection import (
+    PRODUCTS,
     Evidence,
     Finding,
     Verdict,
@@ -82,6 +83,7 @@ def poisoned_told(told: Told, word: str) -> tuple[Evidence, Finding, dict[str, A
 @settings(max_examples=30)
 def test_words_change_no_tag_of_the_page(make: Any, word: str) -> None:
     """The page has the same tags with the same attributes, whatever anybody calls himself."""
+    assume(word not in {*BOOKS, *PRODUCTS})  # a product that there is has other words to be read
     pages = []
     for chosen in ("x", word):
         evidence, finding, extras = poisoned_told(make(), chosen)
