@@ -5,9 +5,12 @@ from pathlib import Path
 
 import agent.state
 from agent.cli import app
+from agent.exits import INTERRUPTED, UNUSABLE
+from agent.probe.outcome import EXIT_CODES
 from agent.spool import LIMIT_BYTES
 
 DOCS = Path(__file__).parents[2] / "docs" / "agent.md"
+INSPECTION = DOCS.with_name("tls-inspection.md")
 COMMANDS = ("enroll", "probe", "report", "run", "simulate", "status", "verify")
 
 
@@ -24,6 +27,17 @@ def test_every_option_is_documented_and_every_documented_option_exists() -> None
     """A renamed option changes the page."""
     page = DOCS.read_text(encoding="utf-8")
     assert set(re.findall(r"--[a-z][a-z-]+", page)) == options()
+
+
+def test_the_probes_exit_codes_are_documented() -> None:
+    """Where a person looks for them, and those of other commands beside them; no code that it does not end with."""
+    own = {str(code) for code in EXIT_CODES.values()}
+    said = set(re.findall(r"^\| (\d+) \| `probe`: ", DOCS.read_text(encoding="utf-8"), re.MULTILINE))
+    assert said == own - {"0"}
+    section = INSPECTION.read_text(encoding="utf-8").partition("\n## The probe\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| (\d+) \|", section, re.MULTILINE)) == own | {str(UNUSABLE), str(INTERRUPTED)}
+    known = set(re.findall(r"--[a-z][a-z-]+", section))
+    assert known <= options()
 
 
 def test_the_figures_are_the_codes() -> None:
