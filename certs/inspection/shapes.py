@@ -70,9 +70,11 @@ class NumberShape:
     high: int
 
     def load(self, value: object) -> float:
-        if type(value) not in (int, float) or not self.low <= value <= self.high:  # type: ignore[operator]  # numbers, just proved
-            raise DocumentError(f"expected a number from {self.low} to {self.high}")
-        return float(value)  # type: ignore[arg-type]  # likewise
+        if isinstance(value, int | float) and type(value) is not bool and self.low <= value <= self.high:
+            number = float(value)
+            if number <= self.high:  # 2**63 - 1 becomes 2**63, which could not be written again
+                return number
+        raise DocumentError(f"expected a number from {self.low} to {self.high}")
 
     dump = load
 
