@@ -1,7 +1,7 @@
 """What an agent keeps of paths that failed: `reports/` in its state folder, private to its user, bounded, each file whole or absent.
 
     counter.json        the last report's number: written before that report is sealed, so that none has it twice
-    opinion.json        what is thought of the path, and whose word that is
+    opinion.json        what is thought of the path, and whose word that is; beside it, of the ways to other gateways
     said.json           which finding was reported when, and how often
     sessions.json       how the last sessions ended that nobody had ended
     NUMBER.report.json  what no gateway has heard yet, oldest first; the newest 20
@@ -20,11 +20,14 @@ import attrs
 from agent.state import StateError
 from certs import REPORT_PUBLIC_SIZE, ReportPublic, make_private_folder, write_private
 
-__all__ = ["MOST_KEPT", "MOST_SESSIONS", "Cut", "Keep", "Kept", "Opinion"]
+__all__ = ["MOST_KEPT", "MOST_OPINIONS", "MOST_SESSIONS", "Cut", "Keep", "Kept", "Opinion"]
 
 MOST_KEPT: Final = 20
 MOST_SESSIONS: Final = 20
 _MOST_SAID: Final = 50
+
+# Of the ways to so many gateways; a signed answer may have 60 kB.
+MOST_OPINIONS: Final = 8
 
 # One report for each finding in so much time, twice as much each time that the finding is the same still.
 QUIET_MS: Final = 10 * 60 * 1000
@@ -165,6 +168,12 @@ class Keep:
         opinion = _unpacked(Opinion, self._read("opinion.json"))
         return None if opinion is not None and _unproven(opinion) else opinion
 
+    def opinion_of(self, address: str) -> Opinion | None:
+        """The last one about the way to that gateway, likewise; the last of all may be about another."""
+        found = (each for each in self._opinions() if each.address == address)
+        opinion = next(found, None)
+        return None if opinion is not None and _unproven(opinion) else opinion
+
     def drop_unproven(self) -> str:
         """Remove what `opinion` does not believe; why, or "" where there is no such thing.
 
@@ -178,8 +187,17 @@ class Keep:
         return why
 
     def think(self, opinion: Opinion) -> None:
-        """Keep it."""
-        self._write("opinion.json", _packed(opinion))
+        """Keep it. One that is over ends those about other gateways, too: a session has opened."""
+        others = [each for each in self._opinions() if each.address != opinion.address][: MOST_OPINIONS - 1]
+        kept = [] if opinion.over_ms is not None else [_packed(each) for each in others]
+        self._write("opinion.json", _packed(opinion) | {"others": kept})
+
+    def _opinions(self) -> list[Opinion]:
+        """The last one, and before it the last ones about other gateways, the newest first."""
+        last = self._read("opinion.json")
+        others = last.get("others")
+        found = (_unpacked(Opinion, each) for each in (last, *(others if isinstance(others, list) else ())))
+        return [each for each in found if each is not None]
 
     # -- how often it is said ----------------------------------------------------------------------------------
 

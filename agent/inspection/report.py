@@ -141,8 +141,8 @@ def _think(teller: Teller, finding: Finding, *, code: int, address: str) -> Opin
 
 
 def _lasting(teller: Teller, address: str) -> Opinion | None:
-    prior = teller.keep.opinion()
-    return prior if prior is not None and prior.over_ms is None and prior.address == address else None
+    prior = teller.keep.opinion_of(address)
+    return prior if prior is not None and prior.over_ms is None else None
 
 
 def _answered(teller: Teller, opinion: Opinion, reply: Reply, public: ReportPublic) -> Opinion:

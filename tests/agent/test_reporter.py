@@ -146,6 +146,27 @@ async def test_a_box_carries_the_report_that_is_about_it(clock: MockClock, tmp_p
     assert site.keep.waiting == 0
 
 
+async def test_a_gateways_word_outlives_attempts_at_another(clock: MockClock, tmp_path: Path) -> None:
+    """Two gateways by turns, a verdict of each: what an agent finds by itself, again and again, does not take its place."""
+    desk = Desk()
+    async with (
+        Gateway.make().listening() as ours,
+        box_of(desk).listening() as one,
+        box_of(desk).listening() as other,
+    ):
+        site = Site.make(ours, tmp_path, desk, one.address, other.address)
+        async with site.running():
+            await site.until("ended", 6)
+
+    assert len(desk.opened) == 2
+    assert {each.address for each in site.news} == {one.address, other.address}
+    assert [each.by_gateway for each in site.news[:4]] == [False, True, False, True]
+    assert all(each.by_gateway for each in site.news[4:])
+    last = site.keep.opinion()
+    assert last is not None
+    assert last.by_gateway
+
+
 def test_a_restarted_agent_shows_only_what_a_gateway_signed(tmp_path: Path) -> None:
     """A kept verdict with other words than the signed ones is gone at the next start, and the log says why."""
     gateway, key = Gateway.make(), ReportKey.generate()

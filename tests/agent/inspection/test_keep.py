@@ -10,6 +10,7 @@ import pytest
 from agent.inspection.keep import (
     LONGEST_QUIET_MS,
     MOST_KEPT,
+    MOST_OPINIONS,
     MOST_SESSIONS,
     QUIET_MS,
     Cut,
@@ -116,6 +117,33 @@ def test_what_is_kept_comes_back(tmp_path: Path) -> None:
     keep.add(kept(3))
     assert Keep(tmp_path).opinion() == OPINION
     assert Keep(tmp_path).kept() == [kept(3)]
+
+
+def test_each_gateways_verdict_stays_while_others_are_tried(tmp_path: Path) -> None:
+    """The newest few, each the last about its gateway; when a session has opened somewhere, all are over."""
+    keep = Keep(tmp_path)
+    elsewhere = [attrs.evolve(OPINION, address=f"gw-{n}:6180") for n in range(MOST_OPINIONS)]
+    keep.think(attrs.evolve(OPINION, code=3011))
+    keep.think(OPINION)
+    for opinion in elsewhere[:-1]:
+        keep.think(opinion)
+    assert keep.opinion() == elsewhere[-2]
+    assert keep.opinion_of(OPINION.address) == OPINION
+    keep.think(elsewhere[-1])
+    assert keep.opinion_of(OPINION.address) is None
+    assert Keep(tmp_path).opinion_of(elsewhere[0].address) == elsewhere[0]
+
+    over = attrs.evolve(elsewhere[1], over_ms=NOW_MS)
+    keep.think(over)
+    assert [keep.opinion_of(each.address) for each in elsewhere[:2]] == [None, over]
+
+
+def test_a_verdict_of_another_gateways_counts_as_little_when_unproven(tmp_path: Path) -> None:
+    """It need not be the last one for its signature to be looked at."""
+    keep = Keep(tmp_path)
+    keep.think(attrs.evolve(OPINION, blame="Nobody."))
+    keep.think(attrs.evolve(OPINION, address="gw-2:6180"))
+    assert keep.opinion_of(OPINION.address) is None
 
 
 @pytest.mark.parametrize(
