@@ -254,6 +254,14 @@ STRANGERS = (
         reason="What came first was not TLS.",
     ),
     Rule(
+        verdict=Verdict.DIRECT,
+        base=0.8,
+        clauses=(need(path.ALONE), need(truth.GATEWAY_GOT_CERTIFICATE), need(path.STRANGER_WENT)),
+        blame="An agent at {source} came to the gateway and went without a word; nobody opened its TLS.",
+        reason="A client certificate came, and its key signs the whole handshake: no box that decrypts can do that. An agent goes "
+        "when it does not accept the gateway's certificate, because its clock is wrong or it has not heard of a new CA.",
+    ),
+    Rule(
         verdict=Verdict.HELLO_FOREIGN,
         base=0.5,
         clauses=(

@@ -23,6 +23,7 @@ from certs.inspection import (
 from tests.certs.inspection.scenes import (
     AT_MS,
     GATEWAYS,
+    HELLO,
     OTHER_HELLO,
     agent,
     alone,
@@ -508,6 +509,14 @@ ACQUITTALS = (
         evidence=stranger(through_own_proxy=True),
         verdict=Verdict.NOT_AN_AGENT,
         least=0.9,
+        innocent=True,
+    ),
+    Case(
+        name="agent that goes because it does not know the new CA",
+        evidence=stranger(hello=HELLO, client_certificate=True),
+        verdict=Verdict.DIRECT,
+        least=0.8,
+        most=0.8,
         innocent=True,
     ),
     Case(
