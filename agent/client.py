@@ -146,6 +146,7 @@ class Client:
                 at=from_ms(self._with.now()),
                 proxies=self._with.proxies,
                 refused=refused,
+                source=self._with.source,
             )
         raise PathError(Code.GOODBYE, "the agent is stopping")
 

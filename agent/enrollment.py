@@ -133,10 +133,12 @@ async def enroll(
     now: Callable[[], int],
     proxies: Proxies = DIRECT,
     refused: list[Refusal] | None = None,
+    source: str | None = None,
 ) -> Enrollment:
     """Enroll once, at the first gateway of *token* that can be reached and is the token's.
 
-    Trying again with the same key gives the same agent. *proxies* and *refused* are as for `open_path`.
+    Trying again with the same key gives the same agent. *proxies*, *refused* and *source* are as for
+    `open_path`.
 
     Raises:
         PathError: no gateway of the token could be reached, or none that it trusts.
@@ -145,7 +147,7 @@ async def enroll(
     anchors = Anchors(pins=frozenset(token.pins), names=frozenset(token.names))
     path = await open_path(
         token.gateways, context=_bare_context(), anchors=anchors, certified=False, at=from_ms(now()),
-        proxies=proxies, refused=refused,
+        proxies=proxies, refused=refused, source=source,
     )  # fmt: skip
     try:
         with trio.move_on_after(ANSWER_S):

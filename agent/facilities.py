@@ -61,6 +61,8 @@ class Facilities:
     reporter: Reporter | None = None
     """Who looks into paths that fail; None: nobody."""
     proxies: Proxies = DIRECT
+    source: str | None = None
+    """The address of this machine to dial from; None: whichever the system chooses."""
     renew_now: bool = False
     """A gateway told us to renew, whatever the dates say."""
     _answered: OrderedDict[tuple[str, int], None] = attrs.field(factory=OrderedDict)

@@ -170,12 +170,14 @@ async def open_path(
     at: datetime,
     proxies: Proxies = DIRECT,
     refused: list[Refusal] | None = None,
+    source: str | None = None,
 ) -> Path:
     """The first of *addresses* that leads to our gateway.
 
     Args:
         proxies: how to get there.
         refused: is given every attempt that did not, if anybody wants them; what was told is the last one's cause.
+        source: the address of this machine to dial from; the system chooses if None.
 
     Raises:
         PathError: none does; of several reasons the first that says more than that nothing answered.
@@ -191,7 +193,7 @@ async def open_path(
             continue
         for way in proxies.ways(host, port):
             now = at + timedelta(seconds=trio.current_time() - began)
-            tried = await _try(address, way, context, anchors, certified=certified, at=now)
+            tried = await _try(address, way, context, anchors, certified=certified, at=now, source=source)
             if isinstance(tried, Path):
                 return tried
             if refused is None:
@@ -206,12 +208,21 @@ async def open_path(
 
 
 async def _try(
-    address: str, way: Way, context: Context, anchors: Anchors, *, certified: bool, at: datetime
+    address: str,
+    way: Way,
+    context: Context,
+    anchors: Anchors,
+    *,
+    certified: bool,
+    at: datetime,
+    source: str | None,
 ) -> Path | Refusal:
     host, port = split_address(address)
     outcome: TLSStream | TransportError
     try:
-        outcome = await connect(host, port, context, deadline=trio.current_time() + DIAL_S, proxy=way.proxy)
+        outcome = await connect(
+            host, port, context, deadline=trio.current_time() + DIAL_S, proxy=way.proxy, source=source
+        )
     except TransportError as error:
         outcome = error
         code, message = _failure_code(error)

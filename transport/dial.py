@@ -39,9 +39,9 @@ _RESOLVER_ERRORS = {getattr(socket, name): name for name in dir(socket) if name.
 _UNACKNOWLEDGED_MS = 90_000
 
 
-async def _dial(host: str, port: int) -> socket.socket:
+async def _dial(host: str, port: int, source: str | None) -> socket.socket:
     try:
-        stream = await trio.open_tcp_stream(host, port)
+        stream = await trio.open_tcp_stream(host, port, local_address=source)
     except (OSError, UnicodeError) as error:  # the latter for what cannot be a name
         failure = _tcp_failure(error)
     else:
@@ -60,6 +60,7 @@ async def connect(
     deadline: float = math.inf,
     *,
     proxy: Proxy | None = None,
+    source: str | None = None,
 ) -> TLSStream:
     """A TLS stream to *host*, its handshake done and its peer unjudged.
 
@@ -70,6 +71,7 @@ async def connect(
         server_name: the name to ask for; *host* if None.
         deadline: on trio's clock (`trio.current_time()`), for everything together.
         proxy: an HTTP proxy to go through.
+        source: the address of this machine to dial from; the system chooses if None.
 
     Raises:
         ConnectError: no name, no route, nobody there, or no TCP connection before the deadline.
@@ -80,7 +82,7 @@ async def connect(
     began = trio.current_time()
     try:
         with trio.CancelScope(deadline=deadline):
-            sock, received = await _reach(host, port, proxy)
+            sock, received = await _reach(host, port, proxy, source)
             stream = TLSStream(sock, context, server_side=False, server_name=server_name or host)
             stream.came_up(connect_s=trio.current_time() - began, received=received)
             await stream.do_handshake()
@@ -113,13 +115,15 @@ def _too_late(proxy: Proxy | None) -> ConnectError:
     return ConnectError(Break.TIMED_OUT, f"{what} before the deadline", errno_name="ETIMEDOUT")
 
 
-async def _reach(host: str, port: int, proxy: Proxy | None) -> tuple[socket.socket, int]:
+async def _reach(
+    host: str, port: int, proxy: Proxy | None, source: str | None = None
+) -> tuple[socket.socket, int]:
     """A socket that leads to *host*, and how many bytes have come over it already."""
     if not host.isprintable() or " " in host:  # a proxy would take a second line of it for a header
         raise ConnectError(Break.UNREACHABLE, "name not resolved: it cannot be one", errno_name="EAI_NONAME")
     if proxy is None:
-        return await _dial(host, port), 0
-    sock = await _dial(proxy.host, proxy.port)
+        return await _dial(host, port, source), 0
+    sock = await _dial(proxy.host, proxy.port, source)
     sock.setblocking(False)
     try:
         return sock, await open_tunnel(sock, proxy, host, port)

@@ -18,7 +18,11 @@ Serve = Callable[[socket.socket], Awaitable[None]]
 
 
 async def dial(
-    serve: Serve, *, deadline: float = math.inf, server_name: str | None = "gateway.test"
+    serve: Serve,
+    *,
+    deadline: float = math.inf,
+    server_name: str | None = "gateway.test",
+    source: str | None = None,
 ) -> TLSStream:
     """Connect to a server that handles its one connection by *serve*."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -36,7 +40,9 @@ async def dial(
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(accept)
                 try:
-                    return await connect("127.0.0.1", port, client_context(), server_name, deadline)
+                    return await connect(
+                        "127.0.0.1", port, client_context(), server_name, deadline, source=source
+                    )
                 except (ConnectError, HandshakeError) as error:
                     failure = error
                 finally:
@@ -75,6 +81,21 @@ async def test_an_address_is_never_sent_as_a_server_name() -> None:
 
     (await dial(serve, server_name=None)).close()
     assert seen == [None]
+
+
+async def test_a_source_address_is_where_a_connection_comes_from() -> None:
+    """So that one machine can stand for many."""
+    came_from: list[str] = []
+
+    async def serve(sock: socket.socket) -> None:
+        came_from.append(sock.getpeername()[0])
+        stream = TLSStream(sock, server(), server_side=True)
+        with trio.CancelScope(shield=True):
+            await stream.do_handshake()
+        stream.close()
+
+    (await dial(serve, source="127.0.0.3")).close()
+    assert came_from == ["127.0.0.3"]
 
 
 async def test_nobody_listening_is_unreachable() -> None:
