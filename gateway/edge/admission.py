@@ -97,6 +97,11 @@ class Ticket:
         admission = self.admission
         return admission.connections > _CROWDED * admission.limits.connections
 
+    @property
+    def is_known(self) -> bool:
+        """Whether an agent was authenticated from its address within a day."""
+        return self.admission.knows(self.key)
+
     def identify(self, address: str) -> bool:
         """Say where it comes from; False if that address has too many in the hall already."""
         return self.admission.identify(self, address)
@@ -141,6 +146,14 @@ class Admission:
         self._room = trio.lowlevel.ParkingLot()
         self._crowd = trio.lowlevel.ParkingLot()
         self._held_up_s = 0.0
+
+    def relimit(self, limits: Limits) -> None:
+        """Go by *limits* from now on; who is in already stays."""
+        self.limits = limits
+        self.places = max(1, limits.pre_auth_bytes // HANDSHAKE_BYTES)
+        self._share = max(1, self.places // _SHARE)
+        self._grant()
+        self._room.unpark_all()
 
     @property
     def handshaking(self) -> int:

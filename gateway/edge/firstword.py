@@ -84,7 +84,7 @@ def _no_session(stream: TLSStream) -> Refused:
 async def _hear(
     stream: TLSStream, peer: Peer, connection: Connection, reports: "Reports | None"
 ) -> Word | Refused | None:
-    """Read a message, or the beginning of an HTTP request. A large one takes its memory from the reports' pool."""
+    """Read a message, or the beginning of an HTTP request. A large one takes its memory from the reports' room."""
     data = await stream.receive_some()
     if reports is not None and is_http(data):
         return HttpRequest(data)
@@ -97,13 +97,13 @@ async def _hear(
             if (event := connection.next_event()) is not NEED_DATA:
                 break
             if reports is not None and not held and (missing := connection.missing) > SMALL_MESSAGE:
-                if not reports.pool.take(missing):
+                if not reports.room.take(peer, missing):
                     return reports.no_room()
                 held = missing
             data = await stream.receive_some()
     finally:
         if held and reports is not None:
-            reports.pool.give_back(held)
+            reports.room.give_back(peer, held)
     if isinstance(event, PathReport) and peer.sight is not None:
         peer.sight.said = 0
     return None if event is PEER_CLOSED else event

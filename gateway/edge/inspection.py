@@ -33,6 +33,8 @@ __all__ = ["Inspection"]
 
 # Connections of one network that are looked at; beyond, they are counted. Looking costs a third of a handshake.
 BURST, PER_S = 60, 2.0
+# Of all networks from which no agent was authenticated within a day, together: a hello that is made to cost us takes 2 ms.
+STRANGERS_BURST, STRANGERS_PER_S = 240, 40.0
 
 # What breaks connections by itself: nobody else is to be suspected of it.
 OWN_DOING = frozenset({NearbyKind.RESTART, NearbyKind.DRAIN, NearbyKind.OVERLOAD, NearbyKind.BAN})
@@ -87,6 +89,9 @@ class Inspection:
     metrics: PathMetrics = attrs.field(init=False)
     _balancers: Networks = attrs.field(init=False)
     _rates: Rates = attrs.field(factory=lambda: Rates(burst=BURST, per_s=PER_S), init=False)
+    _strangers: Rates = attrs.field(
+        factory=lambda: Rates(burst=STRANGERS_BURST, per_s=STRANGERS_PER_S), init=False
+    )
 
     def __attrs_post_init__(self) -> None:
         """Put it together."""
@@ -102,6 +107,7 @@ class Inspection:
             committer=services.committer,
             now=services.now,
             expected=self.expectations.now,
+            has_room=lambda: "disk" not in services.valve.reasons,
             count=self.metrics.saw,
         )
 
@@ -122,7 +128,7 @@ class Inspection:
         if sight.seen.startswith(REQUEST):
             return  # an agent's report in clear, or its control experiment: no attempt of its own, and no stranger's
         network = network_of(peer.address)
-        if not self._rates.take(network):
+        if not self._rates.take(network) or not (peer.ticket.is_known or self._strangers.take("")):
             self.sightings.saw_more(network)
             return
         half = self.half(peer, sight, last_io=last_io, stream=stream, shaken=shaken)
@@ -145,6 +151,10 @@ class Inspection:
         """The edge serves another certificate from now on."""
         self.expectations.remember()
         self.surroundings.note(NearbyKind.ROTATION)
+
+    def reconfigured(self) -> None:
+        """The provider names other proxies as its own from now on."""
+        self._balancers = Networks(self.services.config.balancers)
 
     def half(
         self, peer: Peer, sight: Sight, *, last_io: LastIo, stream: TLSStream | None, shaken: bool

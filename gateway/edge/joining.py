@@ -24,7 +24,7 @@ from transport import TLSStream
 if TYPE_CHECKING:
     from gateway.edge.inspection import Inspection
 
-__all__ = ["Carrier", "delivery_of", "finding_for", "join", "visible"]
+__all__ = ["Carrier", "delivery_of", "finding_for", "is_theirs", "join", "visible"]
 
 # Beyond this, a report was kept until a path was good again.
 LATE_MS = 10 * 60 * 1000
@@ -99,16 +99,30 @@ def happened_ms(side: AgentSide) -> int:
     return side.at_ms - (side.clock_offset_ms or 0)
 
 
-def visible(half: GatewaySide | None, own_proxies: tuple[str, ...]) -> GatewaySide | None:
-    """What a reporter may see of the gateway's half: of its own connection, and no address of the provider's inside."""
+def is_theirs(side: AgentSide, half: GatewaySide | None, carrier: Carrier) -> bool:
+    """Whether a half is of its reporter's own connection, so that it may be seen by it.
+
+    The random bytes of a hello travel in clear: whoever saw them pass can name them in a report of its own. So the connection must
+    also have come from the address that the report came from, or share the keying material.
+    """
     if half is None or half.join is not Join.CARRYING:
-        return None
-    return _without_addresses(half, own_proxies)
+        return False
+    if side.exporter is not None and side.exporter == half.exporter:
+        return True
+    return address_key(_host(half)) == address_key(carrier.peer.address)
 
 
-def _without_addresses(half: GatewaySide, own_proxies: tuple[str, ...]) -> GatewaySide:
-    host = half.source.rpartition(":")[0].strip("[]") if half.source is not None else ""
-    is_foreign = half.join is not Join.CARRYING or is_within(host, own_proxies)
+def _host(half: GatewaySide) -> str:
+    return half.source.rpartition(":")[0].strip("[]") if half.source is not None else ""
+
+
+def visible(half: GatewaySide | None, own_proxies: tuple[str, ...]) -> GatewaySide | None:
+    """What a reporter may see of the gateway's half of its own connection: no address of the provider's inside."""
+    return None if half is None else _without_addresses(half, own_proxies, theirs=True)
+
+
+def _without_addresses(half: GatewaySide, own_proxies: tuple[str, ...], *, theirs: bool) -> GatewaySide:
+    is_foreign = not theirs or is_within(_host(half), own_proxies)
     return attrs.evolve(
         half,
         listener="",
@@ -117,11 +131,15 @@ def _without_addresses(half: GatewaySide, own_proxies: tuple[str, ...]) -> Gatew
     )
 
 
-def finding_for(evidence: Evidence, finding: Finding) -> Finding:
-    """*finding* in words that tell the reporter of no address but its own."""
+def finding_for(evidence: Evidence, finding: Finding, *, theirs: bool) -> Finding:
+    """*finding* in words that tell the reporter of no address but its own.
+
+    Args:
+        theirs: whether the gateway's half is of the reporter's own connection.
+    """
     if evidence.gateway is None:
         return finding
-    half = _without_addresses(evidence.gateway, evidence.expected.own_proxies)
+    half = _without_addresses(evidence.gateway, evidence.expected.own_proxies, theirs=theirs)
     told = judge(attrs.evolve(evidence, gateway=half))
     if told.verdict is finding.verdict:
         return told

@@ -65,7 +65,7 @@ async def serve_request(read: Read, begun: bytes, carrier: Carrier, reports: Rep
     length = _length(begun[:end])
     if length is None or not 0 < length <= PathReport.limit:
         return Exchange(HTTP_ANSWER)
-    if not reports.pool.take(length):
+    if not reports.room.take(carrier.peer, length):
         return _exchange(reports.no_room())
     try:
         body = begun[end + 4 :]
@@ -78,7 +78,7 @@ async def serve_request(read: Read, begun: bytes, carrier: Carrier, reports: Rep
         assert isinstance(message, PathReport)  # noqa: S101  # of that tag
         return _exchange(await reports.take(message.sealed, carrier))
     finally:
-        reports.pool.give_back(length)
+        reports.room.give_back(carrier.peer, length)
 
 
 def _length(head: bytes) -> int | None:

@@ -1,8 +1,8 @@
 """Path reports: opened, attributed, judged with the gateway's own half, journaled, and answered when that is on disk.
 
 A report comes from anybody, before any session, over a connection that may belong to the very box that it is about. So each step
-may refuse, the cheap ones first: a budget for bytes (`pool`), a rate for each source network, a few that wait; the seal, the counter,
-the signer. Nothing is judged or written for somebody whose signature has not been verified. What costs milliseconds is done in a
+may refuse, the cheap ones first: a budget for bytes, a rate for each source network and one for all strangers (`room`), a few that
+wait; the seal, the counter, the signer. Nothing is judged or written for somebody whose signature has not been verified. What costs milliseconds is done in a
 worker thread, one report at a time.
 
 *Refusals.* What can't be opened can't be answered in confidence: FG-3101 and FG-3104 are said in the clear. From there on every
@@ -34,10 +34,10 @@ from certs.inspection import (
     open_report,
     seal_answer,
 )
-from gateway.edge.flow import FrameBudget
 from gateway.edge.identify import Refused
-from gateway.edge.joining import Carrier, delivery_of, finding_for, join, visible
+from gateway.edge.joining import Carrier, delivery_of, finding_for, is_theirs, join, visible
 from gateway.edge.rates import Rates
+from gateway.edge.reportroom import ReportRoom
 from gateway.edge.signers import Reporter, product_of, reporter_of
 from gateway.journal import JournalFull, Record, RecordFlags
 from gateway.store import StoreError
@@ -52,9 +52,6 @@ T = TypeVar("T")
 R = TypeVar("R", "Said | Refused", Refused)
 
 log = structlog.get_logger()
-
-# All reports under way. One has 31 KiB at most, so that 33 fit; it is the price of a single hostile frame after authentication.
-POOL_BYTES = 1024 * 1024
 
 # A site's forty agents may all find their path broken in the same minute. Nobody else has a reason to come more often.
 BURST, PER_S = 60, 1.0
@@ -89,7 +86,7 @@ class Reports:
     """One desk for all connections of an edge."""
 
     inspection: "Inspection"
-    pool: FrameBudget = attrs.field(factory=lambda: FrameBudget(POOL_BYTES))
+    room: ReportRoom = attrs.field(factory=ReportRoom)
     rates: Rates = attrs.field(factory=lambda: Rates(burst=BURST, per_s=PER_S))
     _signers: Rates = attrs.field(factory=lambda: Rates(burst=SIGNER_BURST, per_s=SIGNER_PER_S), init=False)
     _seen: OrderedDict[tuple[str, str, str, int], None] = attrs.field(factory=OrderedDict, init=False)
@@ -104,7 +101,7 @@ class Reports:
         return self.refuse(answer) if answer.code else answer
 
     def no_room(self) -> Refused:
-        """The pool has no room for a report that is on its way."""
+        """There is no memory for a report that is on its way."""
         return self.refuse(busy("too many path reports under way"))
 
     def refuse(self, answer: R) -> R:
@@ -113,10 +110,8 @@ class Reports:
         return answer
 
     async def _take(self, sealed: bytes, carrier: Carrier) -> Said | Refused:
-        if not self.rates.take(carrier.network):
-            return busy("too many path reports from this address")
-        if self._worker.statistics().tasks_waiting >= MAX_WAITING:
-            return busy("too many path reports at once")
+        if why := self._why_later(carrier):
+            return busy(why)
         keys = self.inspection.services.credentials.authority.report_keys()
         try:
             opened = await self._in_thread(lambda: open_report(sealed, keys))
@@ -142,6 +137,20 @@ class Reports:
             self._seen.pop(number, None)
             self.inspection.services.on_full(error)
             return busy("the gateway's disk is full")
+        except BaseException:
+            # Out of time, say. Perhaps nothing was written, so it may come again; if it was, the projector counts it once.
+            self._seen.pop(number, None)
+            raise
+
+    def _why_later(self, carrier: Carrier) -> str:
+        """Why nobody looks at it now; empty if somebody does."""
+        if "disk" in self.inspection.services.valve.reasons:
+            return "the gateway's disk is nearly full"
+        if self._worker.statistics().tasks_waiting >= MAX_WAITING:
+            return "too many path reports at once"
+        if not self.rates.take(carrier.network):
+            return "too many path reports from this address"
+        return "" if self.room.may_be_opened(carrier.peer) else "too many path reports of strangers"
 
     def _remember(self, number: tuple[str, str, str, int]) -> None:
         self._seen[number] = None
@@ -165,7 +174,7 @@ class Reports:
         now_ms = services.now()
         delivery = delivery_of(opened.side, carrier, opened.counter, half, now_ms)
         finding, payload, sealed = await self._in_thread(
-            lambda: _conclude(opened, reporter, evidence, carrier.source, delivery, now_ms)
+            lambda: _conclude(opened, reporter, evidence, carrier, delivery, now_ms)
         )
         flags = RecordFlags.SYNTHETIC if reporter.synthetic else RecordFlags.NONE
         record = Record(
@@ -202,7 +211,12 @@ class Reports:
 
 
 def _conclude(
-    opened: OpenedReport, reporter: Reporter, evidence: Evidence, source: str, delivery: Delivery, now_ms: int
+    opened: OpenedReport,
+    reporter: Reporter,
+    evidence: Evidence,
+    carrier: Carrier,
+    delivery: Delivery,
+    now_ms: int,
 ) -> tuple[Finding, bytes, bytes]:
     """The finding, its record for the journal, and the answer. Takes milliseconds: runs in a worker thread."""
     finding = judge(evidence)
@@ -216,15 +230,16 @@ def _conclude(
         organization_uid=reporter.organization_uid,
         location_uid=reporter.location_uid,
         delivered_by=delivery,
-        source=source,
+        source=carrier.source,
         evidence=evidence,
         finding=finding,
     )
+    theirs = is_theirs(opened.side, evidence.gateway, carrier)
     answer = Answer(
         code=0,
         gateway_time_ms=now_ms,
-        finding=finding_for(evidence, finding),
-        gateway=visible(evidence.gateway, evidence.expected.own_proxies),
+        finding=finding_for(evidence, finding, theirs=theirs),
+        gateway=visible(evidence.gateway, evidence.expected.own_proxies) if theirs else None,
     )
     return finding, record.encode(), _sealed(answer, opened)
 

@@ -28,6 +28,11 @@ __all__ = ["FIRST_BYTES", "Sight", "endpoint", "half_of"]
 
 FIRST_BYTES = 120
 
+# Of a hello, which may have 16 KiB of names: as much as is written down of it (2 kB), and every protocol that has a name.
+MAX_PROTOCOLS = 16
+MAX_NAME = 64
+MAX_JA4_RAW = 2000
+
 BREAKS = {
     Break.ALERT: LastIo.ALERT,
     Break.PROTOCOL: LastIo.ALERT,  # ours: we objected to what came
@@ -126,9 +131,16 @@ def hello_of(seen: bytes) -> ClientHello | None:
     if seen[:1] != b"\x16":
         return None
     try:
-        return parse_client_hello(seen)
+        hello = parse_client_hello(seen)
     except ClientHelloError:
         return None
+    return attrs.evolve(
+        hello,
+        ja4_raw=hello.ja4_raw[:MAX_JA4_RAW],
+        alpn=tuple(name[:MAX_NAME] for name in hello.alpn[:MAX_PROTOCOLS]),
+        versions=hello.versions[:MAX_PROTOCOLS],
+        server_name=hello.server_name[:255],
+    )
 
 
 def syn_of(sock: socket.socket) -> Syn | None:

@@ -37,6 +37,8 @@ class Sightings:
     committer: Committer
     now: Callable[[], int]
     expected: Callable[[], Expected]
+    has_room: Callable[[], bool]
+    """Whether the disk has room for more than what agents send."""
     count: Callable[[Finding, int], None]
     _minute: dict[tuple[str, Kind], GatewaySide] = attrs.field(factory=dict, init=False)
     _kinds: dict[str, list[Kind]] = attrs.field(factory=dict, init=False)
@@ -74,6 +76,9 @@ class Sightings:
         """Write down what was seen since the last time."""
         seen, self._minute, self._kinds = list(self._minute.values()), {}, {}
         if not seen:
+            return
+        if not self.has_room():
+            log.warning("sightings not journaled: the disk is full", networks=len(seen))
             return
         now_ms, expected = self.now(), self.expected()
         judged = await trio.to_thread.run_sync(lambda: list(_judged(seen, expected, now_ms)))

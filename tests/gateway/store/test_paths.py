@@ -18,6 +18,7 @@ from gateway.store import (
     Projection,
     Reporter,
     Store,
+    projected_paths,
 )
 from gateway.store.projected_paths import KEPT_DOCUMENTS
 from tests.helpers.stores import World, make_world
@@ -272,3 +273,19 @@ def test_a_sighting_is_one_row_however_often_it_is_read(store: Store) -> None:
         assert p.paths.sighting_near("203.0.113.0/24", **near) is None
     assert [each.at_ms for each in store.paths.sightings()] == [140, 100, 90]
     assert [each.at_ms for each in store.paths.sightings(since_ms=101)] == [140]
+
+
+def test_strangers_fill_no_more_than_their_table(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more sightings than it may have, the newest stay."""
+    monkeypatch.setattr(projected_paths, "MAX_SIGHTINGS", 5)
+    with store.projection() as p:
+        for n in range(12):
+            documents = Documents(evidence=b"{}", finding=b"{}")
+            p.paths.add_sighting(
+                NewSighting(
+                    digest=n.to_bytes(16), at_ms=n, network="", source="", listener="", verdict="not-an-agent", confidence=50,
+                    connections=1, documents=documents,
+                )
+            )  # fmt: skip
+        p.paths.forget(reports_before_ms=0, sightings_before_ms=0)
+    assert [each.at_ms for each in store.paths.sightings()] == [11, 10, 9, 8, 7]
