@@ -17,12 +17,13 @@ from typing import get_type_hints
 import attrs
 import typed_settings as ts
 
+from gateway.live import LIVE, Difference, difference
 from gateway.settings import CO_LOCATED, REMOTE, Config, ConfigError, Limits, Listener, cannot_listen
 from protocol import Code
 
 __all__ = [
-    "CO_LOCATED", "REMOTE",
-    "Config", "ConfigError", "Limits", "Listener", "cannot_listen", "load_config",
+    "CO_LOCATED", "LIVE", "REMOTE",
+    "Config", "ConfigError", "Difference", "Limits", "Listener", "cannot_listen", "difference", "load_config",
 ]  # fmt: skip
 
 ENV_PREFIX = "FIELDGATE_"

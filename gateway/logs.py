@@ -3,7 +3,6 @@
 Nothing logs a secret: tokens, keys and store URLs never become fields.
 """
 
-import logging
 import sys
 
 import structlog
@@ -13,10 +12,15 @@ from protocol import printable
 __all__ = ["configure_logs"]
 
 
-def configure_logs(log_format: str = "auto", *, process: str) -> None:
+def configure_logs(log_format: str = "auto", *, process: str, log_level: str = "info") -> None:
     """Send every event to standard error, stamped with UTC time, level and the *process* it came from.
 
-    *log_format* is "json", "console", or "auto": console at a terminal, JSON otherwise.
+    May be called again: loggers follow, whoever has one.
+
+    Args:
+        log_format: "json", "console", or "auto": console at a terminal, JSON otherwise.
+        process: what this process is.
+        log_level: "debug", "info", "warning" or "error"; what is less is not said.
     """
     console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     rendering: tuple[structlog.typing.Processor, ...] = (
@@ -30,7 +34,7 @@ def configure_logs(log_format: str = "auto", *, process: str) -> None:
             structlog.processors.format_exc_info,
             *rendering,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(log_level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
     structlog.contextvars.bind_contextvars(process=process)

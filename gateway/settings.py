@@ -3,6 +3,7 @@
 import errno
 import ipaddress
 import itertools
+import re
 import socket
 import string
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ __all__ = ["CO_LOCATED", "REMOTE", "Config", "ConfigError", "Limits", "Listener"
 CO_LOCATED = "co-located"
 REMOTE = "remote"
 KINDS = (REMOTE, CO_LOCATED)
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 # What a Welcome can say is 1 to 3600; a fraction of a second is for tests, and is told as 1.
 HEARTBEAT_S = (0.1, 3600.0)
@@ -42,14 +44,32 @@ def cannot_listen(host: str, port: int, error: OSError) -> ConfigError:
     where = f"{host or 'every address'}, port {port}"
     if error.errno == errno.EADDRINUSE:
         return ConfigError(
-            f"{where}: another process listens there; stop it or change the port", Code.PORT_IN_USE
+            f"{where}: another process listens there; stop it, or change the port in fieldgate.toml",
+            Code.PORT_IN_USE,
         )
     return ConfigError(f"{where}: can't listen: {error.strerror or error}")
+
+
+# Labels of letters, digits, - and _, the last one not of digits alone (RFC 1123, 2.1): that would be an address mistyped. With
+# umlauts and the like, which become A-labels on the way.
+_HOST_NAME = re.compile(r"(?=.*[^\W\d][\w-]*\.?$)(?!-)[\w-]{1,63}(?:\.(?!-)[\w-]{1,63})*\.?")
 
 
 def _check(condition: bool, message: str) -> None:
     if not condition:
         raise ConfigError(message)
+
+
+def _check_name(name: str) -> None:
+    """Agents dial it, and it stands in the gateway's certificate."""
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        could = len(name) <= 253 and _HOST_NAME.fullmatch(name) is not None
+        _check(could, f"names: {name!r} is neither a DNS name nor an address that agents could dial")
+    else:
+        could = not (address.is_unspecified or address.is_multicast or "%" in name)
+        _check(could, f"names: no agent can dial {name}")
 
 
 def _check_network(name: str, network: str) -> None:
@@ -185,6 +205,8 @@ class Config:
     monitor_port: int = 9180
     # auto | json | console
     log_format: str = "auto"
+    # debug | info | warning | error: what is less than that is not said
+    log_level: str = "info"
     # evidence of paths that carry no session; off for measuring what it costs
     inspection: bool = True
     # networks of your own proxies that speak no PROXY protocol to us
@@ -201,6 +223,8 @@ class Config:
                 folder, half of a key pair, a network or a hash that is none.
         """
         _check(bool(self.names), "names is empty: give at least one DNS name or address of this gateway")
+        for name in self.names:
+            _check_name(name)
         _check(bool(self.listeners), "listeners is empty: an edge needs at least one")
         for one, other in itertools.combinations(self.listeners, 2):
             _check(not one.meets(other), f"listeners: two of them on port {one.port} of one address")
@@ -223,6 +247,10 @@ class Config:
         _check(
             self.log_format in ("auto", "json", "console"),
             f"log_format {self.log_format!r} is not auto, json or console",
+        )
+        _check(
+            self.log_level in LOG_LEVELS,
+            f"log_level {self.log_level!r} is not one of {', '.join(LOG_LEVELS)}",
         )
 
     @property

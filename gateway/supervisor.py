@@ -8,7 +8,8 @@ Children die with a killed supervisor: the kernel sends each SIGTERM when its pa
 of the supervisor leaves no half of a gateway behind. Ending takes them as long as an edge drains, and the next supervisor
 waits for that: the lock that makes it the only one of its data folder (``only_one``) is inherited by the children, and
 free when the last of them is gone. A terminal's Ctrl-C, and its end, reach the supervisor alone, which stops the
-children in their turn. A child that says it can't run at all (exit code 2: configuration, a port in use, another process in the data folder) is not started again:
+children in their turn. SIGHUP that means something else (`gateway.hangup` says when) is passed on to them; one that is not ready for it
+yet ignores it, and reads its settings later than that anyway. A child that says it can't run at all (exit code 2: configuration, a port in use, another process in the data folder) is not started again:
 the whole ends with that code, and the reason is the last thing in the log.
 """
 
@@ -77,6 +78,11 @@ class _Child:
         self.start_at = time.monotonic() + self.pause_s
         return code
 
+    def hang_up(self) -> None:
+        """Have it read its settings again."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGHUP)
+
     def stop(self) -> None:
         if self.process is None:
             return
@@ -95,7 +101,8 @@ def spawn(
 ) -> "subprocess.Popen[bytes]":
     """Start a program that is ours to stop: it ends, with SIGTERM, when this process is gone, whatever became of it.
 
-    A process group of its own keeps it from what a terminal sends to ours: Ctrl-C, and the hang-up when it is closed.
+    A process group of its own keeps it from what a terminal sends to ours: Ctrl-C, and the hang-up when it is closed. It begins with
+    SIGHUP ignored, and does something about it when it is ready to.
 
     Args:
         argv: the program and its arguments.
@@ -107,6 +114,7 @@ def spawn(
     prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
     def tie() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         if prctl is not None:
             prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:  # gone before the kernel knew whom to tell
@@ -174,22 +182,33 @@ def _lives(pid: str) -> bool:
     return True
 
 
-def supervise(specs: Sequence[ChildSpec], *, on_tick: Callable[[], None] = lambda: None) -> int:
+def supervise(specs: Sequence[ChildSpec], *, hung_up: Callable[[], bool | None] | None = None) -> int:
     """Run the children until SIGTERM, SIGINT or the terminal's end; return the exit code of the whole.
 
     They are started in order and stopped in reverse.
+
+    Args:
+        hung_up: asked all the time whether a SIGHUP has come: true to pass it on to the children, false when the terminal has gone,
+            None for no. Without it, the supervisor takes every SIGHUP for the terminal's end.
     """
     children = [_Child(spec) for spec in specs]
-    with stop_signals() as stopping:
+    with stop_signals(hangup=hung_up is None) as stopping:
         try:
-            return _watch(children, stopping, on_tick)
+            return _watch(children, stopping, hung_up or (lambda: None))
         finally:
             for child in reversed(children):
                 child.stop()
 
 
-def _watch(children: list[_Child], stopping: list[int], on_tick: Callable[[], None]) -> int:
+def _watch(children: list[_Child], stopping: list[int], hung_up: Callable[[], bool | None]) -> int:
     while not stopping:
+        match hung_up():
+            case True:
+                for child in children:
+                    child.hang_up()
+            case False:
+                stopping.append(signal.SIGHUP)
+                continue
         for child in children:
             code = child.ended()
             if code == CANNOT_RUN:
@@ -200,17 +219,17 @@ def _watch(children: list[_Child], stopping: list[int], on_tick: Callable[[], No
                 child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
             if child.process is None and time.monotonic() >= child.start_at:
                 child.start()
-        on_tick()
         time.sleep(POLL_S)
     log.info("stopping", signal=signal.Signals(stopping[0]).name)
     return 0
 
 
 @contextlib.contextmanager
-def stop_signals() -> Iterator[list[int]]:
+def stop_signals(*, hangup: bool = True) -> Iterator[list[int]]:
     """Note what asks this process to stop, instead of ending at once; gives the list, empty until it is asked.
 
-    That a terminal was closed counts, unless it was to be ignored (``nohup``).
+    Args:
+        hangup: that a terminal was closed counts, unless it was to be ignored (``nohup``).
     """
     received: list[int] = []
 
@@ -218,7 +237,7 @@ def stop_signals() -> Iterator[list[int]]:
         received.append(number)
 
     numbers = [signal.SIGTERM, signal.SIGINT]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+    if hangup and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, note) for number in numbers}
     try:

@@ -46,6 +46,10 @@ COMMANDS = {
     ),
     "edge": ("run:edge", "Run one edge: the TLS tier that agents connect to. SIGTERM drains it."),
     "projector": ("run:projector", "Run the projector: journals into the store. One for a data folder."),
+    "reload": (
+        "reload:reload",
+        "Have every process read its settings and certificates again; says what changed. No session ends.",
+    ),
     "demo": (
         "demo:demo",
         "Run a provider with a fleet of simulated backup servers, and show what they report as it arrives.",

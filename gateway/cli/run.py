@@ -1,9 +1,13 @@
 """The processes: an edge, a projector, and the two together."""
 
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+import attrs
 import trio
 
 from gateway.cli.common import open_upgraded
@@ -11,7 +15,9 @@ from gateway.cli.options import DEFAULT_DATA, Data
 from gateway.config import Config, cannot_listen, load_config
 from gateway.datafolder import DataFolder
 from gateway.edge import serve_edge
+from gateway.hangup import LOG_SETTINGS, EdgeHangups, Hangups, reload_settings
 from gateway.logs import configure_logs
+from gateway.processes import Announcement, announced
 from gateway.projector import run_projector
 from gateway.supervisor import ChildSpec, only_one, supervise
 
@@ -19,6 +25,9 @@ __all__ = ["edge", "edge_stop_s", "process_argv", "projector", "serve", "serve_l
 
 PROJECTOR_STOP_S = 15.0
 EDGE_STOP_MARGIN_S = 15.0  # beyond the drain window: the last sync, the last claims
+# What else of the settings means anything to these two.
+PROJECTOR_SETTINGS = LOG_SETTINGS | {"monitor_host", "monitor_port", "store"}
+SUPERVISOR_SETTINGS = LOG_SETTINGS | {"limits.drain_s"}
 
 
 def process_argv(*command: str) -> list[str]:
@@ -26,13 +35,15 @@ def process_argv(*command: str) -> list[str]:
     return [sys.executable, "-m", "gateway", *command]
 
 
-def _prepare(data: Data, process: str, *, name: str | None = None) -> Config:
+@contextmanager
+def _prepared(data: Data, process: str, *, name: str | None = None) -> Iterator[tuple[Config, Announcement]]:
     DataFolder(data).check()
     config = load_config(data, name=name)
-    configure_logs(config.log_format, process=process)
+    configure_logs(config.log_format, process=process, log_level=config.log_level)
     # An older store is brought up to this version here, before anybody serves from it.
     open_upgraded(config.store_url).close()
-    return config
+    with announced(config.data / "run", process, config.name if process == "edge" else "") as announcement:
+        yield config, announcement
 
 
 def edge(*, name: str | None = None, data: Data = DEFAULT_DATA) -> int:
@@ -43,27 +54,61 @@ def edge(*, name: str | None = None, data: Data = DEFAULT_DATA) -> int:
     name
         Its name, and that of its journal; default: the setting `name`.
     """
-    config = _prepare(data, "edge", name=name)
-    return trio.run(serve_edge, config)
+    hangups = Hangups()
+    with _prepared(data, "edge", name=name) as (config, announcement):
+        told = EdgeHangups(hangups, announcement, partial(load_config, data, name=name))
+        return trio.run(partial(serve_edge, config, hangups=told))
 
 
 def projector(*, data: Data = DEFAULT_DATA) -> int:
     """Run the projector: journals into the store. One for a data folder."""
-    config = _prepare(data, "projector")
-    monitor = (config.monitor_host, config.monitor_port + 1 if config.monitor_port else 0)
-    try:
-        return run_projector(config.data, config.store_url, monitor=monitor)
-    except OSError as error:
-        if error.filename is not None:
-            raise
-        raise cannot_listen(*monitor, error) from None
+    hangups = Hangups()
+    with _prepared(data, "projector") as (config, announcement):
+        monitor = (config.monitor_host, config.monitor_port + 1 if config.monitor_port else 0)
+        settings = Settings(config, announcement, hangups, "projector", PROJECTOR_SETTINGS)
+        hangups.act_beside(settings.reload_or_end)
+        try:
+            return run_projector(config.data, config.store_url, monitor=monitor)
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            raise cannot_listen(*monitor, error) from None
 
 
 def serve(*, data: Data = DEFAULT_DATA) -> int:
     """Run edge and projector on this machine, supervised. SIGTERM or Ctrl-C drains the agents and stops both."""
-    config = _prepare(data, "supervisor")
-    with only_one(serve_lock(config), orphans_s=edge_stop_s(config)) as held:
-        return supervise(child_specs(config, inherits=(held,)))
+    hangups = Hangups()
+    with _prepared(data, "supervisor") as (config, announcement):
+        settings = Settings(config, announcement, hangups, "supervisor", SUPERVISOR_SETTINGS)
+        with only_one(serve_lock(config), orphans_s=edge_stop_s(config)) as held:
+            return supervise(child_specs(config, inherits=(held,)), hung_up=settings.reload)
+
+
+@attrs.define
+class Settings:
+    """The settings of a process that has little to do with them, as they were last read."""
+
+    config: Config
+    announcement: Announcement
+    hangups: Hangups
+    process: str
+    concerns: frozenset[str]
+
+    def reload(self) -> bool | None:
+        """Read them again if a SIGHUP has come; false when it came because the terminal has gone."""
+        if not self.hangups.take():
+            return None
+        if self.hangups.terminal.has_gone():
+            return False
+        self.config = reload_settings(
+            self.config, self.announcement, process=self.process, concerns=self.concerns
+        )
+        return True
+
+    def reload_or_end(self) -> None:
+        """The same, for a process that ends in order at SIGTERM."""
+        if self.reload() is False:
+            signal.raise_signal(signal.SIGTERM)
 
 
 def serve_lock(config: Config) -> Path:

@@ -1,5 +1,6 @@
 """The TLS tier that agents connect to: authenticates, journals, acknowledges, and never runs a report."""
 
-from gateway.edge.server import Edge, serve_edge
+from gateway.edge.process import Hangups, serve_edge
+from gateway.edge.server import Edge
 
-__all__ = ["Edge", "serve_edge"]
+__all__ = ["Edge", "Hangups", "serve_edge"]

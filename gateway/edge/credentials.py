@@ -41,7 +41,7 @@ from gateway.edge.identify import Identity
 from protocol import Code, TrustUpdate
 from transport import Context, server_context
 
-__all__ = ["Credentials", "load_credentials", "reload_credentials"]
+__all__ = ["Credentials", "fresh_credentials", "load_credentials", "reload_credentials"]
 
 log = structlog.get_logger()
 
@@ -177,9 +177,22 @@ def _credentials(config: Config, authority: Authority, own: OwnCertificate | Non
 def reload_credentials(current: Credentials, config: Config, at: datetime) -> Credentials:
     """What the folder holds now, or *current* when that can't be used or is the same."""
     try:
-        loaded = load_credentials(config, at)
+        return fresh_credentials(current, config, at)
     except (AuthorityError, OwnCertificateError, OSError, ValueError) as error:
         log.error("credentials not reloaded", code=str(Code.OWN_CERTIFICATE_REJECTED), error=str(error))
         return current
-    same = loaded.authority.state.version == current.authority.state.version and loaded.own == current.own
-    return current if same else loaded
+
+
+def fresh_credentials(current: Credentials, config: Config, at: datetime) -> Credentials:
+    """What the folder holds now; *current* when that is the same.
+
+    Raises:
+        AuthorityError, OwnCertificateError, OSError, ValueError: it can't be used.
+    """
+    loaded = load_credentials(config, at)
+    is_same = (
+        loaded.authority.state.version == current.authority.state.version
+        and loaded.own == current.own
+        and loaded.bundle == current.bundle
+    )
+    return current if is_same else loaded

@@ -122,6 +122,11 @@ class FrameBudget:
         self.used -= size
         self._serve()
 
+    def resize(self, total: int) -> None:
+        """From now on *total* bytes are to be had; what was taken stays taken."""
+        self.total = total
+        self._serve()
+
     def _fits(self, size: int) -> bool:
         # An untouched budget admits any frame: the largest legal one must always get through.
         return not self.used or self.used + size <= self.total

@@ -9,12 +9,9 @@ it is written. Whatever fails in the outer one (a journal that can't sync, a lea
 nothing may be acknowledged any more.
 """
 
-import gc
-import signal
 import socket
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from functools import partial
 
@@ -22,8 +19,8 @@ import attrs
 import structlog
 import trio
 
-from certs import OwnCertificateError, from_ms
-from gateway.config import Config, ConfigError, Listener, cannot_listen
+from certs import from_ms
+from gateway.config import Config, Difference, Listener, cannot_listen, difference
 from gateway.edge.admission import Admission
 from gateway.edge.bind import bind
 from gateway.edge.closes import Closes
@@ -41,23 +38,18 @@ from gateway.edge.monitor import Monitor
 from gateway.edge.reactions import react
 from gateway.edge.reception import receive
 from gateway.edge.services import Services, Spawn
-from gateway.edge.storelink import LeaseLostError, StoreLink
+from gateway.edge.storelink import StoreLink
 from gateway.edge.sweeper import sweep_forever
 from gateway.edge.traffic import Traffic
 from gateway.edge.upkeep import Upkeep
-from gateway.journal import JournalFailed, JournalWriter
+from gateway.journal import JournalWriter
 from gateway.store import Store, open_store
-from protocol import Code
 
-__all__ = ["Edge", "serve_edge"]
+__all__ = ["Edge", "wall_clock_ms"]
 
 log = structlog.get_logger()
 
-# Beside a saturated loop a worker thread waits for the interpreter's lock, 5 ms by default, at every step it takes.
-SWITCH_INTERVAL_S = 0.0005
-
 FINISH_S = 5.0
-FAILED = 1
 
 
 def wall_clock_ms() -> int:
@@ -96,11 +88,42 @@ class Edge:
         self.addresses: tuple[Address, ...] = ()
         self.monitor_port = 0
         self.services: Services | None = None
+        self._upkeep: Upkeep | None = None
+        self._admission = Admission(config.limits)
         self._stop = trio.Event()
 
     def stop(self) -> None:
         """Drain, and let `run` return."""
         self._stop.set()
+
+    async def reload(self, found: Config) -> tuple[Difference, dict[str, object]]:
+        """Take from *found* what is live, with the certificates as they are now; once `run` has started.
+
+        Returns what changed and what a restart would, and in words what else is new.
+
+        Raises:
+            AuthorityError, OwnCertificateError, OSError, ValueError: the certificates can't be used; nothing was changed.
+        """
+        services, upkeep = self.services, self._upkeep
+        assert services is not None  # noqa: S101  # `run` has started
+        assert upkeep is not None  # noqa: S101
+        changes = difference(services.config, found)
+        before = services.credentials
+        await upkeep.adopt(changes.config)
+        self.config = changes.config
+        limits = changes.config.limits
+        self._admission.relimit(limits)
+        services.budget.resize(limits.in_flight)
+        if services.inspection is not None:
+            services.inspection.reconfigured()
+        notes: dict[str, object] = {}
+        if services.credentials.served != before.served:
+            notes["certificate"] = "replaced: the next connections are shown the new one"
+        if services.credentials.trust_update != before.trust_update:
+            notes["trust"] = (
+                f"revision {services.credentials.trust_update.revision}, told to every connected agent"
+            )
+        return changes, notes
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until `stop`; starts once agents can connect.
@@ -127,6 +150,7 @@ class Edge:
                     outer.start_soon(_guarded, work, args)
 
                 services, feed, upkeep = await self._assemble(journal, store, spawn)
+                self._upkeep = upkeep
                 outer.start_soon(services.committer.run)
                 outer.start_soon(doorbell.listen)
                 outer.start_soon(feed.follow, doorbell, partial(react, services))
@@ -235,9 +259,8 @@ class Edge:
 
     async def _accept(self, services: Services, sockets: list[tuple[socket.socket, Listener]]) -> None:
         """Serve connections until `stop`, then drain them."""
-        admission = Admission(self.config.limits)
         acceptor = Acceptor(
-            admission=admission,
+            admission=self._admission,
             closes=services.closes,
             metrics=services.metrics,
             context=lambda: services.credentials.context,
@@ -245,7 +268,7 @@ class Edge:
             inspection=services.inspection,
         )
         async with trio.open_nursery() as connections:
-            connections.start_soon(admission.keep_moving)
+            connections.start_soon(self._admission.keep_moving)
             async with trio.open_nursery() as listeners:
                 for sock, listener in sockets:
                     listeners.start_soon(acceptor.accept_forever, sock, listener, connections)
@@ -278,70 +301,3 @@ async def _guarded(work: Callable[..., Awaitable[object]], args: tuple[object, .
         await work(*args)
     except Exception:  # as in the acceptor: one agent's bad luck must not take the others down with it
         log.exception("task of a session crashed")
-
-
-async def serve_edge(config: Config, *, now: Callable[[], int] = wall_clock_ms) -> int:
-    """Run an edge until SIGTERM or SIGINT drains it; returns the process's exit code.
-
-    Raises:
-        ConfigError, JournalError, StoreError: it can't start; says why.
-    """
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    edge = Edge(config, now=now)
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_stop_on_signal, edge, signals)
-                await nursery.start(_run_to_the_end, edge, nursery.cancel_scope)
-                _keep_for_good()
-        except BaseExceptionGroup as group:
-            return _explain(group)
-    return 0
-
-
-async def _run_to_the_end(
-    edge: Edge, surroundings: trio.CancelScope, *, task_status: trio.TaskStatus[None]
-) -> None:
-    await edge.run(task_status=task_status)
-    surroundings.cancel()
-
-
-def _keep_for_good() -> None:
-    """Let the garbage collector pass over what is there when the edge is ready: modules, settings, the directory.
-
-    A full collection stops the loop for as long as it looks at them, 60 ms for the modules alone, and finds nothing.
-    """
-    gc.collect()
-    gc.freeze()
-
-
-async def _stop_on_signal(edge: Edge, signals: AsyncIterator[int]) -> None:
-    async for number in signals:
-        log.info("stopping", signal=signal.Signals(number).name)
-        edge.stop()
-
-
-def _explain(group: BaseExceptionGroup[BaseException]) -> int:
-    """The exit code for what ended the edge; raises what somebody else explains better."""
-    errors = list(_leaves(group))
-    for error in errors:
-        if isinstance(error, JournalFailed):
-            text = "journal failed, nothing more is acknowledged"
-            log.critical(text, code=str(Code.FSYNC_FAILED), error=str(error))
-            return FAILED
-        if isinstance(error, LeaseLostError):
-            log.critical("lease lost", code=str(Code.CLAIM_LOST), error=str(error))
-            return FAILED
-        if isinstance(error, OwnCertificateError):
-            raise ConfigError(str(error), Code.OWN_CERTIFICATE_REJECTED) from error
-    if len(errors) == 1:
-        raise errors[0]
-    raise group
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for each in error.exceptions:
-            yield from _leaves(each)
-    else:
-        yield error

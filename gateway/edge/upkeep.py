@@ -7,8 +7,8 @@ newest segment gets a next one, in case it is a bad frame that holds it up (FG-4
 *Retention.* Once a minute, closed segments that are projected and old enough are deleted. What is old enough and not projected
 is held, and said aloud (FG-4012).
 
-*Credentials.* Once a minute, and whenever the change feed says so, they are read again; a change reaches the next connection, and
-every verified agent at once.
+*Credentials.* Once a minute, whenever the change feed says so, and at a reload of the settings, they are read again; a change reaches the
+next connection, and every verified agent at once.
 """
 
 import contextlib
@@ -19,7 +19,8 @@ import structlog
 import trio
 
 from certs import from_ms
-from gateway.edge.credentials import reload_credentials
+from gateway.config import Config
+from gateway.edge.credentials import Credentials, fresh_credentials, reload_credentials
 from gateway.edge.flow import Lag
 from gateway.edge.reactions import may_work
 from gateway.edge.services import Services
@@ -58,6 +59,7 @@ class Upkeep:
     _full_until: float = 0.0
     _reload: bool = False
     _held: int = 0
+    _reading: trio.Lock = attrs.field(factory=trio.Lock)
 
     def begin(self) -> None:
         """Take over from the life before: what the projector has not read of it, and who wants to be told what."""
@@ -189,10 +191,26 @@ class Upkeep:
 
     async def reload(self) -> None:
         """Read the credentials again, and tell every verified agent what is new about them."""
-        before = self.services.credentials
-        at = from_ms(self.services.now())
-        after = await trio.to_thread.run_sync(reload_credentials, before, self.services.config, at)
-        self.services.credentials = after
+        async with self._reading:
+            before = self.services.credentials
+            at = from_ms(self.services.now())
+            after = await trio.to_thread.run_sync(reload_credentials, before, self.services.config, at)
+            await self._use(after)
+
+    async def adopt(self, config: Config) -> None:
+        """Go on with *config*, and with the credentials that it leads to.
+
+        Raises:
+            AuthorityError, OwnCertificateError, OSError, ValueError: those can't be used; nothing was changed.
+        """
+        async with self._reading:
+            before, at = self.services.credentials, from_ms(self.services.now())
+            after = await trio.to_thread.run_sync(fresh_credentials, before, config, at)
+            self.services.config = config
+            await self._use(after)
+
+    async def _use(self, after: Credentials) -> None:
+        before, self.services.credentials = self.services.credentials, after
         if self.services.inspection is not None and after.served != before.served:
             self.services.inspection.rotated()
         if after.trust_update.revision == before.trust_update.revision:

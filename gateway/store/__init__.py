@@ -81,6 +81,7 @@ from gateway.store.projected_incidents import NewIncident
 from gateway.store.projected_paths import Judged, NewReport, NewSighting
 from gateway.store.projection import ProjectedAgent, Projection
 from gateway.store.rows import EVENT_COLUMNS
+from gateway.store.schema import SCHEMA_VERSION
 from gateway.store.sessions import Claim, ClaimOutcome, Edge, Presence
 from gateway.store.standing import ConnectionStatus, Standing
 from gateway.store.streams import StoredBatch, StoredStream
@@ -88,6 +89,7 @@ from gateway.store.tokens import StoredToken
 
 __all__ = [
     "EVENT_COLUMNS",
+    "SCHEMA_VERSION",
     "Admitted",
     "Agent",
     "AgentEntry",

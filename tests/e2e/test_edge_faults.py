@@ -12,9 +12,9 @@ import attrs
 import pytest
 import trio
 
-from gateway.edge import server, upkeep
+from gateway.edge import process, server, upkeep
 from gateway.edge.flow import FrameBudget
-from gateway.edge.server import serve_edge
+from gateway.edge.process import serve_edge
 from gateway.edge.sweeper import FRAME_S, sweep
 from gateway.journal import OS_FILES, JournalFailed, JournalLocked, JournalReader, JournalWriter
 from gateway.store import CursorMoved, GatewaysChanged
@@ -90,7 +90,7 @@ async def test_a_failed_sync_is_an_exit_code_and_a_line(
             ready.set()
             await super().run(task_status=task_status)
 
-    monkeypatch.setattr(server, "Edge", Watched)
+    monkeypatch.setattr(process, "Edge", Watched)
     codes: list[int] = []
 
     async def serve() -> None:

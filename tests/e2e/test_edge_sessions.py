@@ -15,7 +15,7 @@ from OpenSSL import SSL
 
 from certs import from_ms, make_csr
 from gateway.config import ConfigError, Listener
-from gateway.edge import clones, server, session
+from gateway.edge import clones, process, server, session
 from gateway.edge.session import Session
 from gateway.edge.storelink import StoreLink
 from gateway.store import Body, ClaimEntry, ConnectionStatus, GatewaysChanged, StoreLocked, TrustChanged
@@ -554,11 +554,11 @@ async def test_sigterm_drains(provider: Provider) -> None:
             await super().run(task_status=task_status)
 
     async def serve() -> None:
-        codes.append(await server.serve_edge(provider.config(), now=provider.clock))
+        codes.append(await process.serve_edge(provider.config(), now=provider.clock))
 
     gc.unfreeze()
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
-        patch.setattr(server, "Edge", Watched)
+        patch.setattr(process, "Edge", Watched)
         stack.callback(gc.unfreeze)
         with trio.fail_after(20):
             async with trio.open_nursery() as nursery:
@@ -582,7 +582,7 @@ async def test_a_port_that_is_taken_is_named(provider: Provider) -> None:
         listener = Listener(host="127.0.0.1", port=port)
         config = attrs.evolve(provider.config(), listeners=(listener,))
         with pytest.raises(ConfigError, match=str(port)) as refusal:
-            await server.serve_edge(config)
+            await process.serve_edge(config)
     assert refusal.value.code is Code.PORT_IN_USE
 
 

@@ -1,0 +1,82 @@
+"""Which settings a running process takes from a configuration that was read again, and which wait for its next start.
+
+A setting is live when nobody was promised its old value. A port is bound, a heartbeat was told to every agent, a credit window is
+what sessions count in: those stay. A limit that is only looked at when the next connection comes, or the next second, changes.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+import attrs
+
+from gateway.settings import Config, Limits
+
+__all__ = ["LIVE", "Difference", "difference"]
+
+LIVE = frozenset(
+    {
+        "certificate",
+        "certificate_issuers",
+        "certificate_key",
+        "limits.connections",
+        "limits.hello_s",
+        "limits.in_flight",
+        "limits.journal_keep_s",
+        "limits.lag_bytes",
+        "limits.lag_s",
+        "limits.per_address",
+        "limits.pre_auth_bytes",
+        "limits.pre_auth_connections",
+        "limits.send_s",
+        "log_format",
+        "log_level",
+        "own_offload",
+        "own_proxies",
+    }
+)
+"""Every other setting takes a restart."""
+
+SECRET = frozenset({"store"})
+
+
+@attrs.frozen(kw_only=True)
+class Difference:
+    """What a reading of the settings changes for a process.
+
+    Attributes:
+        config: to go on with: what is live as it was found, the rest as it was.
+        live: old and new value of what changes now, by key.
+        restart: the same of what a restart would change.
+    """
+
+    config: Config
+    live: dict[str, tuple[object, object]]
+    restart: dict[str, tuple[object, object]]
+
+
+def difference(running: Config, found: Config, *, concerns: Collection[str] | None = None) -> Difference:
+    """Compare the settings of a process with what was found now.
+
+    Args:
+        concerns: the keys that mean anything to this process; None: all.
+    """
+    changed = {
+        key: (old, new)
+        for key, old in _values(running).items()
+        if (new := _values(found)[key]) != old and (concerns is None or key in concerns)
+    }
+    live = {key: values for key, values in changed.items() if key in LIVE}
+    limits = {key.removeprefix("limits."): new for key, (_, new) in live.items() if key.startswith("limits.")}
+    others: dict[str, Any] = {key: new for key, (_, new) in live.items() if not key.startswith("limits.")}
+    config = attrs.evolve(running, limits=attrs.evolve(running.limits, **limits), **others)  # type: ignore[arg-type]  # each has its type
+    restart = {
+        key: ("…", "…") if key in SECRET else values for key, values in changed.items() if key not in LIVE
+    }
+    return Difference(config=config, live=live, restart=restart)
+
+
+def _values(config: Config) -> dict[str, object]:
+    values = {
+        a.name: getattr(config, a.name) for a in attrs.fields(Config) if a.name not in ("data", "limits")
+    }
+    return values | {f"limits.{a.name}": getattr(config.limits, a.name) for a in attrs.fields(Limits)}
