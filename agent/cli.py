@@ -34,8 +34,8 @@ app = App(name="fieldgate-agent", version=agent_version, help=__doc__, help_form
 # Where each command is, and what the list of commands says of it. A command's module is imported when it is run.
 COMMANDS: Final = {
     "simulate": (
-        "agent.simulator.cli:simulate",
-        "Enroll and run a fleet of simulated agents against the provider in a data folder. Exit code 1 when agents were sent away, not everything was released in time, or nothing was there to verify, 4 when the verification finds something.",
+        "agent.simulator.cli:simulate_app",
+        "Enroll and run a fleet of simulated agents against a provider on this machine, or a gateway anywhere. Exit code 1 when agents were sent away, not everything was released in time, or nothing was there to verify, 4 when the verification finds something or what was expected did not come true.",
     ),
     "verify": (
         "agent.simulator.cli:verify",
@@ -65,6 +65,7 @@ for name, (place, says) in COMMANDS.items():
 
 def main(argv: list[str] | None = None) -> int:
     """The entry point; never raises for what a person can do wrong."""
+    _open_outputs()
     try:
         result = app(argv, exit_on_error=False, print_error=True, result_action="return_value")
         sys.stdout.flush()  # a pipe that closed is noticed here, and not when Python ends
@@ -108,6 +109,15 @@ def _fail(message: str, exit_code: int) -> int:
     lines = "\n".join(map(printable, message.split("\n")))  # a gateway's words may be in it
     sys.stderr.write(f"fieldgate-agent: {lines}\n")
     return exit_code
+
+
+def _open_outputs() -> None:
+    """Somebody who closed an output (`>&-`) does not want it. Left closed, the next file to be opened would take its place."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(fd)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def _hang_up() -> int:

@@ -35,8 +35,8 @@ HISTORY_MS: Final = 30 * 24 * 3600 * 1000
 
 
 def now_ms() -> int:
-    """Wall time, milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
+    """Wall time, milliseconds since the epoch; a clock before that counts as standing at it, for no message holds less."""
+    return max(0, time.time_ns() // 1_000_000)
 
 
 @attrs.frozen(kw_only=True)

@@ -15,11 +15,13 @@ Several outboxes may share one file: a fleet of simulated agents cuts for all of
 """
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol, Self
 
+from certs import is_exposed
 from protocol import Code
 
 # Larger than any burst a backup server produces in a month (a big one makes 1,000 events a day, 150 bytes each), small
@@ -123,6 +125,7 @@ class Spool:
         """
         connection = None
         try:
+            _keep_private(path)
             connection = sqlite3.connect(path, isolation_level=None, timeout=0.2)
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -140,6 +143,8 @@ class Spool:
             pages = int((limit_bytes + RESERVE_BYTES) * _SLACK) // _PAGE_BYTES + 64
             connection.execute(f"PRAGMA max_page_count = {pages}")
             return cls(path, connection, limit_bytes)
+        except OSError as error:
+            raise OutboxError(f"cannot write {path}: {error.strerror}") from error
         except sqlite3.Error as error:
             if connection is not None:
                 connection.close()
@@ -262,6 +267,13 @@ class Spool:
     def _recount(self) -> None:
         row = self.read("SELECT count(*), coalesce(sum(length(payload)), 0) FROM batches").fetchone()
         self.used_bytes = row[1] + row[0] * OVERHEAD_BYTES
+
+
+def _keep_private(path: Path) -> None:
+    """What an agent has to say names servers and jobs: it is its user's alone, and so is SQLite's log, which takes the file's mode."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    if is_exposed(path):
+        path.chmod(0o600)
 
 
 def _explained(path: Path, error: sqlite3.Error) -> OutboxError:

@@ -67,4 +67,4 @@ def _shown(name: str, value: object) -> object:
 
 
 def _when(time_ms: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time_ms / 1000))
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(time_ms / 1000))

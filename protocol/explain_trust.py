@@ -46,8 +46,8 @@ TRUST: Final[dict[Code, Explanation]] = {
     ),
     Code.UNVERIFIED_LIMIT: Explanation(
         "too many unverified agents",
-        "One hundred agents already wait for acceptance. More are refused, because a leaked old token could otherwise fill "
-        "the store.",
+        "One hundred agents already wait for acceptance, or 25 of this token. More are refused, because a leaked old token could "
+        "otherwise fill the store.",
         "Accept or reject those that wait (`fieldgate agent list --standing unverified`). Revoke the token if you don't know them.",
     ),
     Code.AGENT_REJECTED: Explanation(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from cyclopts import App
 
-from gateway.cli.errors import guarded
+from gateway.cli.errors import guarded, open_outputs
 
 __all__ = ["app", "main"]
 
@@ -89,5 +89,6 @@ for name, (place, says) in COMMANDS.items():
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
+    open_outputs()
     tokens = list(sys.argv[1:] if argv is None else argv)
     return guarded(lambda: app(tokens, exit_on_error=False, result_action="return_value"))

@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 
 from gateway.cli.common import now_ms, open_provider
 from gateway.cli.errors import UNUSABLE, CommandError
-from gateway.cli.options import DEFAULT_DATA, Data, Json
+from gateway.cli.options import DEFAULT_DATA, Data, Json, RowId
 from gateway.cli.output import ago, facts, rows, say, when
 from gateway.store import Agent, ConnectionStatus, GapState, Standing
 from protocol import Code, Health
@@ -197,7 +197,7 @@ def gap_list(
 
 
 @gap_app.command(name="declare-lost")
-def gap_declare_lost(gap_id: int, /, *, data: Data = DEFAULT_DATA) -> None:
+def gap_declare_lost(gap_id: RowId, /, *, data: Data = DEFAULT_DATA) -> None:
     """Say that no copy of the missing records is left anywhere; what waits behind the gap is then taken in.
 
     First make sure: the agent's outbox keeps what is not in the store, and is asked again and again. Records that come

@@ -37,8 +37,10 @@ class Ports:
         Raises:
             CommandError: a port that is none.
         """
-        ports = Ports(*(mine or usual for mine, usual in zip(given, attrs.astuple(self), strict=True)))
-        if not all(0 < port < 65536 for port in ports.all) or 0 in given:
+        ports = Ports(
+            *(usual if mine is None else mine for mine, usual in zip(given, attrs.astuple(self), strict=True))
+        )
+        if not all(0 < port < 65536 for port in ports.all):
             raise CommandError(f"{ports}: a port is 1 to 65535, a monitor's 1 to 65534", exit_code=UNUSABLE)
         return ports
 

@@ -37,6 +37,8 @@ class _Check:
     ok: bool
     found: str
     to_do: str = ""
+    is_gone: bool = False
+    """No process of ours answers there at all."""
 
 
 def doctor(*, data: Data = DEFAULT_DATA, json_: Json = False) -> int:
@@ -45,7 +47,7 @@ def doctor(*, data: Data = DEFAULT_DATA, json_: Json = False) -> int:
     """
     checks = [check if not check.ok else attrs.evolve(check, to_do="") for check in _checks(data)]
     rows(
-        [attrs.asdict(check) for check in checks],
+        [attrs.asdict(check, filter=lambda field, _: field.name != "is_gone") for check in checks],
         {"ok": "", "what": "CHECK", "found": "FOUND", "to_do": "WHAT TO DO"},
         as_json=json_,
         empty="",
@@ -70,10 +72,11 @@ def _checks(data: Data) -> Iterator[_Check]:
                 f"journal {journal['name']}", lag < config.limits.lag_bytes, f"{size(lag)} not yet projected",
                 "is the projector running? fieldgate status",
             )  # fmt: skip
-    for index, process in enumerate(("edge", "projector")):
-        yield _check_process(process, config.monitor_host, config.monitor_port + index)
+    edge = _check_process("edge", config.monitor_host, config.monitor_port)
+    yield edge
+    yield _check_process("projector", config.monitor_host, config.monitor_port + 1)
     for listener in config.listeners:
-        yield _check_port(listener.host or "127.0.0.1", listener.port)
+        yield _check_port(listener.host or "127.0.0.1", listener.port, runs=not edge.is_gone)
 
 
 def _check_clock(provider: Provider) -> _Check:
@@ -154,14 +157,20 @@ def _check_process(name: str, host: str, port: int) -> _Check:
             reason, TimeoutError
         )  # another one would find the port taken, or the supervisor there
         to_do = "it runs and hangs: end its process, `serve` starts it again" if hangs else "fieldgate serve"
-        return _Check(name, False, f"no answer at {url}: {_words(reason)}", to_do)
+        return _Check(name, False, f"no answer at {url}: {_words(reason)}", to_do, is_gone=not hangs)
 
 
-def _check_port(host: str, port: int) -> _Check:
+def _check_port(host: str, port: int, *, runs: bool) -> _Check:
     started = time.monotonic()
     try:
         with socket.create_connection((host, port), timeout=HTTP_LIMIT_S):
-            return _Check(f"port {port}", True, f"answers in {(time.monotonic() - started) * 1000:.0f} ms")
+            took_ms = (time.monotonic() - started) * 1000
+            if not runs:
+                found = "another process listens there: no edge runs"
+                return _Check(
+                    f"port {port}", False, found, f"ss -ltnp 'sport = :{port}' says which; `serve` needs it"
+                )
+            return _Check(f"port {port}", True, f"answers in {took_ms:.0f} ms")
     except OSError as error:
         return _Check(f"port {port}", False, _words(error), "fieldgate serve; a firewall on this machine?")
 

@@ -19,7 +19,16 @@ from cyclopts import CycloptsError
 
 from protocol import Code
 
-__all__ = ["CHECK_FAILED", "FAILED", "UNUSABLE", "WRONG_STATE", "CommandError", "fail", "guarded"]
+__all__ = [
+    "CHECK_FAILED",
+    "FAILED",
+    "UNUSABLE",
+    "WRONG_STATE",
+    "CommandError",
+    "fail",
+    "guarded",
+    "open_outputs",
+]
 
 FAILED = 1
 UNUSABLE = 2
@@ -80,6 +89,15 @@ def guarded(run: Callable[[], int | None]) -> int:
             raise
         return fail(*ending)
     return code
+
+
+def open_outputs() -> None:
+    """Somebody who closed an output (`>&-`) does not want it. Left closed, the next file to be opened would take its place."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(fd)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def _hang_up() -> int:

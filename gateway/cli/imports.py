@@ -6,9 +6,11 @@ projector reads beside the others. It has the same lock as an edge's: two import
 
 import sys
 from pathlib import Path
+from typing import Annotated
 from uuid import UUID
 
 import attrs
+from cyclopts import Parameter
 
 from certs import (
     Anchors,
@@ -68,7 +70,13 @@ class Sender:
     synthetic: bool = False
 
 
-def inspection_import(file: Path, /, *, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+def inspection_import(
+    file: Annotated[Path, Parameter(allow_leading_hyphen=True)],
+    /,
+    *,
+    data: Data = DEFAULT_DATA,
+    json_: Json = False,
+) -> None:
     """Take in a report that somebody sent by mail: the text from the BEGIN line to the END line, whatever stands around it.
 
     Parameters

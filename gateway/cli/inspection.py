@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from gateway.cli.common import Provider, now_ms, open_provider
 from gateway.cli.errors import UNUSABLE, CommandError
-from gateway.cli.options import DEFAULT_DATA, Data, Json
+from gateway.cli.options import DEFAULT_DATA, Data, Json, RowId
 from gateway.cli.output import ago, facts, rows, say, when
 from gateway.cli.places import names_of
 from gateway.store import IncidentView, StoredReport
@@ -178,7 +178,7 @@ def _list_sightings(provider: Provider, *, as_json: bool) -> None:
 
 
 @inspection_app.command(name="show")
-def inspection_show(incident: int, /, *, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
+def inspection_show(incident: RowId, /, *, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
     """Show one incident, and whose connections suffer from it.
 
     Parameters

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from gateway.cli.errors import UNUSABLE, CommandError
 
-__all__ = ["DEFAULT_DATA", "Data", "Json", "require_name"]
+__all__ = ["DEFAULT_DATA", "Data", "Json", "RowId", "require_name"]
 
 DEFAULT_DATA = Path("fieldgate-data")
 
@@ -15,6 +16,9 @@ Data = Annotated[
     Path, Parameter(name=("--data", "-d"), env_var="FIELDGATE_DATA", help="The provider's data folder.")
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="JSON for scripts instead of a table.")]
+
+# What lists call its number. A larger one than a store can hold is none of its rows.
+RowId = Annotated[int, Parameter(validator=Number(gte=1, lte=2**63 - 1))]
 
 # A table's column folds at some 40; what is longer than this is no name.
 LONGEST_NAME = 128

@@ -9,7 +9,7 @@ from certs.inspection import Verdict
 from gateway.cli.common import now_ms, open_provider
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.inspection import Flag, operator
-from gateway.cli.options import DEFAULT_DATA, Data, Json
+from gateway.cli.options import DEFAULT_DATA, Data, Json, RowId
 from gateway.cli.output import rows, say, when
 from gateway.cli.places import location_of, names_of
 
@@ -17,6 +17,8 @@ __all__ = ["override_app"]
 
 DAY_MS = 24 * 3600 * 1000
 MAX_DAYS = 90
+# By version of IP: what is wider than an internet provider is not one customer.
+WIDEST = {4: 8, 6: 16}
 
 override_app = App(
     name="override", help="Keep alarms quiet for a while; no path carries a session because of it."
@@ -48,7 +50,7 @@ def override_add(
     location
         One of that company's locations (name or uid).
     network
-        A network in CIDR, as the gateway sees the customer's addresses.
+        A network in CIDR, as the gateway sees the customer's addresses; at most a /8 of IPv4, a /16 of IPv6.
     verdict
         Only this verdict, as `inspection list` shows it.
     days
@@ -122,7 +124,7 @@ def override_list(*, ended: Flag = False, data: Data = DEFAULT_DATA, json_: Json
 
 
 @override_app.command(name="end")
-def override_end(override_id: int, /, *, by: str | None = None, data: Data = DEFAULT_DATA) -> None:
+def override_end(override_id: RowId, /, *, by: str | None = None, data: Data = DEFAULT_DATA) -> None:
     """Give alarms again, also those that it kept quiet and that are still true.
 
     Parameters
@@ -139,8 +141,13 @@ def override_end(override_id: int, /, *, by: str | None = None, data: Data = DEF
 
 def _network(text: str) -> str:
     try:
-        return str(ipaddress.ip_network(text, strict=False))
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise CommandError(
             f"--network {text!r} is no network, as 198.51.100.0/24 is", exit_code=UNUSABLE
         ) from None
+    if network.prefixlen < WIDEST[network.version]:
+        raise CommandError(
+            f"--network {text!r} is half the world: at most a /{WIDEST[network.version]}", exit_code=UNUSABLE
+        )
+    return str(network)

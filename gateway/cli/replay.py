@@ -9,17 +9,18 @@ from certs.inspection import Finding, judge
 from gateway.cli.cases import read_documents
 from gateway.cli.common import Provider, now_ms, open_provider
 from gateway.cli.errors import UNUSABLE, CommandError
-from gateway.cli.options import DEFAULT_DATA, Data, Json
+from gateway.cli.options import DEFAULT_DATA, Data, Json, RowId
 from gateway.cli.output import json_line, rows, say, when
 
 __all__ = ["inspection_replay"]
 
 DAY_MS = 24 * 3600 * 1000
+LONGEST_DAYS = 36_500
 
 
 def inspection_replay(
     *,
-    incident: Annotated[int | None, Parameter(name="--incident")] = None,
+    incident: Annotated[RowId | None, Parameter(name="--incident")] = None,
     days: int | None = None,
     data: Data = DEFAULT_DATA,
     json_: Json = False,
@@ -33,8 +34,8 @@ def inspection_replay(
     days
         Only reports that came in the last so many days.
     """
-    if days is not None and days < 1:
-        raise CommandError("--days must be at least 1", exit_code=UNUSABLE)
+    if days is not None and not 1 <= days <= LONGEST_DAYS:
+        raise CommandError(f"--days must be between 1 and {LONGEST_DAYS}", exit_code=UNUSABLE)
     since_ms = 0 if days is None else now_ms() - days * DAY_MS
     judged, changes = 0, []
     with open_provider(data) as provider:

@@ -11,17 +11,17 @@ from gateway.cli.cases import Case, case_of_incident, case_of_report
 from gateway.cli.common import Provider, open_provider
 from gateway.cli.errors import FAILED, UNUSABLE, CommandError
 from gateway.cli.inspection import halves, per_cent, to_act
-from gateway.cli.options import DEFAULT_DATA, Data, Json
+from gateway.cli.options import DEFAULT_DATA, Data, Json, RowId
 from gateway.cli.output import rows, say, when
 from gateway.cli.tickets import Form, ticket
 
 __all__ = ["inspection_explain", "inspection_report"]
 
-Number = Annotated[int | None, Parameter(name="--report")]
+Number = Annotated[RowId | None, Parameter(name="--report")]
 
 
 def inspection_explain(
-    incident: int | None = None, /, *, report: Number = None, data: Data = DEFAULT_DATA, json_: Json = False
+    incident: RowId | None = None, /, *, report: Number = None, data: Data = DEFAULT_DATA, json_: Json = False
 ) -> None:
     """Say why the verdict is what it is: what speaks for it, what against it, and what would have made it surer.
 
@@ -64,7 +64,7 @@ def inspection_explain(
 
 
 def inspection_report(
-    incident: int | None = None,
+    incident: RowId | None = None,
     /,
     *,
     report: Number = None,

@@ -28,7 +28,10 @@ from gateway.store.tokens import StoredToken, find_token
 from protocol import Code
 
 MAX_UNVERIFIED = 100
-"""design: an operator looks through a page of them, not through a flood."""
+"""An operator looks through a page of them, not through a flood."""
+
+MAX_UNVERIFIED_OF_TOKEN = 25
+"""Whoever holds one used-up token fills his own share of the page and no more; as many as a token is usually good for."""
 
 
 @attrs.frozen(kw_only=True)
@@ -90,10 +93,8 @@ class Enrollment:
             if refusal := misfit(connection, token, applicant):
                 return refusal
             code = weakness(token, now_ms)
-            if code and unverified_agents(connection) >= MAX_UNVERIFIED:
-                return Refused(
-                    code=Code.UNVERIFIED_LIMIT, message=f"{MAX_UNVERIFIED} agents await acceptance already"
-                )
+            if code and (refusal := crowd(connection, token)):
+                return refusal
             entry = admit(connection, token, applicant, code=code, now_ms=now_ms)
             publish(connection, self._db, [entry])
             return Admitted(agent=entry, is_new=True)
@@ -141,11 +142,19 @@ def weakness(token: StoredToken, now_ms: int) -> int:
     return 0
 
 
-def unverified_agents(connection: Connection) -> int:
-    """How many await acceptance. Takes the change counter's lock, so that two transactions cannot both be the last."""
+def crowd(connection: Connection, token: StoredToken) -> Refused | None:
+    """Whether too many await acceptance. Takes the change counter's lock, so that two transactions cannot both be the last."""
     connection.execute(sa.select(change_counter.c.last_id).with_for_update())
-    query = sa.select(sa.func.count()).where(agents.c.standing == Standing.UNVERIFIED)
-    return connection.execute(query).scalar_one()
+    of_token = sa.func.count().filter(agents.c.token_id == token.id)
+    query = sa.select(sa.func.count(), of_token).where(agents.c.standing == Standing.UNVERIFIED)
+    waiting, by_token = connection.execute(query).one()
+    if by_token >= MAX_UNVERIFIED_OF_TOKEN:
+        message = f"{MAX_UNVERIFIED_OF_TOKEN} agents of this token await acceptance already"
+    elif waiting >= MAX_UNVERIFIED:
+        message = f"{MAX_UNVERIFIED} agents await acceptance already"
+    else:
+        return None
+    return Refused(code=Code.UNVERIFIED_LIMIT, message=message)
 
 
 def admit(

@@ -506,3 +506,16 @@ def test_errors_carry_a_code(path: Path) -> None:
     with Spool.open(path, limit_bytes=10) as spool, pytest.raises(OutboxFullError) as caught:
         Outbox(spool, "me").cut_events(rows(1))
     assert caught.value.code is Code.OUTBOX_FULL
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes say nothing there")
+def test_the_file_is_its_users_alone(tmp_path: Path) -> None:
+    """In a folder that others can read, too, and where an older agent left it open."""
+    tmp_path.chmod(0o755)
+    path = tmp_path / "outbox.sqlite"
+    path.touch(0o644)
+    with Spool.open(path) as spool:
+        Outbox(spool, "agent").cut_events(rows(1))
+
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert modes == {"outbox.sqlite": 0o600, "outbox.sqlite-wal": 0o600}

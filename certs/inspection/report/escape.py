@@ -17,7 +17,8 @@ _FILLERS: Final = frozenset(
 )  # fmt: skip
 
 # What Markdown reads as a link, an image, HTML, emphasis, a table, code or an entity.
-_MARKDOWN: Final = re.compile(r"[\\`*<>\[\]|~&]|(?<!\w)_|_(?!\w)|(?<=[A-Za-z]):(?=//)|(?<=[wW][wW][wW])\.|@")
+_ADDRESS: Final = r"(?<= )\[[0-9A-Fa-f:.]{2,45}\](?=:\d)"  # no link: nothing but digits follows its brackets
+_MARKDOWN: Final = re.compile(_ADDRESS + r"|[\\`*<>\[\]|~&]|(?<![^\W_])_|_(?![^\W_])|(?<=[A-Za-z]):(?=//)|(?<=[wW][wW][wW])\.|@")
 _DEFANGED: Final = {":": "[:]", ".": "[.]", "@": "[at]"}
 
 
@@ -45,4 +46,5 @@ def markup(text: str) -> str:
 
 
 def _defang(found: re.Match[str]) -> str:
-    return _DEFANGED.get(found[0], "\\" + found[0])
+    word = found[0]
+    return word if len(word) > 1 else _DEFANGED.get(word, "\\" + word)

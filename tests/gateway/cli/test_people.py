@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -199,3 +200,15 @@ def test_the_doctor_finds_what_does_not_run(data: Path, capsys: Capture) -> None
     assert all(check["to_do"] for check in checks.values() if not check["ok"])
     assert checks["port 1"]["found"] == "Connection refused"
     assert checks["store"]["ok"]
+
+
+def test_the_doctor_takes_no_stranger_for_an_edge(data: Path, capsys: Capture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        with (data / "fieldgate.toml").open("a", encoding="utf-8") as settings:
+            settings.write(f'monitor_port = 1\n[[fieldgate.listeners]]\nhost = "127.0.0.1"\nport = {port}\n')
+        assert main(["doctor", "--json", "--data", str(data)]) == 4
+    checks = {check["what"]: check for check in json.loads(capsys.readouterr().out)}
+
+    assert not checks[f"port {port}"]["ok"]
+    assert "another process listens there" in checks[f"port {port}"]["found"]

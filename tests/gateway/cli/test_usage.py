@@ -1,8 +1,11 @@
 """The commands as people find them: help everywhere, misuse with an exit code of its own, and no advice that leads nowhere."""
 
+import io
 import json
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +31,7 @@ def commands(of: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
 
 
 COMMANDS = [" ".join(path) for path in commands(app)]
+HUGE = "9" * 20  # more than any database counts to
 LISTS = [
     "company list",
     "location list",
@@ -95,6 +99,18 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         ('company add ""', "'' is no name"),
         ('location add "a\tb" --company Acme', "is no name"),
         ("agent revoke x --why ' '", "--why is empty"),
+        (f"gap declare-lost {HUGE}", "Must be <= 9223372036854775807"),
+        (f"inspection show {HUGE}", "Must be <= 9223372036854775807"),
+        (f"inspection explain {HUGE}", "Must be <= 9223372036854775807"),
+        (f"inspection report --report {HUGE}", "Must be <= 9223372036854775807"),
+        (f"inspection replay --incident {HUGE}", "Must be <= 9223372036854775807"),
+        (f"inspection replay --days {HUGE}", "--days must be between 1 and 36500"),
+        (f"inspection override end {HUGE}", "Must be <= 9223372036854775807"),
+        ("demo --port 0", "--port 0 --co-located-port"),
+        ("init --name *.example.net --data x", "neither a DNS name nor an address"),
+        ("init --name 256.1.1.1 --data x", "neither a DNS name nor an address"),
+        ("init --name 0.0.0.0 --data x", "no agent can dial 0.0.0.0"),
+        ("init --name fe80::1%eth0 --data x", "no agent can dial fe80::1%eth0"),
     ],
 )
 def test_misuse_ends_with_2_and_says_what_was_meant(
@@ -106,6 +122,37 @@ def test_misuse_ends_with_2_and_says_what_was_meant(
     said = capsys.readouterr()
     assert says in " ".join(said.err.replace("│", " ").split())
     assert said.out == ""
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "10.0.0.0/7", "::/0"])
+def test_an_override_is_not_for_everybody(
+    network: str, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["inspection", "override", "add", "--network", network, "--why", "a test", "--data", str(data)]
+
+    assert main(words) == 2
+    assert "half the world" in capsys.readouterr().err
+
+
+def test_a_mailed_report_can_come_by_standard_input(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lone - is no option."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"Dear provider,")))
+
+    assert main(["inspection", "import", "-", "--data", str(data)]) == 3
+    assert "no report in it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("program", ["gateway", "agent"])
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_an_output_that_somebody_closed_is_not_missed(program: str, closed: str) -> None:
+    """Nor does a file that is opened take its place."""
+    script = f"exec {shlex.quote(sys.executable)} -m {program} --version {closed}"
+    ended = subprocess.run(["sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert bool(ended.stdout) == (">&-" not in closed.split())
 
 
 @pytest.mark.parametrize("words", LISTS)

@@ -108,6 +108,21 @@ def test_at_most_a_hundred_wait(store: Store, monkeypatch: pytest.MonkeyPatch) -
     enroll(store, key=3)
 
 
+def test_a_token_that_is_used_up_fills_its_own_share_alone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enrollment, "MAX_UNVERIFIED_OF_TOKEN", 2)
+    make_world(store, max_uses=1, expires_ms=100)
+    enroll(store, key=1)
+    for key in (2, 3):
+        assert enroll(store, key=key).standing is Standing.UNVERIFIED
+    outcome = store.enrollment.enroll(applicant(key=4), now_ms=10)
+
+    assert refusal(outcome) is Code.UNVERIFIED_LIMIT
+    store.tokens.reset("site", now_ms=20)
+    assert enroll(store, "site", 5).standing is Standing.UNVERIFIED
+
+
 def test_strange_tokens_enroll_nobody(store: Store) -> None:
     """Unknown and revoked tokens are refused, and leave nothing behind."""
     make_world(store)

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -141,6 +141,7 @@ def test_visible_text_is_visible(text: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf"]), max_size=60))
+@example("__0__")
 def test_a_paragraph_of_inert_text_is_a_paragraph(text: str) -> None:
     """The words alone, after a label as in a report, are nothing but text to Markdown."""
     assert markdown_tokens("name: " + inert(text)) <= {"inline", "text", "text_special", "paragraph_open", "paragraph_close", "softbreak"}  # fmt: skip
@@ -186,3 +187,10 @@ def test_json_is_ascii() -> None:
 
     assert render_json(evidence, finding, **extras).isascii()
     assert json.loads(render_json(evidence, finding, **extras))["finding"]["blame"] == "é\u202e"
+
+
+def test_an_address_keeps_its_brackets() -> None:
+    """And no link hides in them."""
+    assert inert("Session [2001:db8::1]:60990 to [::1]:6180") == "Session [2001:db8::1]:60990 to [::1]:6180"
+    for word in ("see [::1](x)", "[::1]: //x", "see [::1]: //x", "see [::1][::1]", "see [a]:x"):
+        assert "\\[" in inert(word)
