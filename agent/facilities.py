@@ -13,6 +13,7 @@ from agent.observer import Observer
 from agent.outbox import Outbox
 from agent.proxies import DIRECT, Proxies
 from agent.reporter import Reporter
+from protocol import CancelCommand, Code, Command, Outcome
 
 # Commands whose answers are remembered, so that one that is delivered twice is answered once.
 _ANSWERED: Final = 256
@@ -67,12 +68,17 @@ class Facilities:
     """A gateway told us to renew, whatever the dates say."""
     _answered: OrderedDict[tuple[str, int], None] = attrs.field(factory=OrderedDict)
 
-    def is_answered(self, command_uid: str, fence: int) -> bool:
-        """Whether this command was answered, lately and in this process."""
-        return (command_uid, fence) in self._answered
-
-    def answer(self, command_uid: str, fence: int) -> None:
-        """Remember that it was answered."""
-        self._answered[command_uid, fence] = None
+    def decline(self, said: Command | CancelCommand) -> None:
+        """No kind of command is known yet, and so none begins: say so, durably, and once in this process."""
+        answered = (said.command_uid, said.fence)
+        if answered in self._answered:
+            return
+        outcome, code, message = Outcome.CANCELLED, Code.COMMAND_CANCELLED, "cancelled before it began"
+        if isinstance(said, Command):
+            outcome, code = Outcome.UNSUPPORTED, Code.COMMAND_UNSUPPORTED
+            message = f"this agent does not know the command {said.kind!r}"
+        self.outbox.cut_result(*answered, outcome=outcome, code=code, message=message, finished_ms=self.now())
+        self._answered[answered] = None
         if len(self._answered) > _ANSWERED:
             self._answered.popitem(last=False)
+        self.bell.ring()

@@ -6,17 +6,19 @@ from typing import Final
 from agent.identity import Keeper
 from agent.outbox import Outbox
 from agent.version import agent_version
-from protocol import MINOR, Hello
+from protocol import MINOR, Capability, Hello
 
 AGENT_VERSION: Final = agent_version()
 PLATFORM: Final = f"{platform.system()} {platform.release()} {platform.machine()}".strip()[:64]
+CAPABILITIES: Final = Capability.COMMANDS
+"""What this agent can. A gateway that can it too may then say the messages that need it."""
 
 
 def hello(keeper: Keeper, outbox: Outbox, *, now_ms: int) -> Hello:
     """The first message of a session."""
     identity = keeper.identity
     return Hello(
-        minor=MINOR, capabilities=0, agent_uid=identity.agent_uid, installation_uid=identity.installation_uid,
+        minor=MINOR, capabilities=CAPABILITIES, agent_uid=identity.agent_uid, installation_uid=identity.installation_uid,
         host_name=identity.host_name, agent_version=AGENT_VERSION, platform=PLATFORM, agent_type=identity.agent_type,
         nonces=keeper.nonces, epoch=outbox.epoch, next_sequence=outbox.next_sequence,
         released_sequence=outbox.released_sequence, agent_time_ms=now_ms, synthetic=identity.synthetic,

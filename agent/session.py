@@ -28,6 +28,7 @@ from protocol import (
     PEER_CLOSED,
     Ack,
     Action,
+    CancelCommand,
     Code,
     Command,
     Connection,
@@ -40,7 +41,6 @@ from protocol import (
     Mark,
     Message,
     Notice,
-    Outcome,
     Rejected,
     RemoteProtocolError,
     Resync,
@@ -249,16 +249,8 @@ class Session:
     def _credited(self, _credit: Credit) -> None:
         self._with.bell.ring()
 
-    def _commanded(self, command: Command) -> None:
-        """No kind of command is known yet: say so, durably, once."""
-        if self._with.is_answered(command.command_uid, command.fence):
-            return
-        self._with.outbox.cut_result(
-            command.command_uid, command.fence, outcome=Outcome.UNSUPPORTED, code=Code.COMMAND_UNSUPPORTED,
-            message=f"this agent does not know the command {command.kind!r}", finished_ms=self._with.now(),
-        )  # fmt: skip
-        self._with.answer(command.command_uid, command.fence)
-        self._with.bell.ring()
+    def _commanded(self, said: Command | CancelCommand) -> None:
+        self._with.decline(said)
 
     def _resync(self, resync: Resync) -> None:
         match resync.scope:
@@ -332,6 +324,7 @@ class Session:
 
     _HANDLERS: ClassVar[dict[type[Message], Callable[["Session", Any], None]]] = {
         Ack: _acknowledged,
+        CancelCommand: _commanded,
         Command: _commanded,
         Credit: _credited,
         Drain: _drained,

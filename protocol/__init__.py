@@ -3,8 +3,10 @@
 A sans-IO package: bytes in, messages out, bytes back. docs/protocol.md is its specification.
 """
 
+from protocol import commands
 from protocol.answers import (
     Ack,
+    CancelCommand,
     Command,
     Credit,
     Drain,
@@ -17,7 +19,17 @@ from protocol.answers import (
     TrustUpdate,
     Welcome,
 )
-from protocol.batches import NO_BATCH, CommandResult, EventBatch, Inventory, Sequenced, batch_id
+from protocol.batches import (
+    NO_BATCH,
+    CommandResult,
+    EventBatch,
+    Inventory,
+    Sequenced,
+    UsageReport,
+    batch_id,
+)
+from protocol.bulk import MAX_CHUNK, BulkChunk, BulkCredit, BulkOpen
+from protocol.capability import NEEDS, Capability, agreed
 from protocol.codec import MESSAGES, Message, decode, encode
 from protocol.codes import Code
 from protocol.connection import NEED_DATA, PEER_CLOSED, Connection, Signal
@@ -34,6 +46,8 @@ from protocol.enums import (
     ResyncScope,
     ServerKind,
     Standing,
+    UsageMetric,
+    UsageSubject,
     WorkloadKind,
 )
 from protocol.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
@@ -43,16 +57,31 @@ from protocol.kinds import FieldError
 from protocol.messages import CommandProgress, Enroll, Goodbye, Heartbeat, Hello, PathReport
 from protocol.printable import printable
 from protocol.rowlists import InvalidRow
-from protocol.rows import CloudTenant, Job, JobEvent, Mark, Removed, Repository, Server, Workload
+from protocol.rows import (
+    CloudTenant,
+    HeldEvent,
+    Job,
+    JobEvent,
+    Mark,
+    Removed,
+    Repository,
+    Server,
+    Usage,
+    Workload,
+)
 from protocol.schema import Row
 from protocol.states import TRANSITIONS, Role, State
+from protocol.verification import MAX_VERIFY_ROWS, VerifyRequest, VerifyRows
 from protocol.version import ALPN, MINOR, negotiate
 
 __all__ = [
     "ALPN",
     "CODES",
+    "MAX_CHUNK",
+    "MAX_VERIFY_ROWS",
     "MESSAGES",
     "MINOR",
+    "NEEDS",
     "NEED_DATA",
     "NO_BATCH",
     "PEER_CLOSED",
@@ -60,6 +89,11 @@ __all__ = [
     "Ack",
     "Action",
     "AgentType",
+    "BulkChunk",
+    "BulkCredit",
+    "BulkOpen",
+    "CancelCommand",
+    "Capability",
     "CloudTenant",
     "Code",
     "Command",
@@ -79,6 +113,7 @@ __all__ = [
     "Goodbye",
     "Health",
     "Heartbeat",
+    "HeldEvent",
     "Hello",
     "InvalidRow",
     "Inventory",
@@ -110,10 +145,18 @@ __all__ = [
     "Standing",
     "State",
     "TrustUpdate",
+    "Usage",
+    "UsageMetric",
+    "UsageReport",
+    "UsageSubject",
+    "VerifyRequest",
+    "VerifyRows",
     "Welcome",
     "Workload",
     "WorkloadKind",
+    "agreed",
     "batch_id",
+    "commands",
     "decode",
     "encode",
     "negotiate",

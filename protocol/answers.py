@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 import attrs
 
 from protocol.enums import Action, Durability, ResyncScope, Standing
-from protocol.fields import Count, Message, Name, Nonce, Time, Uid
+from protocol.fields import Count, FgCode, Message, Name, Nonce, Time, Uid
 from protocol.kinds import INT64_MAX, Blob, Choice, Integer, ListOf, Text, frozen
 from protocol.messages import LARGE_LIMIT, MEDIUM_LIMIT, SMALL_LIMIT
 from protocol.rowlists import Objects
@@ -27,7 +27,6 @@ ReportKeys = Annotated[
     ListOf(Blob(64, 64), MAX_REPORT_KEYS),
     "what to seal path reports to, current first: X25519, then Ed25519, 32 bytes each",
 ]
-FgCode = Annotated[int, Integer(0, 9999)]
 
 
 @attrs.frozen(kw_only=True)
@@ -38,7 +37,7 @@ class Welcome:
     limit: ClassVar[int] = MEDIUM_LIMIT
 
     minor: Annotated[int, Integer(0, 255), "minor version of this session: the smaller of both"]
-    capabilities: Annotated[Count, "bits that both have"]
+    capabilities: Annotated[Count, "[abilities](#capabilities) that both have"]
     session_uid: Annotated[Uid, "names this session in logs and tickets"]
     nonce: Annotated[Nonce, "to be stored, and said in the next Hello"]
     heartbeat_s: Annotated[int, Integer(1, 3600), "seconds between heartbeats"]
@@ -120,6 +119,17 @@ class Command:
     fence: Annotated[Count, "to be returned in the result"]
     ttl_ms: Annotated[Count, "how long after receipt it may still start"]
     payload: Annotated[bytes, Blob(0, LARGE_LIMIT), "the kind's own parameters"] = b""
+
+
+@attrs.frozen(kw_only=True)
+class CancelCommand:
+    """Something that the agent need not do any more, or is to stop doing."""
+
+    tag: ClassVar[int] = 77
+    limit: ClassVar[int] = SMALL_LIMIT
+
+    command_uid: Annotated[Uid, "the command, which may never have come"]
+    fence: Annotated[Count, "to be returned in the result"]
 
 
 @attrs.frozen(kw_only=True)

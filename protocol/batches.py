@@ -15,7 +15,7 @@ from protocol.fields import BatchId, Count, Epoch, Message, Number, Position, Ti
 from protocol.kinds import INT64_MAX, Blob, Choice, Flag, Integer, frozen
 from protocol.messages import LARGE_LIMIT
 from protocol.rowlists import InvalidRow, RowsOf
-from protocol.rows import CloudTenant, Job, JobEvent, Removed, Repository, Server, Workload
+from protocol.rows import CloudTenant, Job, JobEvent, Removed, Repository, Server, Usage, Workload
 from protocol.schema import Row
 
 NO_BATCH = bytes(16)
@@ -102,6 +102,19 @@ class EventBatch(Sequenced):
         if self.replaces:
             return "a tombstone carries nothing" if self.rows else ""
         return "" if self.count == len(self.rows) else f"count {self.count} for {len(self.rows)} records"
+
+
+@attrs.frozen(kw_only=True)
+class UsageReport(Sequenced):
+    """What is used, all of it as of one moment; takes one sequence number."""
+
+    tag: ClassVar[int] = 6
+
+    rows: Annotated[tuple[Row, ...], RowsOf(Usage), "one for each subject and metric"] = attrs.field(
+        converter=frozen
+    )
+    complete: Annotated[bool, Flag(), "whether all of it could be collected"]
+    incomplete_why: Annotated[Message, "what could not, for a person; empty when it is complete"] = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -13,6 +13,7 @@ import msgpack
 
 from protocol.answers import (
     Ack,
+    CancelCommand,
     Command,
     Credit,
     Drain,
@@ -25,16 +26,22 @@ from protocol.answers import (
     TrustUpdate,
     Welcome,
 )
-from protocol.batches import CommandResult, EventBatch, Inventory, Sequenced
+from protocol.batches import CommandResult, EventBatch, Inventory, Sequenced, UsageReport
+from protocol.bulk import BulkChunk, BulkCredit, BulkOpen
 from protocol.codes import Code
 from protocol.errors import LocalProtocolError, RemoteProtocolError
 from protocol.kinds import INT64_MAX, FieldError
 from protocol.messages import CommandProgress, Enroll, Goodbye, Heartbeat, Hello, PathReport
 from protocol.rowlists import MAX_ROWS, InvalidRow, RowsOf
 from protocol.schema import layout_of
+from protocol.verification import VerifyRequest, VerifyRows
 
 Message = (
     Ack
+    | BulkChunk
+    | BulkCredit
+    | BulkOpen
+    | CancelCommand
     | Command
     | CommandProgress
     | CommandResult
@@ -54,6 +61,9 @@ Message = (
     | Rejected
     | Resync
     | TrustUpdate
+    | UsageReport
+    | VerifyRequest
+    | VerifyRows
     | Welcome
 )
 
@@ -134,8 +144,10 @@ def _decode(cls: type[Message], payload: bytes) -> Message:
             raise RemoteProtocolError(Code.INVALID_VALUE, f"{cls.__name__}.{name}: {error}") from None
         if judge is not None:
             loaded, found = judge(loaded, name)
-            if found:
-                invalid += found
+            if found and not issubclass(cls, Sequenced):
+                # Only a record can be set apart.
+                raise RemoteProtocolError(Code.INVALID_VALUE, f"{cls.__name__}.{name}: {found[0].reason}")
+            invalid += found
         fields[name] = loaded
     if not issubclass(cls, Sequenced):
         return cls(**fields)

@@ -11,6 +11,8 @@ the session opens (32 KiB for a PathReport), then by 64 KiB or by the credit tha
 
 Credit counts bytes of sequenced payload. On the agent's side it is what may still be sent, on the gateway's what may still
 come; both sides count the same messages, so the two numbers agree once everything in flight has arrived.
+
+What needs an ability that Welcome did not name (`protocol.capability`) is refused like a message that its state does not admit.
 """
 
 import struct
@@ -19,10 +21,11 @@ from typing import Final, Literal
 
 from protocol.answers import Credit, Welcome
 from protocol.batches import Sequenced
+from protocol.capability import NEEDS, Capability, agreed
 from protocol.codec import MESSAGES, Message, decode, encode
 from protocol.codes import Code
 from protocol.errors import LocalProtocolError, RemoteProtocolError
-from protocol.messages import LARGE_LIMIT, PRE_AUTH_LIMIT
+from protocol.messages import LARGE_LIMIT, PRE_AUTH_LIMIT, Hello
 from protocol.states import TRANSITIONS, Role, State
 
 HEADER: Final = struct.Struct(">IB")
@@ -48,7 +51,7 @@ class Connection:
         role: whose side we are.
     """
 
-    __slots__ = ("_buffer", "_credit", "_eof", "_error", "_peer", "_role", "_state")
+    __slots__ = ("_buffer", "_capabilities", "_credit", "_eof", "_error", "_peer", "_role", "_state")
 
     def __init__(self, role: Role) -> None:
         self._role = role
@@ -56,6 +59,7 @@ class Connection:
         self._state = State.AWAIT_HELLO
         self._buffer = bytearray()
         self._credit = 0
+        self._capabilities = Capability(0)
         self._eof = False
         self._error: RemoteProtocolError | None = None
 
@@ -71,6 +75,11 @@ class Connection:
     def credit(self) -> int:
         """Bytes of sequenced payload that the agent may still send."""
         return self._credit
+
+    @property
+    def capabilities(self) -> Capability:
+        """What both sides can; before Welcome, what the agent can."""
+        return self._capabilities
 
     @property
     def missing(self) -> int:
@@ -179,6 +188,10 @@ class Connection:
             raise RemoteProtocolError(
                 Code.UNEXPECTED_MESSAGE, f"{name} from the {self._peer.value} in state {self._state.value}"
             )
+        if lacking := self._lacks(cls):
+            raise RemoteProtocolError(
+                Code.UNEXPECTED_MESSAGE, f"{name} without {lacking}, which was not agreed"
+            )
         if length > cls.limit:
             raise RemoteProtocolError(Code.MESSAGE_TOO_BIG, f"{name} of {length} bytes, limit is {cls.limit}")
         if issubclass(cls, Sequenced) and length > self._credit:
@@ -202,7 +215,16 @@ class Connection:
                 Code.UNEXPECTED_MESSAGE,
                 f"{cls.__name__} from the {self._role.value} in state {self._state.value}",
             )
+        if lacking := self._lacks(cls):
+            raise LocalProtocolError(
+                Code.UNEXPECTED_MESSAGE, f"{cls.__name__} without {lacking}, which was not agreed"
+            )
         return target
+
+    def _lacks(self, cls: type[Message]) -> str:
+        """The ability that a message needs and this session has not; empty if it has."""
+        needed = NEEDS.get(cls)
+        return "" if needed is None or needed in self._capabilities else str(needed.name)
 
     def _spend(self, n_bytes: int) -> None:
         if n_bytes > self._credit:
@@ -212,8 +234,11 @@ class Connection:
         self._credit -= n_bytes
 
     def _note(self, message: Message) -> None:
-        """What a message does beyond its transition: it may carry credit, whichever way we look at it."""
-        if isinstance(message, Welcome):
+        """What a message does beyond its transition: it may grant something, whichever way we look at it."""
+        if isinstance(message, Hello):
+            self._capabilities = agreed(message.capabilities)
+        elif isinstance(message, Welcome):
             self._credit += message.credit
+            self._capabilities = agreed(message.capabilities, self._capabilities)
         elif isinstance(message, Credit):
             self._credit += message.bytes

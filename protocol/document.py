@@ -15,7 +15,9 @@ from typing import Final
 
 from protocol import enums
 from protocol.batches import Sequenced
+from protocol.capability import MEANINGS
 from protocol.codec import MESSAGES, Message
+from protocol.commands import KINDS
 from protocol.explanations import CODES
 from protocol.rows import WireRow
 from protocol.schema import WireField, layout_of
@@ -63,7 +65,7 @@ def message_types() -> str:
 
 def rows() -> str:
     """One section a row class."""
-    classes = sorted(WireRow.__subclasses__(), key=lambda cls: cls.__name__)
+    classes = sorted(_kinds_of(WireRow), key=lambda cls: cls.__name__)
     return "\n".join(_section(cls.__name__, _first_line(cls), layout_of(cls).fields) for cls in classes)
 
 
@@ -76,6 +78,24 @@ def enumerations() -> str:
         f"### {e.__name__}\n\n{_first_line(e)}\n\n"
         + _table(("value", "name"), ((str(member.value), member.name) for member in e))
         for e in sorted(found, key=lambda e: e.__name__)
+    )
+
+
+def capabilities() -> str:
+    """Every ability in one line."""
+    return _table(
+        ("bit", "name", "both can"),
+        ((str(bit.value), str(bit.name), meaning) for bit, meaning in MEANINGS.items()),
+    )
+
+
+def command_kinds() -> str:
+    """One section a kind of command."""
+    return "\n".join(
+        f"### {kind}\n\n{_first_line(cls)} "
+        + ("May be run again after a crash.\n" if cls.idempotent else "Interrupted by a crash.\n")
+        + ("\n" + _keys(fields) if (fields := layout_of(cls).fields) else "\nThe payload is `{}`.\n")
+        for kind, cls in KINDS.items()
     )
 
 
@@ -108,8 +128,10 @@ def codes() -> str:
 
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "agent-messages": lambda: messages_from(Role.AGENT),
+    "capabilities": capabilities,
     "code-names": code_names,
     "codes": codes,
+    "commands": command_kinds,
     "enums": enumerations,
     "gateway-messages": lambda: messages_from(Role.GATEWAY),
     "message-types": message_types,
@@ -141,6 +163,21 @@ def _section(title: str, about: str, fields: Sequence[WireField]) -> str:
     return f"### {title}\n\n{about}\n\n{table}"
 
 
+def _keys(fields: Sequence[WireField]) -> str:
+    """The keys of a command's payload."""
+    return _table(
+        ("key", "value", "if missing", "meaning"),
+        ((f"`{field.name}`", field.kind.describe(), _default(field), field.meaning) for field in fields),
+    )
+
+
+def _kinds_of(cls: type[WireRow]) -> Iterable[type[WireRow]]:
+    """All classes below *cls*."""
+    for each in cls.__subclasses__():
+        yield each
+        yield from _kinds_of(each)
+
+
 def _default(field: WireField) -> str:
     if field.required:
         return "an error"
@@ -151,6 +188,8 @@ def _default(field: WireField) -> str:
             return str(flag).lower()
         case int() as number:
             return str(number)
+        case str() as text if text:
+            return f'`"{text}"`'
         case _:
             return "empty"
 

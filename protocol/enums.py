@@ -1,7 +1,7 @@
 """The closed sets of values that travel as small integers.
 
-A value's number is its wire form and never changes; a new value needs a new minor version, because a receiver refuses
-what it does not know (a row that holds one is quarantined, not guessed at). Zero is used only where "none" means
+A value's number is its wire form and never changes; a new value needs a new minor version or an ability that both have
+agreed to, because a receiver refuses what it does not know (a row that holds one is quarantined, not guessed at). Zero is used only where "none" means
 something, so that a forgotten field does not pass for a value.
 """
 
@@ -37,6 +37,9 @@ class Outcome(IntEnum):
     FAILED = 2
     INTERRUPTED = 3
     UNSUPPORTED = 4
+    REFUSED = 5
+    EXPIRED = 6
+    CANCELLED = 7
 
 
 class Standing(IntEnum):
@@ -117,3 +120,25 @@ class ItemKind(IntEnum):
     WORKLOAD = 3
     JOB = 4
     CLOUD_TENANT = 5
+
+
+class UsageSubject(IntEnum):
+    """What uses something."""
+
+    CLOUD_TENANT = 1
+    SERVER = 2
+    WORKSTATION = 3
+    VM = 4
+    M365_USER = 5
+    REPOSITORY = 6
+    AGENT = 7
+
+
+class UsageMetric(IntEnum):
+    """What is used, or granted."""
+
+    STORAGE_BYTES = 1
+    QUOTA_BYTES = 2
+    COUNT = 3
+    RESTORE_POINTS = 4
+    FILES = 5

@@ -1,4 +1,4 @@
-"""4xxx and 5xxx: what can happen to records and commands, in words."""
+"""4xxx: what can happen to records, in words."""
 
 from typing import Final
 
@@ -128,10 +128,5 @@ DATA: Final[dict[Code, Explanation]] = {
         "records, so its outbox lies in the state folder as outbox-former-1.sqlite, or a higher number. The last four are kept.",
         "What an edge had acknowledged arrives all the same. Ask the provider whether anything is missed, and keep the file for "
         "whoever looks into it; remove it when nobody needs it. fieldgate-agent status names it until then.",
-    ),
-    Code.COMMAND_UNSUPPORTED: Explanation(
-        "the agent does not know this command",
-        "The command's kind is unknown to that agent, usually because the agent is older than the gateway.",
-        "Upgrade the agent. The command has ended; issue it anew afterwards.",
     ),
 }

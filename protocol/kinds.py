@@ -12,7 +12,7 @@ no NUL, and UTF-8 has no surrogates), and nothing without an upper bound.
 import functools
 import struct
 from collections.abc import Iterable, Sequence
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import Any, Final, Protocol
 
 import attrs
@@ -66,7 +66,7 @@ class Integer:
         return value
 
     def dump(self, value: object) -> int:
-        return self.load(value.value if isinstance(value, IntEnum) else value)
+        return self.load(value.value if isinstance(value, IntEnum | IntFlag) else value)
 
     def fits(self, column: Sequence[object]) -> bool:
         if not all_are(int, column):

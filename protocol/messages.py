@@ -30,7 +30,7 @@ class Hello:
     limit: ClassVar[int] = PRE_AUTH_LIMIT
 
     minor: Annotated[int, Integer(0, 255), "newest minor version the agent speaks"]
-    capabilities: Annotated[Count, "bit mask of optional abilities; none is defined in minor version 0"]
+    capabilities: Annotated[Count, "[abilities](#capabilities) of the agent, as bits"]
     agent_uid: Annotated[Uid, "as the certificate says it"]
     installation_uid: Annotated[Uid, "made once per installation; a cloned machine shares it"]
     host_name: Annotated[Name, "the server's name"]

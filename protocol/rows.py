@@ -10,7 +10,15 @@ from typing import Annotated, Any, Self
 
 import attrs
 
-from protocol.enums import EventKind, ItemKind, JobStatus, ServerKind, WorkloadKind
+from protocol.enums import (
+    EventKind,
+    ItemKind,
+    JobStatus,
+    ServerKind,
+    UsageMetric,
+    UsageSubject,
+    WorkloadKind,
+)
 from protocol.fields import BatchId, Count, Epoch, KeyUid, Message, Name, Number, Position, Time, Uid
 from protocol.kinds import Choice, FieldError, Flag, Integer
 from protocol.schema import Row, layout_of
@@ -153,3 +161,25 @@ class Removed(WireRow):
 
     kind: Annotated[ItemKind, Choice(ItemKind), "which list it was in"]
     uid: Annotated[KeyUid, "its key"]
+
+
+@attrs.frozen(kw_only=True)
+class Usage(WireRow):
+    """How much of something one subject uses, at one moment."""
+
+    subject_kind: Annotated[UsageSubject, Choice(UsageSubject), "what it is"]
+    subject_uid: Annotated[KeyUid, "its key, as the inventory has it"]
+    name: Annotated[Name, "its name"]
+    metric: Annotated[UsageMetric, Choice(UsageMetric), "what is counted"]
+    value: Annotated[Count, "how much; bytes where the metric says so"]
+    observed_ms: Annotated[Time, "when, by the agent's clock"]
+
+
+@attrs.frozen(kw_only=True)
+class HeldEvent(JobEvent):
+    """A job event as the store holds it: the cells that its agent sent, and where they are."""
+
+    epoch: Annotated[Epoch, "the epoch that it came in"]
+    sequence: Annotated[Position, "its number there"]
+    stream_id: Annotated[Position, "the gateway's number for the branch that holds it"]
+    received_ms: Annotated[Time, "when it came, by the gateway's clock"]

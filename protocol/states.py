@@ -20,6 +20,7 @@ from typing import Final
 
 from protocol.answers import (
     Ack,
+    CancelCommand,
     Command,
     Credit,
     Drain,
@@ -32,9 +33,11 @@ from protocol.answers import (
     TrustUpdate,
     Welcome,
 )
-from protocol.batches import CommandResult, EventBatch, Inventory
+from protocol.batches import CommandResult, EventBatch, Inventory, UsageReport
+from protocol.bulk import BulkChunk, BulkCredit, BulkOpen
 from protocol.codec import Message
 from protocol.messages import CommandProgress, Enroll, Goodbye, Heartbeat, Hello, PathReport
+from protocol.verification import VerifyRequest, VerifyRows
 
 
 class Role(Enum):
@@ -74,8 +77,12 @@ TRANSITIONS: Final[dict[tuple[Role, State], dict[type[Message], State]]] = {
         Heartbeat: State.OPEN,
         Inventory: State.OPEN,
         EventBatch: State.OPEN,
+        UsageReport: State.OPEN,
         CommandProgress: State.OPEN,
         CommandResult: State.OPEN,
+        BulkOpen: State.OPEN,
+        BulkChunk: State.OPEN,
+        VerifyRequest: State.OPEN,
         Enroll: State.OPEN,
         Goodbye: State.CLOSED,
     },
@@ -83,8 +90,12 @@ TRANSITIONS: Final[dict[tuple[Role, State], dict[type[Message], State]]] = {
         Heartbeat: State.DRAINING,
         Inventory: State.DRAINING,
         EventBatch: State.DRAINING,
+        UsageReport: State.DRAINING,
         CommandProgress: State.DRAINING,
         CommandResult: State.DRAINING,
+        BulkOpen: State.DRAINING,
+        BulkChunk: State.DRAINING,
+        VerifyRequest: State.DRAINING,
         Enroll: State.DRAINING,
         Goodbye: State.CLOSED,
     },
@@ -99,6 +110,9 @@ TRANSITIONS: Final[dict[tuple[Role, State], dict[type[Message], State]]] = {
         Ack: State.OPEN,
         Credit: State.OPEN,
         Command: State.OPEN,
+        CancelCommand: State.OPEN,
+        BulkCredit: State.OPEN,
+        VerifyRows: State.OPEN,
         Resync: State.OPEN,
         GatewayList: State.OPEN,
         Notice: State.OPEN,
@@ -110,6 +124,8 @@ TRANSITIONS: Final[dict[tuple[Role, State], dict[type[Message], State]]] = {
     (Role.GATEWAY, State.DRAINING): {
         Ack: State.DRAINING,
         Credit: State.DRAINING,
+        BulkCredit: State.DRAINING,
+        VerifyRows: State.DRAINING,
         GatewayList: State.DRAINING,
         Notice: State.DRAINING,
         TrustUpdate: State.DRAINING,

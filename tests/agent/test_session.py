@@ -8,14 +8,17 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from agent.hello import CAPABILITIES
 from agent.marks import Ruling
 from agent.observer import Ending
 from agent.outbox import BATCH_ROWS
 from agent.session import Session
 from protocol import (
+    NEEDS,
     TRANSITIONS,
     Ack,
     Action,
+    CancelCommand,
     Code,
     Command,
     CommandResult,
@@ -205,6 +208,22 @@ async def test_an_unknown_command_is_answered_durably_and_once(
     assert results[0].code == Code.COMMAND_UNSUPPORTED
     assert "restore" in results[0].message
     assert rig.outbox.records == 2
+
+
+async def test_a_command_that_is_taken_back_is_answered_for(
+    clock: MockClock, gateway: Gateway, rig: Rig
+) -> None:
+    """Whether or not it ever came: under the cancel's own fence, once."""
+    async with rig.running():
+        peer = await gateway.peer()
+        cancel = CancelCommand(command_uid="c1", fence=8)
+        await peer.say(cancel, cancel)
+        results = await gateway.heard(1, CommandResult)
+        await gateway.heard(1, Heartbeat)
+
+    assert len(peer.all(CommandResult)) == 1
+    assert isinstance(results[0], CommandResult)
+    assert (results[0].command_uid, results[0].fence, results[0].outcome) == ("c1", 8, Outcome.CANCELLED)
 
 
 async def test_resync_full_and_range(clock: MockClock, gateway: Gateway, rig: Rig) -> None:
@@ -456,7 +475,7 @@ def test_every_message_of_a_gateway_is_answered_for() -> None:
         if role is Role.GATEWAY and state is not State.AWAIT_VERDICT
         for kind in kinds
     }
-    assert set(Session._HANDLERS) == says
+    assert set(Session._HANDLERS) == {kind for kind in says if NEEDS.get(kind, CAPABILITIES) in CAPABILITIES}
 
 
 async def test_an_agent_that_is_stopped_says_goodbye(clock: MockClock, gateway: Gateway, rig: Rig) -> None:

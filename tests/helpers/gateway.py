@@ -164,7 +164,7 @@ class Gateway:
     def greet(self, hello: Hello, **changes: Any) -> Message:
         """The usual Welcome."""
         welcome = Welcome(
-            minor=MINOR, capabilities=0, session_uid=str(uuid.uuid4()), nonce=uuid.uuid4().bytes,
+            minor=MINOR, capabilities=hello.capabilities, session_uid=str(uuid.uuid4()), nonce=uuid.uuid4().bytes,
             heartbeat_s=self.heartbeat_s, credit=self.credit, gateway_time_ms=self.now_ms(),
             standing=Standing.VERIFIED, durable=self.durable, released=self.released,
         )  # fmt: skip
@@ -172,7 +172,7 @@ class Gateway:
 
     async def acknowledge(self, peer: Peer, message: Message) -> None:
         """Everything sequenced is durable at once; a renewal is granted."""
-        if isinstance(message, EventBatch | Inventory | CommandResult):
+        if isinstance(message, Sequenced):
             await peer.say(Ack(durability=Durability.DISK, durable=(mark_of(message),)))
         elif isinstance(message, Enroll):
             await peer.say(self.issue(message, peer.hello.agent_uid if peer.hello else ""))

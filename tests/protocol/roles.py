@@ -4,6 +4,7 @@ import attrs
 
 from protocol import (
     AgentType,
+    Capability,
     Connection,
     Drain,
     Enroll,
@@ -20,9 +21,11 @@ from protocol import (
     Welcome,
 )
 
+EVERYTHING = sum(Capability)
+
 HELLO = Hello(
     minor=0,
-    capabilities=0,
+    capabilities=EVERYTHING,
     agent_uid="agent-1",
     installation_uid="install-1",
     host_name="backup01",
@@ -87,13 +90,13 @@ WAYS: dict[State, tuple[tuple[Role, Message], ...]] = {
 }
 
 
-def pair_in(state: State, *, credit: int = 0) -> dict[Role, Connection]:
+def pair_in(state: State, *, credit: int = 0, capabilities: int = EVERYTHING) -> dict[Role, Connection]:
     """Both sides of a connection in *state*; for FAILED, each has been told nonsense."""
     sides = {role: Connection(role) for role in Role}
     way = WAYS[State.AWAIT_HELLO if state is State.FAILED else state]
     for sender, message in way:
         if isinstance(message, Welcome):
-            message = attrs.evolve(message, credit=credit)
+            message = attrs.evolve(message, credit=credit, capabilities=capabilities)
         data = sides[sender].send(message)
         receiver = sides[other(sender)]
         receiver.receive_data(data)
@@ -105,9 +108,9 @@ def pair_in(state: State, *, credit: int = 0) -> dict[Role, Connection]:
     return sides
 
 
-def connection_in(state: State, role: Role, *, credit: int = 0) -> Connection:
+def connection_in(state: State, role: Role, *, credit: int = 0, capabilities: int = EVERYTHING) -> Connection:
     """One side of a connection in *state*."""
-    return pair_in(state, credit=credit)[role]
+    return pair_in(state, credit=credit, capabilities=capabilities)[role]
 
 
 def fail(connection: Connection) -> None:

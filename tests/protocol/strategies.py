@@ -9,6 +9,7 @@ from protocol import (
     MESSAGES,
     CloudTenant,
     EventBatch,
+    HeldEvent,
     Job,
     JobEvent,
     Mark,
@@ -17,6 +18,7 @@ from protocol import (
     Repository,
     Sequenced,
     Server,
+    Usage,
     Workload,
 )
 from protocol.batches import MAX_RECORDS
@@ -27,12 +29,14 @@ from protocol.schema import layout_of
 
 ROW_CLASSES: tuple[type[WireRow], ...] = (
     CloudTenant,
+    HeldEvent,
     Job,
     JobEvent,
     Mark,
     Removed,
     Repository,
     Server,
+    Usage,
     Workload,
 )
 

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from protocol import (
     MESSAGES,
     NEED_DATA,
+    NEEDS,
     NO_BATCH,
     PEER_CLOSED,
     TRANSITIONS,
     Ack,
+    Capability,
     Code,
     Connection,
     Credit,
@@ -128,12 +130,15 @@ def test_no_frame_is_held_to_be_complete_too_early() -> None:
         (State.AWAIT_HELLO, 5, 10, Code.UNEXPECTED_MESSAGE),
         (State.AWAIT_HELLO, 200, 4096, None),
         (State.AWAIT_HELLO, 200, 4097, Code.MESSAGE_TOO_BIG),
-        (State.AWAIT_HELLO, 6, 0, Code.UNKNOWN_MESSAGE_TYPE),
+        (State.AWAIT_HELLO, 14, 0, Code.UNKNOWN_MESSAGE_TYPE),
         (State.AWAIT_HELLO, 9, 2**15, None),
         (State.AWAIT_HELLO, 9, 2**15 + 1, Code.MESSAGE_TOO_BIG),
         (State.AWAIT_VERDICT, 9, 10, Code.UNEXPECTED_MESSAGE),
         (State.OPEN, 9, 10, Code.UNEXPECTED_MESSAGE),
         (State.OPEN, 3, 4097, Code.MESSAGE_TOO_BIG),
+        (State.OPEN, 6, 2**20, None),
+        (State.OPEN, 12, 132 * 1024, None),
+        (State.OPEN, 12, 132 * 1024 + 1, Code.MESSAGE_TOO_BIG),
         (State.OPEN, 5, 2**20, None),
         (State.OPEN, 5, 2**20 + 1, Code.MESSAGE_TOO_BIG),
         (State.OPEN, 200, 2**20, None),
@@ -240,7 +245,7 @@ def test_a_stored_batch_is_sent_as_it_was_cut() -> None:
     ("state", "tag", "size", "code"),
     [
         (State.OPEN, 3, 10, Code.INVALID_VALUE),
-        (State.OPEN, 6, 10, Code.INVALID_VALUE),
+        (State.OPEN, 14, 10, Code.INVALID_VALUE),
         (State.OPEN, 5, 2**20 + 1, Code.MESSAGE_TOO_BIG),
         (State.AWAIT_WELCOME, 5, 10, Code.UNEXPECTED_MESSAGE),
         (State.CLOSED, 5, 10, Code.UNEXPECTED_MESSAGE),
@@ -404,6 +409,42 @@ def test_every_message_is_defined_or_refused(sender: Role, state: State, data: s
     else:
         assert receiver.next_event() == message
         assert receiver.state is target
+
+
+@pytest.mark.parametrize("lacking", Capability, ids=lambda bit: bit.name)
+@settings(max_examples=10)
+@given(data=st.data())
+def test_what_needs_an_ability_is_refused_without_it(lacking: Capability, data: st.DataObject) -> None:
+    """A message of an ability that the session lacks is neither sent nor taken; with the others it is as ever."""
+    cls = data.draw(st.sampled_from([cls for cls, needed in NEEDS.items() if needed is lacking]))
+    sender = Role.GATEWAY if cls in TRANSITIONS[Role.GATEWAY, State.OPEN] else Role.AGENT
+    message = data.draw(messages_of(cls))
+    sides = pair_in(State.OPEN, credit=2**21, capabilities=sum(Capability) - lacking)
+
+    with pytest.raises(LocalProtocolError, match=str(lacking.name)) as refused:
+        sides[sender].send(message)
+    receiver = sides[other(sender)]
+    receiver.receive_data(frame(cls.tag, encode(message))[:5])
+    with pytest.raises(RemoteProtocolError, match=str(lacking.name)) as broken:
+        receiver.next_event()
+
+    assert refused.value.code is broken.value.code is Code.UNEXPECTED_MESSAGE
+    assert sides[sender].state is State.OPEN
+
+
+@pytest.mark.parametrize(
+    ("said", "welcomed", "both"),
+    [(0, 15, 0), (8, 15, 8), (15 + 64, 4 + 64, 4), (2**63 - 1, 15, 15), (15, 0, 0)],
+)
+def test_abilities_are_what_both_have(said: int, welcomed: int, both: int) -> None:
+    """Neither a Welcome that grants more than was asked for, nor bits that nobody knows, add to a session."""
+    agent, gateway = Connection(Role.AGENT), Connection(Role.GATEWAY)
+    gateway.receive_data(agent.send(attrs.evolve(HELLO, capabilities=said)))
+    gateway.next_event()
+    agent.receive_data(gateway.send(attrs.evolve(WELCOME, capabilities=welcomed)))
+    agent.next_event()
+
+    assert agent.capabilities == gateway.capabilities == Capability(both)
 
 
 def test_the_table_is_complete() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from protocol import ALPN, MESSAGES, Action, State
+from protocol import ALPN, MESSAGES, Action, State, commands
 from protocol.document import BLOCKS, main, refreshed
 from protocol.messages import LARGE_LIMIT, PRE_AUTH_LIMIT
 from protocol.rowlists import MAX_ROWS
@@ -49,6 +49,13 @@ def test_every_field_says_what_it_means() -> None:
     for cls in (*MESSAGES.values(), *ROW_CLASSES):
         for field in layout_of(cls).fields:
             assert field.meaning, f"{cls.__name__}.{field.name}"
+
+
+@pytest.mark.parametrize("kind", commands.KINDS)
+def test_every_key_of_a_command_says_what_it_means(kind: str) -> None:
+    """Likewise for what a payload holds."""
+    for field in layout_of(commands.KINDS[kind]).fields:
+        assert field.meaning, f"{kind}.{field.name}"
 
 
 def test_the_limits_in_the_text_are_the_limits_of_the_code() -> None:

@@ -21,6 +21,7 @@ from protocol import (
     Code,
     Connection,
     EventBatch,
+    HeldEvent,
     Job,
     JobEvent,
     Mark,
@@ -32,6 +33,7 @@ from protocol import (
     Sequenced,
     Server,
     State,
+    Usage,
     Workload,
     batch_id,
     decode,
@@ -41,7 +43,19 @@ from tests.protocol.roles import connection_in
 from tests.vectors import make
 
 ROW_CLASSES = {
-    cls.__name__: cls for cls in (CloudTenant, Job, JobEvent, Mark, Removed, Repository, Server, Workload)
+    cls.__name__: cls
+    for cls in (
+        CloudTenant,
+        HeldEvent,
+        Job,
+        JobEvent,
+        Mark,
+        Removed,
+        Repository,
+        Server,
+        Usage,
+        Workload,
+    )
 }
 
 VECTORS = Path(__file__).parent.parent / "vectors"
@@ -141,7 +155,10 @@ def test_refusals_carry_their_code(entry: dict[str, Any]) -> None:
     """What breaks the protocol is refused with the code that the vector names, and the batch at fault, if one is."""
     sender = Role(entry["from"])
     receiver = connection_in(
-        State(entry["state"]), Role.GATEWAY if sender is Role.AGENT else Role.AGENT, credit=10_000
+        State(entry["state"]),
+        Role.GATEWAY if sender is Role.AGENT else Role.AGENT,
+        credit=10_000,
+        capabilities=0,
     )
     receiver.receive_data(bytes.fromhex(entry["bytes"]))
 

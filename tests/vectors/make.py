@@ -89,6 +89,11 @@ MESSAGES: list[tuple[str, int, dict[str, Any]]] = [
     ("EventBatch", 5, {
         "epoch": EPOCH, "first_sequence": 6, "count": 3, "previous": NONCE, "replaces": b"", "rows": EVENTS,
     }),
+    ("UsageReport", 6, {
+        "epoch": EPOCH, "first_sequence": 10, "count": 1, "previous": NONCE, "replaces": b"",
+        "rows": [[1, "ct-1", "ACME", 1, 2**45, TIME], [4, "vm-7", "sql01", 4, 14, TIME + 1]],
+        "complete": False, "incomplete_why": "repository repo-2 did not answer",
+    }),
     ("CommandProgress", 7, {"command_uid": "cmd-1", "percent": 40, "message": "restoring"}),
     ("CommandResult", 8, {
         "epoch": EPOCH, "first_sequence": 9, "count": 1, "previous": NONCE, "replaces": b"", "command_uid": "cmd-1",
@@ -96,6 +101,11 @@ MESSAGES: list[tuple[str, int, dict[str, Any]]] = [
     }),
     ("PathReport", 9, {"sealed": bytes(range(1, 81))}),
     ("Goodbye", 10, {"code": 4004, "message": "not msgpack", "epoch": EPOCH, "first_sequence": 41}),
+    ("BulkOpen", 11, {
+        "transfer_uid": "file-1", "command_uid": "cmd-2", "name": "logs.zip", "size_bytes": 300_000, "sha256": PIN,
+    }),
+    ("BulkChunk", 12, {"transfer_uid": "file-1", "offset": 131_072, "data": bytes(range(100))}),
+    ("VerifyRequest", 13, {"after_epoch": EPOCH, "after_sequence": 41, "rows": 1000, "after_stream": 3}),
     ("Welcome", 64, {
         "minor": 0, "capabilities": 2, "session_uid": "session-1", "nonce": NONCE, "heartbeat_s": 30, "credit": 1_048_576,
         "gateway_time_ms": TIME, "standing": 3, "code": 3002,
@@ -121,6 +131,13 @@ MESSAGES: list[tuple[str, int, dict[str, Any]]] = [
     }),
     ("Drain", 73, {"reconnect_in_ms": 4_200, "window_ms": 60_000}),
     ("PathVerdict", 74, {"sealed": bytes(range(0x90, 0xF0))}),
+    ("BulkCredit", 75, {
+        "transfer_uid": "file-1", "offset": 131_072, "credit": 524_288, "code": 5002, "message": "too large",
+    }),
+    ("VerifyRows", 76, {
+        "rows": [[*EVENTS[1], EPOCH, 42, 3, TIME + 9]], "more": True, "marks": [[EPOCH, 120, OLD_NONCE, 1]],
+    }),
+    ("CancelCommand", 77, {"command_uid": "cmd-1", "fence": 78}),
     ("Notice", 128, {"code": 2106, "message": "another machine tries to connect with this identity"}),
 ]  # fmt: skip
 
@@ -141,6 +158,10 @@ def valid() -> Iterator[dict[str, Any]]:
         ("TrustUpdate", 4, {"report_keys": []}),
         ("Welcome", 8, {"code": 0, "durable": [], "released": []}),
         ("Rejected", 4, {"retry_after_ms": 0, "epoch": 0, "first_sequence": 0}),
+        ("UsageReport", 7, {"incomplete_why": ""}),
+        ("VerifyRequest", 3, {"after_stream": 0}),
+        ("BulkCredit", 3, {"code": 0, "message": ""}),
+        ("VerifyRows", 2, {"marks": []}),
     ]
     for name, keep, missing in older:
         tag, fields = fields_of(name)
@@ -228,6 +249,11 @@ ROWS: dict[str, dict[str, Any]] = {
         "uid": "ct-1", "name": "ACME", "enabled": False, "quota_bytes": 1_000, "used_bytes": 2_000, "vm_backups": 3,
         "server_backups": 4, "workstation_backups": 5, "lease_expires_ms": TIME,
     },
+    "HeldEvent": {
+        "time_ms": TIME, "kind": 4, "job_uid": "job-1", "session_uid": "run-1", "workload_uid": "vm-7", "status": 3,
+        "attempt": 2, "duration_ms": 61_000, "processed_bytes": 70_000, "transferred_bytes": 80_000, "code": -9, "message": "m",
+        "epoch": EPOCH, "sequence": 42, "stream_id": 5, "received_ms": TIME + 7,
+    },
     "Job": {
         "uid": "job-1", "server_uid": "srv-1", "name": "Daily", "kind": "backup", "schedule": "daily 22:00",
         "repository_uid": "repo-1", "enabled": False, "last_status": 3, "last_run_ms": TIME + 1, "next_run_ms": TIME + 2,
@@ -244,6 +270,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "Server": {
         "uid": "srv-1", "name": "backup01", "kind": 2, "version": "12.3", "os": "Windows Server 2022", "cores": 16,
         "memory_bytes": 2**36,
+    },
+    "Usage": {
+        "subject_kind": 5, "subject_uid": "user-3", "name": "Ada", "metric": 1, "value": 2**40, "observed_ms": TIME,
     },
     "Workload": {
         "uid": "vm-7", "server_uid": "srv-2", "name": "sql01", "kind": 3, "job_uid": "job-1", "size_bytes": 2**39,
@@ -278,7 +307,22 @@ def invalid() -> Iterator[dict[str, Any]]:
     hello_values = list(hello.values())
     beat = [TIME, 2, 17, 4096]
     yield wrong("a type that does not exist", "agent", "open", frame(127, b"\x90"), 2121)
-    yield wrong("a reserved type: UsageReport", "agent", "open", frame(6, b"\x90"), 2121)
+    for number, lacking in [(6, "USAGE"), (11, "BULK"), (12, "BULK"), (13, "VERIFY")]:
+        yield wrong(
+            f"type {number} without {lacking}, which was not agreed",
+            "agent",
+            "open",
+            frame(number, b"\x90"),
+            2110,
+        )
+    for number, lacking in [(75, "BULK"), (76, "VERIFY"), (77, "COMMANDS")]:
+        yield wrong(
+            f"type {number} without {lacking}, which was not agreed",
+            "gateway",
+            "open",
+            frame(number, b"\x90"),
+            2110,
+        )
     yield wrong(
         "Hello of more than 4 KiB: the header alone is enough",
         "agent",
@@ -414,8 +458,8 @@ def session() -> dict[str, Any]:
         steps.append({"from": sender, "name": name, "frame": data.hex(), "state": state, "credit": left})
 
     size = len(batch_payload(EVENTS))
-    say("agent", "Hello", "await-welcome", 0)
-    say("gateway", "Welcome", "open", 5_000, credit=5_000, standing=1, code=0)
+    say("agent", "Hello", "await-welcome", 0, capabilities=15 + 64)
+    say("gateway", "Welcome", "open", 5_000, credit=5_000, standing=1, code=0, capabilities=15)
     say("gateway", "GatewayList", "open", 5_000)
     say("agent", "EventBatch", "open", 5_000 - size)
     say("agent", "Heartbeat", "open", 5_000 - size)
@@ -430,6 +474,19 @@ def session() -> dict[str, Any]:
             "credit": 5_000,
         }
     )
+    say("gateway", "Command", "open", 5_000)
+    say("agent", "CommandProgress", "open", 5_000)
+    say("gateway", "CancelCommand", "open", 5_000)
+    left = 5_000
+    for name in ("CommandResult", "UsageReport"):
+        left -= len(pack(list(fields_of(name)[1].values())))
+        say("agent", name, "open", left)
+    say("gateway", "Credit", "open", 5_000, bytes=5_000 - left)
+    say("agent", "BulkOpen", "open", 5_000)
+    say("gateway", "BulkCredit", "open", 5_000, code=0, message="")
+    say("agent", "BulkChunk", "open", 5_000)
+    say("agent", "VerifyRequest", "open", 5_000)
+    say("gateway", "VerifyRows", "open", 5_000)
     say("agent", "Enroll", "open", 5_000, token_id="", signature=b"")
     say("gateway", "Enrolled", "open", 5_000)
     say("gateway", "Drain", "draining", 5_000)

@@ -1,0 +1,130 @@
+"""Kinds of commands: what each says, and what is refused before anybody acts on it."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol import Code, commands
+from protocol.schema import layout_of
+from tests.protocol.strategies import values_of
+
+ONE_OF_EACH = (
+    commands.CollectNow(mode="full"),
+    commands.SetInterval(inventory_s=900),
+    commands.RenewCertificate(),
+    commands.StartJob(job_uid="job-1"),
+    commands.StopJob(job_uid="job-1"),
+    commands.EnableJob(job_uid="job-1"),
+    commands.DisableJob(job_uid="job-1"),
+    commands.CollectLogs(max_bytes=1_000_000, hours=2),
+)
+WIRE = {
+    "collect-now": b'{"mode":"full"}',
+    "set-interval": b'{"inventory_s":900}',
+    "renew-certificate": b"{}",
+    "start-job": b'{"job_uid":"job-1"}',
+    "stop-job": b'{"job_uid":"job-1"}',
+    "enable-job": b'{"job_uid":"job-1"}',
+    "disable-job": b'{"job_uid":"job-1"}',
+    "collect-logs": b'{"max_bytes":1000000,"hours":2}',
+}
+
+
+@pytest.mark.parametrize("instruction", ONE_OF_EACH, ids=lambda i: i.kind)
+def test_each_kind_is_written_and_read(instruction: commands.Instruction) -> None:
+    """The bytes of each kind, written down once more; both sides mean the same by them."""
+    assert instruction.payload() == WIRE[instruction.kind]
+    assert commands.parse(instruction.kind, WIRE[instruction.kind]) == instruction
+
+
+def test_no_kind_is_left_out() -> None:
+    """The list is closed, and none of it is a shell."""
+    assert set(commands.KINDS) == set(WIRE)
+    assert {kind for kind, cls in commands.KINDS.items() if not cls.idempotent} == {
+        "start-job",
+        "stop-job",
+        "collect-logs",
+    }
+
+
+def test_missing_keys_take_their_defaults() -> None:
+    """An older gateway that lacks a key means what it always did."""
+    assert commands.parse("collect-now", b"{}") == commands.CollectNow(mode="quick")
+    assert commands.parse("collect-logs", b"{}") == commands.CollectLogs(max_bytes=1 << 24, hours=24)
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "code", "reason"),
+    [
+        ("format-disk", b"{}", Code.COMMAND_UNSUPPORTED, "there is no command 'format-disk'"),
+        ("start-job", b"{}", Code.COMMAND_INVALID, "start-job: job_uid is missing"),
+        ("start-job", b'{"job_uid":""}', Code.COMMAND_INVALID, "job_uid: text of 0 characters"),
+        ("start-job", b'{"job_uid":"a\\u0000"}', Code.COMMAND_INVALID, "NUL"),
+        ("start-job", b'{"job_uid":"\\ud800"}', Code.COMMAND_INVALID, "not UTF-8"),
+        ("start-job", b'{"job_uid":"a","shell":"rm"}', Code.COMMAND_INVALID, "unknown key 'shell'"),
+        ("start-job", b'{"job_uid":"a","job_uid":"b"}', Code.COMMAND_INVALID, "twice"),
+        ("start-job", b'["a"]', Code.COMMAND_INVALID, "no JSON object"),
+        ("start-job", b"", Code.COMMAND_INVALID, "no JSON"),
+        ("start-job", b"\xff", Code.COMMAND_INVALID, "no JSON"),
+        ("start-job", b"[" * 60_000, Code.COMMAND_INVALID, "no JSON"),
+        ("start-job", b" " * 65_537, Code.COMMAND_INVALID, "limit is 65536"),
+        ("collect-now", b'{"mode":"slow"}', Code.COMMAND_INVALID, "mode: expected quick or full"),
+        ("collect-now", b'{"mode":1}', Code.COMMAND_INVALID, "mode: expected quick or full"),
+        ("set-interval", b'{"inventory_s":9}', Code.COMMAND_INVALID, "9 is outside 10..86400"),
+        ("set-interval", b'{"inventory_s":true}', Code.COMMAND_INVALID, "expected an integer, got a bool"),
+        ("set-interval", b'{"inventory_s":NaN}', Code.COMMAND_INVALID, "NaN is no number"),
+        ("set-interval", b'{"inventory_s":60.0}', Code.COMMAND_INVALID, "expected an integer, got a float"),
+        ("collect-logs", b'{"max_bytes":67108865}', Code.COMMAND_INVALID, "outside"),
+        ("renew-certificate", b'{"now":true}', Code.COMMAND_INVALID, "unknown key 'now'"),
+    ],
+)
+def test_what_is_wrong_is_named(kind: str, payload: bytes, code: Code, reason: str) -> None:
+    """What can't be run as it stands is refused with its code and the field at fault."""
+    with pytest.raises(commands.InvalidCommand, match=reason) as caught:
+        commands.parse(kind, payload)
+
+    assert caught.value.code is code
+
+
+def test_what_we_send_is_held_to_the_same_bounds() -> None:
+    """A gateway makes no payload that it would refuse."""
+    with pytest.raises(commands.InvalidCommand, match="outside 10") as caught:
+        commands.SetInterval(inventory_s=5).payload()
+
+    assert caught.value.code is Code.COMMAND_INVALID
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    kind=st.sampled_from(sorted(commands.KINDS)),
+    payload=st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()),
+)
+def test_garbage_raises_only_invalid_command(kind: str, payload: bytes) -> None:
+    """Whatever comes is an instruction of that kind, or is refused."""
+    try:
+        instruction = commands.parse(kind, payload)
+    except commands.InvalidCommand as error:
+        assert error.code is Code.COMMAND_INVALID  # noqa: PT017  # either way is right
+    else:
+        assert commands.parse(kind, instruction.payload()) == instruction
+
+
+@given(data=st.data())
+def test_every_allowed_value_survives(data: st.DataObject) -> None:
+    """What a kind's fields allow comes through as it was."""
+    cls = data.draw(
+        st.sampled_from([cls for cls in commands.KINDS.values() if cls is not commands.CollectNow])
+    )
+    fields = {f.name: data.draw(values_of(f.kind)) for f in layout_of(cls).fields}
+
+    instruction = cls(**fields)
+
+    assert commands.parse(cls.kind, instruction.payload()) == instruction
