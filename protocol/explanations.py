@@ -5,11 +5,12 @@ from typing import Final
 from protocol.codes import Code
 from protocol.explain_commands import COMMANDS
 from protocol.explain_data import DATA
+from protocol.explain_operating import OPERATING
 from protocol.explain_session import SESSION
 from protocol.explain_setup import SETUP
 from protocol.explain_trust import TRUST
 from protocol.explanation import Explanation
 
 CODES: Final[dict[Code, Explanation]] = dict(
-    sorted({**SETUP, **SESSION, **TRUST, **DATA, **COMMANDS}.items())
+    sorted({**SETUP, **OPERATING, **SESSION, **TRUST, **DATA, **COMMANDS}.items())
 )
