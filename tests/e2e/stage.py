@@ -165,12 +165,18 @@ def lines_of(process: Process) -> list[dict[str, Any]]:
     return found
 
 
-def until(happened: Callable[[], Any], what: Callable[[], str] = lambda: "", limit_s: float = LIMIT_S) -> Any:
+def until(
+    happened: Callable[[], Any],
+    what: Callable[[], str] = lambda: "",
+    limit_s: float = LIMIT_S,
+    *,
+    poll_s: float = POLL_S,
+) -> Any:
     """What *happened* gives, once that is something; a failure that says *what* there was instead after a while."""
     deadline = time.monotonic() + limit_s
     while not (found := happened()):
         assert time.monotonic() < deadline, f"nothing after {limit_s} s; there was: {what()}"
-        time.sleep(POLL_S)
+        time.sleep(poll_s)
     return found
 
 
