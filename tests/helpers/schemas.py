@@ -54,13 +54,15 @@ def _faults(value: Any, schema: Schema, defined: Schema, where: str) -> Iterator
             yield f"{where}/{key}: unknown"
 
 
-_INNER: Final = {"properties", "prefixItems", "items"}
+_INNER: Final = {"additionalProperties", "properties", "prefixItems", "items"}
 
 
 def _inner(value: Any, schema: Schema) -> Iterator[tuple[str, Any, Schema | None]]:
     """What is in *value*, by key or place, and its schema, if there may be such a thing."""
     if "properties" in schema:
         yield from ((key, each, schema["properties"].get(key)) for key, each in value.items())
+    if "additionalProperties" in schema:
+        yield from ((key, each, schema["additionalProperties"]) for key, each in value.items())
     if "items" in schema:
         first = schema.get("prefixItems", [])
         rest = itertools.repeat(schema["items"] or None)
