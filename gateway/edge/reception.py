@@ -13,6 +13,7 @@ import trio
 
 from certs import ChainVerdict, from_ms, to_ms
 from certs.inspection import LastIo
+from gateway.edge.abilities import OFFERED
 from gateway.edge.clones import ELSEWHERE_MS, HOLD_MS, Situation, answers, situation
 from gateway.edge.directory import Agent
 from gateway.edge.ending import BREAKS
@@ -40,6 +41,7 @@ from protocol import (
     Role,
     Standing,
     Welcome,
+    agreed,
     negotiate,
 )
 from transport import BrokenStreamError, TLSStream
@@ -244,7 +246,7 @@ class _Visit:
         data = self.connection.send(
             Welcome(
                 minor=negotiate(hello.minor),
-                capabilities=0,
+                capabilities=agreed(hello.capabilities, OFFERED),
                 session_uid=session.uid,
                 nonce=nonce,
                 heartbeat_s=min(max(1, round(services.config.heartbeat_s)), MAX_HEARTBEAT_S),

@@ -34,6 +34,8 @@ from protocol import (
     Inventory,
     Message,
     RemoteProtocolError,
+    Sequenced,
+    UsageReport,
 )
 from transport import BrokenStreamError
 
@@ -156,7 +158,7 @@ class Session(Voice):
 
     # -- what agents say ---------------------------------------------------------------------------------------
 
-    def on_batch(self, batch: EventBatch | Inventory | CommandResult) -> None:
+    def on_batch(self, batch: Sequenced) -> None:
         """Journal it."""
         try:
             self.services.committer.append(self, batch)
@@ -216,4 +218,5 @@ HANDLERS: Final[dict[type[Message], Handler]] = {
     Goodbye: Session.on_goodbye,
     Heartbeat: Session.on_heartbeat,
     Inventory: Session.on_batch,
+    UsageReport: Session.on_batch,
 }

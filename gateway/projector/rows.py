@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from gateway.store import ProjectedAgent, Projection
+from gateway.store import Fact, ProjectedAgent, Projection
 from protocol import (
     CommandResult,
     EventBatch,
@@ -20,6 +20,7 @@ from protocol import (
     ResyncScope,
     Row,
     Sequenced,
+    UsageReport,
 )
 
 SECTIONS = {
@@ -129,6 +130,45 @@ def _inventory(place: Place, message: Inventory) -> int:
     return 1 if bad else 0
 
 
+def _usage(place: Place, message: UsageReport) -> int:
+    bad = {invalid.index: invalid for invalid in message.invalid}
+    if bad:
+        first = message.invalid[0]
+        reason = f"{len(bad)} rows, the first {first.index} {first.field}: {first.reason}"
+        rows = [message.rows[index] for index in bad]
+        quarantine(place, message, sequence=message.first_sequence, reason=reason, payload=readable(rows))
+    agent = place.agent
+    good = [row for index, row in enumerate(message.rows) if index not in bad]
+    complete = message.complete and not bad
+    why = message.incomplete_why or ("" if complete else f"{len(bad)} rows are in quarantine")
+    place.p.usage.add(
+        agent.agent_id,
+        epoch=message.epoch,
+        sequence=message.first_sequence,
+        rows=good,
+        complete=complete,
+        why=why,
+        received_ms=place.received_ms,
+    )
+    place.p.note(
+        Fact(
+            at_ms=place.received_ms,
+            kind="usage",
+            key=f"{agent.agent_uid}/{message.epoch}/{message.first_sequence}",
+            payload={
+                "agent_uid": agent.agent_uid,
+                "epoch": message.epoch,
+                "sequence": message.first_sequence,
+                "rows": len(good),
+                "complete": complete,
+                "why": why,
+                "synthetic": agent.synthetic,
+            },
+        )
+    )
+    return 1 if bad else 0
+
+
 def _command_result(place: Place, message: CommandResult) -> int:
     quarantine(
         place, message, sequence=message.first_sequence, reason="no command of that uid was ever given"
@@ -140,4 +180,5 @@ PROJECTIONS: dict[type[Sequenced], Callable[[Place, Any], int]] = {
     CommandResult: _command_result,
     EventBatch: _events,
     Inventory: _inventory,
+    UsageReport: _usage,
 }

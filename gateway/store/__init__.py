@@ -26,7 +26,7 @@ doorbell after it returned.
 The projector's verbs live in one transaction object, because rows, marks and cursor must move together:
 
     with store.projection() as p:
-        p.agent  p.ask  p.answered  p.publish(body)  p.savepoint()
+        p.agent  p.ask  p.answered  p.publish(body)  p.note(fact)  p.savepoint()
         p.journals    cursor save
         p.streams     of open move lately_moved opened_since
         p.batches     find add fill
@@ -34,6 +34,7 @@ The projector's verbs live in one transaction object, because rows, marks and cu
         p.gaps        find of open due declared asked settle delete
         p.events      insert(rows of EVENT_COLUMNS)
         p.inventory   apply
+        p.usage       add
         p.quarantine  add
         p.paths       find get add rejudge assign is_waiting due documents one_sided add_sighting sighting_near …
         p.incidents   find get open join show confirm reopen close over suffers unsaid silence alarmed …
@@ -71,6 +72,7 @@ from gateway.store.errors import (
 )
 from gateway.store.events import JobSession, Quarantined, StoredEvent
 from gateway.store.facade import Store, open_store
+from gateway.store.feed import Fact
 from gateway.store.gaps import Gap, GapState, GapView
 from gateway.store.incidents import Incident, IncidentAgent, IncidentState, IncidentView
 from gateway.store.organizations import CloudTenant, Location, Organization, Site
@@ -108,6 +110,7 @@ __all__ = [
     "Documents",
     "Edge",
     "EnrollOutcome",
+    "Fact",
     "Gap",
     "GapState",
     "GapView",

@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 from gateway.store.bodies import Body, CursorMoved, ResyncWanted
 from gateway.store.changes import publish
 from gateway.store.engine import Database
+from gateway.store.feed import Fact, note_facts
 from gateway.store.gaps import ProjectedGaps
 from gateway.store.given import TEXT, packed
 from gateway.store.hot import Hot
@@ -31,6 +32,7 @@ from gateway.store.projected_incidents import ProjectedIncidents
 from gateway.store.projected_paths import ProjectedPaths
 from gateway.store.rows import ProjectedEvents, ProjectedQuarantine
 from gateway.store.streams import ProjectedBatches, ProjectedStreams
+from gateway.store.usage import ProjectedUsage
 
 UID = {"uid": TEXT}
 
@@ -54,6 +56,7 @@ class Projection:
     def __init__(self, hot: Hot) -> None:
         self._hot = hot
         self._bodies: list[Body] = []
+        self._facts: list[Fact] = []
         self.streams = ProjectedStreams(hot)
         self.batches = ProjectedBatches(hot)
         self.parked = ProjectedParking(hot)
@@ -64,6 +67,7 @@ class Projection:
         self.journals = ProjectedJournals(hot, self.publish)
         self.paths = ProjectedPaths(hot)
         self.incidents = ProjectedIncidents(hot)
+        self.usage = ProjectedUsage(hot)
         self.savepoint = hot.savepoint
 
     def agents(self, uids: Collection[str]) -> dict[str, ProjectedAgent]:
@@ -117,6 +121,15 @@ class Projection:
         """Tell the edges when this transaction has committed."""
         self._bodies.append(body)
 
+    def note(self, fact: Fact) -> None:
+        """Write a fact into the feed that others follow."""
+        self._facts.append(fact)
+
+    @property
+    def facts(self) -> list[Fact]:
+        """What others will read."""
+        return self._facts
+
     @property
     def published(self) -> list[Body]:
         """What the edges will be told."""
@@ -161,6 +174,7 @@ def projection(db: Database) -> Iterator[Projection]:
         try:
             verbs = Projection(hot)
             yield verbs
+            note_facts(hot, verbs.facts)
             flush(connection, db, verbs)
         finally:
             hot.close()

@@ -1,6 +1,6 @@
 """The tables, as the code sees them; migrations/ builds them, and a test holds the two against each other.
 
-What is known of paths that no session opens on is in schema_paths.py.
+What is known of paths that no session opens on is in schema_paths.py; what is asked of agents, in schema_operations.py.
 
 Three kinds of rows:
 
@@ -29,7 +29,7 @@ from gateway.store.columns import (
     table_maker,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """What this code reads and writes."""
 
 metadata = new_metadata()
