@@ -10,6 +10,7 @@ A refused attempt is handed on as it is (`Refusal`), its connection still open, 
 path that is good leaves nothing behind.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -33,6 +34,12 @@ from transport import (
 
 # TCP and TLS to one gateway; the slowest satellite path needs three seconds.
 DIAL_S: Final = 15.0
+
+# RFC 1035, 2.3.4.
+_LONGEST_NAME: Final = 253
+_LONGEST_LABEL: Final = 63
+_NO_HOST: Final = re.compile(r"[\s\x00-\x1f/:\[\]@?#\\\"'<>]")
+_BRACKETED: Final = re.compile(r"\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]")
 
 # Nothing answered, or something hung up: any other address that was reached tells more of the path.
 SAYS_LITTLE: Final = frozenset({Code.CONNECTION_LOST, Code.CONNECTION_RESET})
@@ -264,8 +271,18 @@ def split_address(address: str) -> tuple[str, int]:
     Raises:
         PathError: CONFIG_INVALID_VALUE, it is none of these.
     """
-    host, separator, port = address.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not separator or not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+    host, _, port = address.rpartition(":")
+    is_port = port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536
+    if not is_port or not (_BRACKETED.fullmatch(host) or _could_be_host(host)):
         raise PathError(Code.CONFIG_INVALID_VALUE, "not an address of the form host:port", address)
-    return host, int(port)
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _could_be_host(text: str) -> bool:
+    """No name that DNS could answer has an empty label, 64 characters in one, or a sign of a URL in it."""
+    labels = text.removesuffix(".").split(".")
+    return (
+        len(text) <= _LONGEST_NAME
+        and _NO_HOST.search(text) is None
+        and all(0 < len(each) <= _LONGEST_LABEL for each in labels)
+    )

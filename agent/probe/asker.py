@@ -78,10 +78,12 @@ class Asker:
             if not self.gateways:
                 raise PathError(Code.CONFIG_INVALID_VALUE, "which gateway? HOST or HOST:PORT")
             return self.gateways[0]
-        bare = target.strip().removeprefix("[").removesuffix("]")
-        if (":" in bare and bare.count(":") == 1) or "]:" in target:
-            split_address(target.strip())
-            return target.strip()
+        target = target.strip()
+        in_brackets = target.startswith("[") and target.endswith("]")
+        bare = target[1:-1] if in_brackets else target
+        if not in_brackets and (bare.count(":") == 1 or "[" in bare or "]" in bare):
+            split_address(target)
+            return target
         bracketed = f"[{bare}]" if ":" in bare else bare
         known = (each for each in self.gateways if each.rpartition(":")[0].lower() == bracketed.lower())
         address = next(known, f"{bracketed}:{GATEWAY_PORT}")

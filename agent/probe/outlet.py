@@ -1,5 +1,6 @@
 """Where a probe's outcome goes: standard output, and the files that were asked for."""
 
+import errno
 import json
 import os
 import sys
@@ -39,19 +40,18 @@ class Outlet:
         Raises:
             CommandError: a file could surely not be written.
         """
+        if self.html is not None and self.bundle is not None and _is_same(self.html, self.bundle):
+            raise CommandError("--html and --bundle name one file: give each its own", UNUSABLE)
         for path in (self.html, self.bundle):
-            if path is not None and (path.is_dir() or not path.parent.is_dir()):
-                raise CommandError(
-                    f"cannot write {path}: {path.parent} is no folder, or {path} is one", UNUSABLE
-                )
+            if path is not None:
+                _try(path)
 
     def once(self, examined: Examined) -> None:
-        """All of it.
+        """All of it; what was seen is said before a file can fail.
 
         Raises:
             CommandError: a file can't be written.
         """
-        self._files(examined)
         if self.as_json:
             sys.stdout.write(self._json(examined))
         else:
@@ -59,6 +59,7 @@ class Outlet:
         sys.stdout.flush()
         if examined.note:
             sys.stderr.write(f"fieldgate-agent: {printable(examined.note)}\n")
+        self._files(examined)
 
     def again(self, examined: Examined) -> None:
         """A line for each look; the whole report when there is another verdict, and somebody has to act.
@@ -66,7 +67,6 @@ class Outlet:
         Raises:
             CommandError: a file can't be written.
         """
-        self._files(examined)
         finding = examined.finding
         clean = finding.family is Family.CLEAN
         if self.as_json:
@@ -80,6 +80,7 @@ class Outlet:
             sys.stdout.write(f"{_coloured(line, clean=clean)}\n")
         self._said = finding.verdict
         sys.stdout.flush()
+        self._files(examined)
 
     def _text(self, examined: Examined) -> str:
         meta = meta_of(examined, self.asker)
@@ -97,11 +98,44 @@ class Outlet:
             _write(self.bundle, packed)
 
 
+def _is_same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve() and not _is_special(one)
+
+
+def _is_special(path: Path) -> bool:
+    """A device, a pipe, a terminal: written to, and never replaced by a file."""
+    return path.exists() and not path.is_file()
+
+
+def _try(path: Path) -> None:
+    """Find out whether *path* can be written, and leave it as it is."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        if _is_special(path):
+            return
+        meant = path.resolve()  # where a link points to
+        is_new = not meant.exists()
+        with meant.open("ab"):
+            pass
+        if is_new:
+            meant.unlink()
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
 def _write(path: Path, data: bytes) -> None:
     try:
-        write_public(path, data)
+        if _is_special(path):
+            path.write_bytes(data)
+        else:
+            write_public(path.resolve(), data)
     except OSError as error:
-        raise CommandError(f"cannot write {path}: {error.strerror}", UNUSABLE) from None
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> CommandError:
+    return CommandError(f"cannot write {path}: {error.strerror}", UNUSABLE)
 
 
 def _coloured(line: str, *, clean: bool) -> str:

@@ -1,5 +1,6 @@
 """`fieldgate-agent probe` as people and scripts use it."""
 
+import concurrent.futures
 import io
 import json
 import os
@@ -70,6 +71,14 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
         ("gateway.example --proxy socks5://x", "--proxy: a proxy by 'socks5' is not supported"),
         ("gateway.example --html /nowhere/at/all", "cannot write /nowhere/at/all"),
         ("gateway.example --bundle /tmp", "cannot write /tmp"),
+        ("gateway.example --html /proc/x.html", "cannot write /proc/x.html"),
+        ("gateway.example --html same --bundle ./same", "name one file"),
+        ("http://gateway.example:6180/", "not an address of the form host:port"),
+        ("a..b", "not an address of the form host:port"),
+        ("'a b'", "not an address of the form host:port"),
+        ("[::1", "not an address of the form host:port"),
+        (64 * "x" + ".example", "not an address of the form host:port"),
+        (64 * "abc." + "example", "not an address of the form host:port"),
     ],
 )
 def test_misuse_ends_with_2_before_anything_is_dialed(
@@ -140,6 +149,23 @@ def test_json_is_what_the_published_schema_says(serve: Serve, exit_code: int, ca
     assert faults(document, "inspection-report.json") == []
 
 
+def test_a_link_a_pipe_and_a_device_are_written_to_and_stay_what_they_are(tmp_path: Path) -> None:
+    """`--html /dev/stdout` must not make a file of it."""
+    page, link, pipe = tmp_path / "page.html", tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to(page)
+    os.mkfifo(pipe)
+    with served(BOX) as address, concurrent.futures.ThreadPoolExecutor() as reader:
+        packed = reader.submit(pipe.read_bytes)
+        assert main(["probe", address, "--html", str(link), "--bundle", str(pipe)]) == PATH_INSPECTED
+        assert main(["probe", address, "--html", os.devnull]) == PATH_INSPECTED
+
+    assert link.is_symlink()
+    assert page.read_text().startswith("<!doctype html>")
+    assert pipe.is_fifo()
+    assert packed.result(timeout=30).startswith(b"PK")
+    assert Path(os.devnull).is_char_device()
+
+
 def test_a_file_that_cannot_be_written_is_named(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,7 +176,9 @@ def test_a_file_that_cannot_be_written_is_named(
     page = tmp_path / "path.html"
     with served(BOX) as address:
         assert main(["probe", address, "--html", str(page)]) == 2
-    assert f"cannot write {page}: No space left on device" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert f"cannot write {page}: No space left on device" in said.err
+    assert "Exit code 10" in said.out or "TLS" in said.out
 
 
 def test_an_agent_looks_with_its_own_eyes(tmp_path: Path, capsys: Capture) -> None:
