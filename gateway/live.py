@@ -32,6 +32,7 @@ LIVE = frozenset(
         "log_level",
         "own_offload",
         "own_proxies",
+        "revocation_log",
     }
 )
 """Every other setting takes a restart."""

@@ -195,6 +195,8 @@ class Config:
     store: ts.SecretStr = ts.secret(factory=lambda: ts.SecretStr(""))  # noqa: RUF009  # a field, as attrs.field is
     # three missed and an agent is Inaccessible
     heartbeat_s: float = 30.0
+    # a second copy of DATA/revocations.log, on another disk; "" is none
+    revocation_log: str = ""
     # your own certificate chain (PEM), leaf first; "" is one of our CA's
     certificate: str = ""
     certificate_key: str = ""

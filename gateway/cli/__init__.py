@@ -62,6 +62,10 @@ COMMANDS = {
         "doctor:doctor",
         "Check a data folder and what it needs: settings, store, certificates, disk, ports, processes, clock. Exits with 4 when a check fails.",
     ),
+    "backup": (
+        "backup:backup_app",
+        "Backups: made while the gateway runs, verified, and restored into an empty folder.",
+    ),
     "explain": (
         "explain:explain",
         "Say what a code means and what to do about it; without a code, list them all.",

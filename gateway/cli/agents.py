@@ -6,6 +6,7 @@ import attrs
 from cyclopts import App, Parameter
 
 from gateway.cli.common import now_ms, open_provider
+from gateway.cli.decisions import accept_agent, reject_agent, revoke_agent
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json, RowId
 from gateway.cli.output import ago, facts, rows, say, when
@@ -110,10 +111,9 @@ def agent_accept(
         if location is not None and not chosen:
             raise CommandError(f"{organization.name} has no location {location!r}")
         kept = found.location_uid if company is None else None
-        provider.store.agents.accept(
-            agent, organization_uid=organization.uid, location_uid=chosen[0] if chosen else kept
+        accept_agent(
+            provider, found, organization_uid=organization.uid, location_uid=chosen[0] if chosen else kept
         )
-        provider.ring()
     say(f"accepted for {organization.name}")
 
 
@@ -127,8 +127,7 @@ def agent_reject(agent: str, /, *, data: Data = DEFAULT_DATA) -> None:
         The agent's uid.
     """
     with open_provider(data) as provider:
-        provider.store.agents.reject(agent, code=Code.AGENT_REJECTED)
-        provider.ring()
+        reject_agent(provider, agent)
     say(f"rejected: told {Code.AGENT_REJECTED}, until `fieldgate agent accept {agent}`")
 
 
@@ -146,8 +145,7 @@ def agent_revoke(agent: str, /, *, why: str, data: Data = DEFAULT_DATA) -> None:
     if not why.strip():
         raise CommandError("--why is empty: say why, it is kept with the revocation", exit_code=UNUSABLE)
     with open_provider(data) as provider:
-        provider.store.agents.revoke(agent, why=why, code=Code.CLIENT_CERT_REVOKED, now_ms=now_ms())
-        provider.ring()
+        revoke_agent(provider, agent, why=why)
     say("revoked: it has to enroll again, with a new token")
 
 

@@ -4,6 +4,7 @@ A change is written into the authority's folder first and announced to the edges
 announcement reads the folder at its next start; what it serves until then is still valid.
 """
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from certs import (
 )
 from gateway.cli.agents import agent_revoke
 from gateway.cli.common import Provider, now_ms, open_provider
+from gateway.cli.decisions import forgotten_issuers
 from gateway.cli.errors import FAILED, UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import rows, say, when
@@ -191,12 +193,21 @@ def ca_rotate(
             "name one of --gateway, --issuers, --forget, --ca, --finish and --report", exit_code=UNUSABLE
         )
     with open_provider(data) as provider:
-        changed, done = wanted[0](provider, Authority.load(provider.folder.ca), from_ms(now_ms()))
+        before = Authority.load(provider.folder.ca)
+        changed, done = wanted[0](provider, before, from_ms(now_ms()))
         bundle = announced_trust(provider.config, changed)
-        changed.save(provider.folder.ca)
+        dropped = [pin for pin in pins_of(before) if pin not in pins_of(changed)]
+        with forgotten_issuers(provider, dropped) if dropped and forget else contextlib.nullcontext():
+            changed.save(provider.folder.ca)
         provider.store.changes.announce([TrustChanged(revision=bundle.revision)])
         provider.ring()
     say(done)
+
+
+def pins_of(authority: Authority) -> list[bytes]:
+    """The keys whose signature on an agent's certificate is believed."""
+    state = authority.state
+    return [state.agent_issuer.pin, *(retired.holding.pin for retired in state.retired_agent_issuers)]
 
 
 def _new_gateway(provider: Provider, authority: Authority, now: datetime) -> tuple[Authority, str]:

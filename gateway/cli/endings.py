@@ -4,11 +4,13 @@
 """
 
 from certs import AuthorityError
-from gateway.cli.errors import FAILED, UNUSABLE, WRONG_STATE
+from gateway.backup import BackupDamaged, BackupError, BackupIncomplete
+from gateway.cli.errors import CHECK_FAILED, FAILED, UNUSABLE, WRONG_STATE
 from gateway.config import ConfigError
 from gateway.datafolder import DataFolderError
 from gateway.journal import JournalError, JournalFailed, JournalFull, JournalLocked
 from gateway.projector import ProjectorRunsAlready
+from gateway.revocations import RevocationLogError
 from gateway.store import Conflict, NotFound, StoreError, StoreFull, StoreLocked, StoreUnreachable
 from protocol import Code
 
@@ -18,8 +20,10 @@ __all__ = ["ending_of"]
 # itself (a lock, a full disk, a database that is still starting) is no 2: starting again helps.
 _ENDINGS: tuple[tuple[tuple[type[Exception], ...], int, Code | None], ...] = (
     ((Conflict, NotFound), WRONG_STATE, None),
-    ((StoreFull, StoreLocked, StoreUnreachable), FAILED, None),
-    ((ConfigError, DataFolderError, ProjectorRunsAlready, StoreError), UNUSABLE, None),
+    ((BackupIncomplete, StoreFull, StoreLocked, StoreUnreachable), FAILED, None),
+    ((BackupDamaged,), CHECK_FAILED, None),
+    ((BackupError,), UNUSABLE, None),
+    ((ConfigError, DataFolderError, ProjectorRunsAlready, RevocationLogError, StoreError), UNUSABLE, None),
     ((AuthorityError,), UNUSABLE, Code.AUTHORITY_UNUSABLE),
     ((JournalLocked,), UNUSABLE, Code.JOURNAL_LOCKED),
     ((JournalFull,), FAILED, Code.JOURNAL_FULL),

@@ -1,5 +1,6 @@
 """The processes: an edge, a projector, and the two together."""
 
+import contextlib
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -8,9 +9,11 @@ from functools import partial
 from pathlib import Path
 
 import attrs
+import structlog
 import trio
 
-from gateway.cli.common import open_upgraded
+from gateway.cli.common import Provider, open_upgraded
+from gateway.cli.decisions import begin_log
 from gateway.cli.options import DEFAULT_DATA, Data
 from gateway.config import Config, cannot_listen, load_config
 from gateway.datafolder import DataFolder
@@ -20,8 +23,11 @@ from gateway.logs import configure_logs
 from gateway.processes import Announcement, announced
 from gateway.projector import run_projector
 from gateway.supervisor import ChildSpec, only_one, supervise
+from protocol import Code
 
 __all__ = ["edge", "edge_stop_s", "process_argv", "projector", "serve", "serve_lock"]
+
+log = structlog.get_logger()
 
 PROJECTOR_STOP_S = 15.0
 EDGE_STOP_MARGIN_S = 15.0  # beyond the drain window: the last sync, the last claims
@@ -41,7 +47,12 @@ def _prepared(data: Data, process: str, *, name: str | None = None) -> Iterator[
     config = load_config(data, name=name)
     configure_logs(config.log_format, process=process, log_level=config.log_level)
     # An older store is brought up to this version here, before anybody serves from it.
-    open_upgraded(config.store_url).close()
+    with contextlib.closing(open_upgraded(config.store_url)) as store:
+        problem = begin_log(Provider(DataFolder(data), config, store))
+    if problem:
+        log.warning(
+            "second revocation log not written", code=str(Code.REVOCATION_COPY_BEHIND), reason=problem
+        )
     with announced(config.data / "run", process, config.name if process == "edge" else "") as announcement:
         yield config, announcement
 

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from certs import Authority, Token
 from gateway.cli.ca import announced_trust
 from gateway.cli.common import Provider, now_ms, open_provider
+from gateway.cli.decisions import reset_token, revoke_token
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json, require_name
 from gateway.cli.output import json_line, rows, say, size, when
@@ -142,7 +143,7 @@ def token_create(
             _print_token(stored, token, owner, as_json=json_)
             sys.stdout.flush()
         except OSError:  # nobody has seen it, and nobody shall find it usable
-            provider.store.tokens.revoke(token.id, now_ms=now_ms())
+            revoke_token(provider, token.id)
             raise
 
 
@@ -237,7 +238,7 @@ def token_revoke(token_id: str, /, *, data: Data = DEFAULT_DATA) -> None:
         The token's id, as `token list` shows it.
     """
     with open_provider(data) as provider:
-        provider.store.tokens.revoke(token_id, now_ms=now_ms())
+        revoke_token(provider, token_id)
     say("revoked: it enrolls nobody any more")
 
 
@@ -251,5 +252,5 @@ def token_reset(token_id: str, /, *, data: Data = DEFAULT_DATA) -> None:
         The token's id, as `token list` shows it.
     """
     with open_provider(data) as provider:
-        provider.store.tokens.reset(token_id, now_ms=now_ms())
+        reset_token(provider, token_id)
     say("reset: who uses it from now on is unverified until accepted")

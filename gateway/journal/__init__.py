@@ -3,6 +3,7 @@
 One process writes, others read with cursors of their own. docs/journal.md has the format and the promises.
 """
 
+from gateway.journal.copying import SegmentPart, parts_to_copy
 from gateway.journal.errors import JournalClosed, JournalError, JournalFailed, JournalFull, JournalLocked
 from gateway.journal.files import OS_FILES, Files
 from gateway.journal.positions import START, Chunk, Cursor, Damage, DamageKind
@@ -30,4 +31,6 @@ __all__ = [
     "PruneReport",
     "Record",
     "RecordFlags",
+    "SegmentPart",
+    "parts_to_copy",
 ]

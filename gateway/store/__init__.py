@@ -22,6 +22,8 @@ doorbell after it returned.
     store.overrides       add end list
     store.codes           add get use
     store.audit           note list
+    store.restoring       facts decisions apply hold settle
+    store.copy_to(path)   all of it in one SQLite file; store_from_copy(path, url) makes a store of that
 
 The projector's verbs live in one transaction object, because rows, marks and cursor must move together:
 
@@ -55,6 +57,7 @@ from gateway.store.bodies import (
 )
 from gateway.store.changes import Change
 from gateway.store.codes import StoredCode
+from gateway.store.copying import examine
 from gateway.store.directory import Directory
 from gateway.store.doorbell import answer, listen, ring
 from gateway.store.enrollment import Admitted, Applicant, EnrollOutcome, Refused
@@ -71,7 +74,7 @@ from gateway.store.errors import (
     StoreUnreachable,
 )
 from gateway.store.events import JobSession, Quarantined, StoredEvent
-from gateway.store.facade import Store, open_store
+from gateway.store.facade import Store, open_store, store_from_copy
 from gateway.store.feed import Fact
 from gateway.store.gaps import Gap, GapState, GapView
 from gateway.store.incidents import Incident, IncidentAgent, IncidentState, IncidentView
@@ -160,7 +163,9 @@ __all__ = [
     "StoredToken",
     "TrustChanged",
     "answer",
+    "examine",
     "listen",
     "open_store",
     "ring",
+    "store_from_copy",
 ]

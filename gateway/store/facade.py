@@ -1,12 +1,14 @@
 """The store as others hold it: its verbs in small rooms, each verb one transaction."""
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from gateway.store.agents import Agents
 from gateway.store.audit import Audit
 from gateway.store.bodies import CursorMoved
 from gateway.store.changes import Changes
 from gateway.store.codes import Codes
+from gateway.store.copying import copy_in, copy_out
 from gateway.store.directory import CURSORS, Directory, read_directory
 from gateway.store.engine import Database
 from gateway.store.enrollment import Enrollment
@@ -14,11 +16,12 @@ from gateway.store.errors import StoreDamaged, StoreLocked, StoreUnreachable
 from gateway.store.events import Events
 from gateway.store.gaps import Gaps
 from gateway.store.incidents import Incidents
-from gateway.store.migrate import check_schema, migrate
+from gateway.store.migrate import check_schema, migrate, versions
 from gateway.store.organizations import Organizations
 from gateway.store.overrides import Overrides
 from gateway.store.paths import Paths
 from gateway.store.projection import Projection, projection
+from gateway.store.restoring import Restoring
 from gateway.store.sessions import Sessions
 from gateway.store.tokens import Tokens
 
@@ -39,6 +42,7 @@ class Store:
         self.organizations = Organizations(db)
         self.overrides = Overrides(db)
         self.paths = Paths(db)
+        self.restoring = Restoring(db)
         self.sessions = Sessions(db)
         self.tokens = Tokens(db)
 
@@ -70,6 +74,21 @@ class Store:
             StoreTooOld: the schema is older.
         """
         check_schema(self._db)
+
+    def versions(self) -> tuple[int, int]:
+        """The schema's version and the oldest that may use it."""
+        with self._db.read() as connection:
+            found = versions(connection)
+        assert found is not None  # noqa: S101  # a store that was opened has tables
+        return found
+
+    def copy_to(self, path: Path) -> None:
+        """Write all of it, as of one moment, to a new SQLite file; writers go on meanwhile.
+
+        Raises:
+            StoreError: it can't be read, or there is no room.
+        """
+        copy_out(self._db, path)
 
     def migrate(self) -> None:
         """Make the tables, or bring them up to this version.
@@ -104,6 +123,22 @@ def open_store(url: str, *, create: bool = False) -> Store:
     except (StoreDamaged, StoreLocked, StoreUnreachable) as error:  # the driver does not say of which store
         db.close()
         raise type(error)(f"{db.url}: {error}") from error
+    except BaseException:
+        db.close()
+        raise
+    return Store(db)
+
+
+def store_from_copy(path: Path, url: str) -> Store:
+    """Open a store at *url* that was made from the file at *path*, which `copy_to` wrote.
+
+    Raises:
+        Conflict: there is a store at *url*.
+        StoreError: the file or the database can't be used.
+    """
+    db = Database(url, create=True)
+    try:
+        copy_in(path, db)
     except BaseException:
         db.close()
         raise
