@@ -42,6 +42,10 @@ class Berths:
 
     folder: Path
 
+    def count(self) -> int:
+        """How many have enrolled."""
+        return sum(1 for _ in self.folder.glob("*/identity.json"))
+
     def load(self) -> list[tuple[StateFolder, Plot]]:
         """Everybody who has enrolled, in the order in which they did.
 

@@ -3,46 +3,41 @@
 import contextlib
 import json
 import math
-import signal
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import attrs
-import trio
-from cyclopts import Parameter
+from cyclopts import App, Parameter
+from rich.console import Console
 
 from agent.exits import FAILED, NEGATIVE, UNUSABLE, CommandError
-from agent.failures import unwrapped
-from agent.simulator.berths import Berths
-from agent.simulator.fleet import MAX_RATE, Fleet, FleetError, FleetOptions, Part, Phase
+from agent.path import PathError, split_address
+from agent.simulator.checks import CheckError, parse_sources
 from agent.simulator.ledger import Ledger, LedgerError
+from agent.simulator.members import MAX_BATCH_EVENTS, MAX_RATE, FleetError, FleetOptions
 from agent.simulator.provider import Provider, ProviderError
-from agent.simulator.show import Show, show_verification, summary
-from agent.simulator.tally import Tally
+from agent.simulator.report.document import json_of
+from agent.simulator.report.summary import print_summary
+from agent.simulator.result import RunResult
+from agent.simulator.show import show, show_verification
+from agent.simulator.simulation import Request
+from agent.simulator.simulation import simulate as simulated
+from agent.simulator.target import LocalTarget, RemoteTarget, Target
 from agent.simulator.verification import Result, compare
-from agent.spool import Spool
-from agent.state import StateError
-from certs import make_private_folder
-from protocol import AgentType
+from certs import Token, TokenError
 
-# One simulated agent in so many is a cloud-connect site, if the provider has a listener for them.
-SITE_SHARE: Final = 25
-
-# After the last event: as long as a projector may lag before back-pressure, twice.
-SETTLE_S: Final = 60.0
-# When a person is waiting.
-HURRY_S: Final = 5.0
-
-_DESCRIPTORS: Final = 200
-"""Beyond one for each agent."""
+# What agents dial where no port is named.
+_PORT: Final = 6180
+_STDIN: Final = "-"
 
 Data = Annotated[
     Path, Parameter(name=("--data", "-d"), env_var="FIELDGATE_DATA", help="The provider's data folder.")
 ]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="The summary as JSON.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="The result as JSON.")]
+
+simulate_app = App(name="simulate")
 
 
 class SimulationError(CommandError):
@@ -52,12 +47,19 @@ class SimulationError(CommandError):
         super().__init__(message, UNUSABLE)
 
 
+@simulate_app.default
 def simulate(
     *,
     data: Data = Path("fieldgate-data"),
+    gateway: str | None = None,
+    token: Annotated[str | None, Parameter(env_var="FIELDGATE_TOKEN", allow_leading_hyphen=True)] = None,
     count: int = 100,
     duration: float | None = None,
+    warm_up: float = 0.0,
     rate: float = FleetOptions().rate,
+    closed_loop: int | None = None,
+    processes: int | None = None,
+    source: str | None = None,
     seed: int = FleetOptions().seed,
     company: Annotated[Sequence[str], Parameter(negative="")] = (),
     verify: Annotated[bool, Parameter(negative="")] = False,
@@ -66,17 +68,30 @@ def simulate(
     state: Path | None = None,
     json_: Json = False,
 ) -> int:
-    """Enroll and run a fleet of simulated agents against the provider in a data folder. Exit code 1 when agents were sent
-    away, not everything was released in time, or nothing was there to verify, 4 when the verification finds something.
+    """Enroll and run a fleet of simulated agents against a provider on this machine, or a gateway anywhere. Exit code 1 when
+    agents were sent away, not everything was released in time, or nothing was there to verify, 4 when the verification finds
+    something or what was expected did not come true.
 
     Parameters
     ----------
+    gateway
+        Simulate at this gateway instead, HOST or HOST:PORT, with --token.
+    token
+        A token made for simulation (fieldgate token create --simulation), or - to read it from standard input.
     count
-        How many agents. Some of them are cloud-connect sites.
+        How many agents. With --data, some of them are cloud-connect sites.
     duration
-        Seconds of producing events once all are connected; then the fleet delivers what is left. Default: until Ctrl-C.
+        Seconds to measure, once all are connected and warm; then the fleet delivers what is left. Default: until Ctrl-C.
+    warm_up
+        Seconds of producing before that, which are in no figure.
     rate
-        Events a second for each agent.
+        Events a second for each agent: due at fixed times, and timed from there, whatever becomes of those before.
+    closed_loop
+        Instead: each agent's batches hold so many events, and the next one follows the acknowledgement of the last.
+    processes
+        How many processes share the agents. Default: what suits the machine and the number of agents.
+    source
+        Addresses of this machine to dial from, by turns: 127.0.0.2,127.0.0.3 or a network, 127.0.1.0/24.
     seed
         The same seed gives the same estates.
     company
@@ -90,37 +105,39 @@ def simulate(
     state
         Keep the fleet in this folder, and begin with the agents that are kept there. Default: it ends with the run.
     """
-    if count < 1 or not rate > 0 or not (duration is None or 0 < duration < math.inf):
-        raise SimulationError("--count, --rate and --duration must be positive numbers")
-    if not 0 <= reconnect_s < math.inf:
-        raise SimulationError("--reconnect-s must be a number and not negative")
-    if rate > MAX_RATE:
-        raise SimulationError(f"--rate {rate:g}: one agent collects at most {MAX_RATE:g} events a second")
+    _forbid(count=count, rate=rate, duration=duration, reconnect_s=reconnect_s, warm_up=warm_up)
     if state is not None and (verify or ledger is not None):
         raise SimulationError(
             "a ledger knows what was said in one run: leave --state out, or --verify and --ledger"
         )
-    _allow_descriptors(count + _DESCRIPTORS)
-    provider = Provider(data)
-    tally = Tally(count=count)
-    options = FleetOptions(rate=rate, duration_s=duration, seed=seed, reconnect_s=reconnect_s)
-    with _home(state) as folder, Spool.open(folder / "outbox.sqlite") as spool:
-        fleet = Fleet(spool, options, tally, None if state is None else Berths(folder))
-        fleet.come_back()
-        try:
-            parts = _parts(provider, count - len(fleet.members), company)
-            with unwrapped():
-                trio.run(_run, fleet, parts)
-        except (FleetError, ProviderError) as error:
-            raise SimulationError(str(error)) from error
-        waiting = fleet.waiting_records
-    with _ledger_errors():
+    if state is not None and processes is not None:
+        raise SimulationError("a fleet that is kept has one outbox: leave --state out, or --processes")
+    if closed_loop is not None and not 0 < closed_loop <= MAX_BATCH_EVENTS:
+        raise SimulationError(f"--closed-loop is from 1 to {MAX_BATCH_EVENTS} events")
+    if processes is not None and processes < 1:
+        raise SimulationError("--processes must be 1 or more")
+    target = _target(data, gateway, token)
+    options = FleetOptions(
+        rate=rate,
+        batch_events=closed_loop or 0,
+        seed=seed,
+        reconnect_s=reconnect_s,
+        sources=_sources(source or ""),
+    )
+    request = Request(
+        target=target, count=count, options=options, warm_up_s=warm_up,
+        duration_s=math.inf if duration is None else duration, companies=company, processes=processes, state=state,
+        verify=verify,
+    )  # fmt: skip
+    with _errors():
+        result, said = simulated(request, show)
         if ledger is not None:
-            fleet.ledger.save(ledger)
-    result = _verify(provider, fleet.ledger) if verify else None
-    summary(tally, fleet.ledger, waiting, result, as_json=json_)
-    verdict = 0 if result is None else _verdict(result)
-    return verdict or (FAILED if waiting or tally.stopped else 0)
+            said.save(ledger)
+    if json_:
+        sys.stdout.write(json_of(result))
+    else:
+        print_summary(result, Console(highlight=False, markup=False, emoji=False))
+    return _exit_code(result)
 
 
 def verify(*, ledger: Path, data: Data = Path("fieldgate-data"), json_: Json = False) -> int:
@@ -131,14 +148,62 @@ def verify(*, ledger: Path, data: Data = Path("fieldgate-data"), json_: Json = F
     ledger
         The file.
     """
-    with _ledger_errors():
+    with _errors():
         loaded = Ledger.load(ledger)
-    result = _verify(Provider(data), loaded)
+        result = _verify(Provider(data), loaded)
     if json_:
         sys.stdout.write(json.dumps(_plain(result)) + "\n")
     else:
         show_verification(result)
     return _verdict(result)
+
+
+def _forbid(*, count: int, rate: float, duration: float | None, reconnect_s: float, warm_up: float) -> None:
+    if count < 1 or not rate > 0 or not (duration is None or 0 < duration < math.inf):
+        raise SimulationError("--count, --rate and --duration must be positive numbers")
+    if not 0 <= reconnect_s < math.inf or not 0 <= warm_up < math.inf:
+        raise SimulationError("--reconnect-s must be a number and not negative, and so must --warm-up")
+    if rate > MAX_RATE:
+        raise SimulationError(f"--rate {rate:g}: one agent collects at most {MAX_RATE:g} events a second")
+
+
+def _target(data: Path, gateway: str | None, token: str | None) -> Target:
+    if gateway is None:
+        return LocalTarget(Provider(data))
+    if token is None:
+        raise SimulationError(
+            "--gateway needs --token, one that was made for simulation: fieldgate token create --simulation"
+        )
+    try:
+        parsed = Token.parse(sys.stdin.read() if token == _STDIN else token)
+    except TokenError as error:
+        raise SimulationError(f"FG-2201: {error}") from None
+    address = gateway if _has_port(gateway) else f"{f'[{gateway}]' if ':' in gateway else gateway}:{_PORT}"
+    try:
+        split_address(address)
+    except PathError as error:
+        raise SimulationError(f"--gateway: {error}") from None
+    return RemoteTarget(parsed, address)
+
+
+def _has_port(address: str) -> bool:
+    host, separator, port = address.rpartition(":")
+    return bool(separator) and port.isdigit() and (":" not in host or host.endswith("]"))
+
+
+def _sources(text: str) -> tuple[str, ...]:
+    try:
+        return parse_sources(text)
+    except CheckError as error:
+        raise SimulationError(str(error)) from None
+
+
+def _exit_code(result: RunResult) -> int:
+    verification = result.verification
+    met = [each.passed for each in result.expectations] + [each.passed for each in result.personas]
+    if not all(met) or (verification is not None and verification.found):
+        return NEGATIVE
+    return 0 if result.passed else FAILED
 
 
 def _verdict(result: Result) -> int:
@@ -153,124 +218,15 @@ def _plain(result: Result) -> dict[str, Any]:
     return fields | {"examples": [str(finding) for finding in result.examples], "ok": not _verdict(result)}
 
 
+def _verify(provider: Provider, ledger: Ledger) -> Result:
+    with provider.events() as rows:
+        return compare(ledger, rows)
+
+
 @contextlib.contextmanager
-def _ledger_errors() -> Iterator[None]:
+def _errors() -> Iterator[None]:
+    """What a person can do something about, as they read it."""
     try:
         yield
-    except LedgerError as error:
+    except (CheckError, FleetError, LedgerError, ProviderError) as error:
         raise SimulationError(str(error)) from error
-
-
-def _verify(provider: Provider, ledger: Ledger) -> Result:
-    try:
-        with provider.events() as rows:
-            return compare(ledger, rows)
-    except ProviderError as error:
-        raise SimulationError(str(error)) from error
-
-
-@contextlib.contextmanager
-def _home(state: Path | None) -> Iterator[Path]:
-    """Where the fleet lives.
-
-    Raises:
-        StateError: the folder cannot be made.
-    """
-    if state is None:
-        with tempfile.TemporaryDirectory(prefix="fieldgate-fleet-") as folder:
-            yield Path(folder)
-        return
-    try:
-        make_private_folder(state)
-    except OSError as error:
-        raise StateError(f"cannot write {state}: {error.strerror}") from error
-    yield state
-
-
-def _parts(provider: Provider, count: int, companies: Sequence[str]) -> list[Part]:
-    """Which *count* agents enroll with which token."""
-    if not count:
-        return []
-    sites = max(1, count // SITE_SHARE) if count > 1 else 0
-    site_token = provider.site_token(sites) if sites else None
-    parts = [] if site_token is None else [Part(token=site_token, count=sites, agent_type=AgentType.SITE)]
-    clients = count - (sites if site_token is not None else 0)
-    if not companies:
-        provider.ensure_company()
-    owners: Sequence[str | None] = companies or [None]
-    for number, owner in enumerate(owners):
-        share = clients // len(owners) + (number < clients % len(owners))
-        if share:
-            parts.append(Part(token=provider.token(share, company=owner), count=share, company=owner))
-    return parts
-
-
-async def _run(fleet: Fleet, parts: Sequence[Part]) -> None:
-    show = Show(fleet)
-    hurry = trio.Event()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(show.run)
-        nursery.start_soon(_hear_signals, hurry)
-        show.phase = "enrolling"
-        with trio.CancelScope() as enrolling:
-            nursery.start_soon(_cancel_when, hurry, enrolling)
-            await fleet.enroll(parts)
-        if not hurry.is_set():
-            show.phase = "connecting"
-            nursery.start_soon(_conduct, fleet, show, hurry)
-            await fleet.run()
-        nursery.cancel_scope.cancel()
-
-
-async def _conduct(fleet: Fleet, show: Show, hurry: trio.Event) -> None:
-    """Let the estates produce for the time asked, then wait until everything is delivered, then stop."""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_cancel_when, hurry, nursery.cancel_scope)
-        await fleet.up.wait()
-        nursery.cancel_scope.cancel()
-    show.phase = "reporting"
-    fleet.phase = Phase.PRODUCING
-    with trio.move_on_after(
-        fleet.options.duration_s if fleet.options.duration_s is not None else float("inf")
-    ):
-        await hurry.wait()
-    fleet.phase = Phase.DELIVERING
-    show.phase = "delivering"
-    deadline = trio.current_time() + SETTLE_S
-    while fleet.waiting_records and trio.current_time() < deadline:
-        if hurry.is_set():
-            deadline = min(deadline, trio.current_time() + HURRY_S)
-        await trio.sleep(0.1)
-    show.phase = "stopping"
-    fleet.stop()
-
-
-async def _hear_signals(hurry: trio.Event) -> None:
-    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last one is Windows'
-    with trio.open_signal_receiver(
-        *(getattr(signal, name) for name in names if hasattr(signal, name))
-    ) as received:
-        async for _ in received:
-            if hurry.is_set():
-                raise KeyboardInterrupt
-            hurry.set()
-
-
-async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
-    await event.wait()
-    scope.cancel()
-
-
-def _allow_descriptors(wanted: int) -> None:
-    """Each agent has a socket; POSIX limits open files to 1,024 unless asked."""
-    if sys.platform == "win32":
-        return
-    import resource  # absent on Windows
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        if hard != resource.RLIM_INFINITY and hard < wanted:
-            raise SimulationError(
-                f"{wanted} open files are needed and {hard} allowed: raise the limit (ulimit -n)"
-            )
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

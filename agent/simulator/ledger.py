@@ -100,6 +100,10 @@ class Ledger:
                 released += sum(epoch.is_released(n) for n in range(run.first_sequence, run.next_sequence))
         return said, released
 
+    def take(self, other: "Ledger") -> None:
+        """Add the pages of *other*, whose agents are others."""
+        self.epochs.update(other.epochs)
+
     def save(self, path: Path) -> None:
         """Write it down, one JSON object a line.
 

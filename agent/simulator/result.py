@@ -33,11 +33,11 @@ class Load:
 
     agents: int
     events_per_s: float
-    """Of each agent."""
+    """Of each agent; 0 in a closed loop, where it is what comes out."""
     open_loop: bool
-    """Batches were due at fixed times, and are timed from there; else they went when an agent had something to say."""
+    """Events are due at fixed times, and timed from there; else each agent's next batch follows the last one's ack."""
     batch_events: int
-    """In an open loop; 0 in a closed one, where a batch holds what there is."""
+    """In a closed loop, of each batch; 0 in an open one, where a batch holds what is due."""
     reconnect_s: float
     sources: tuple[str, ...]
     """Addresses that the connections came from; empty: whichever the system chose."""
@@ -139,9 +139,9 @@ class Histograms:
     """How long things took."""
 
     ack: Histogram
-    """From when a batch was due (open loop) or sent (closed) until it was in the journal."""
+    """From when events were due (open loop) or cut (closed) until they were in the journal."""
     released: Histogram
-    """From there until it was in the store."""
+    """From the same moment until they were in the store."""
     connect: Histogram
     """From dialing to Welcome; in the whole run."""
     enroll: Histogram

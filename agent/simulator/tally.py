@@ -1,6 +1,14 @@
-"""Counts what a fleet goes through, as it happens."""
+"""Counts what a fleet goes through, as it happens, and times it.
+
+*No omission.* What is timed is not a batch that was sent but events that were due: an agent that has no session, or no credit,
+or a generator that is late, sends nothing, and the events that should have gone meanwhile wait all the same. Every cut is timed
+from when its events were due, once, however often it was sent; and one that never arrives is in no histogram but among what was
+not released.
+"""
 
 import collections
+import math
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -8,9 +16,11 @@ import trio
 
 from agent.marks import Ruling
 from agent.observer import Ending, Observer, code_text
+from agent.simulator.counts import Counts
+from agent.simulator.histogram import Histogram
 from agent.simulator.ledger import Ledger
 from agent.stored import Stored
-from protocol import Code, Mark, Standing, Welcome
+from protocol import Code, Mark, Row, Standing, Welcome
 
 # Connections that may be under way at once while a fleet comes up: more would only make each slower.
 OPENING: Final = 64
@@ -18,39 +28,57 @@ OPENING: Final = 64
 
 @attrs.define(kw_only=True)
 class Tally:
-    """One for the whole fleet."""
+    """One for the whole fleet of a process."""
 
     count: int
     enrolled: int = 0
     connected: int = 0
-    unverified: int = 0
-    sessions: int = 0
-    batches: int = 0
-    sent_bytes: int = 0
-    collected: int = 0
-    """Events and inventories that were brought into the outboxes."""
-    durable: int = 0
-    """Acknowledged as on disk: marks, not events, since several batches may share one."""
-    refused: collections.Counter[str] = attrs.field(factory=collections.Counter)
-    """Connections that did not come to a session, by code."""
-    ended: collections.Counter[str] = attrs.field(factory=collections.Counter)
-    """Sessions that ended, by code."""
-    troubles: collections.Counter[str] = attrs.field(factory=collections.Counter)
+    measured_from: float = math.inf
+    """Events that are due in this time are timed; on trio's clock."""
+    measured_until: float = math.inf
+    counts: Counts = attrs.field(factory=Counts)
+    """Since the last `take`."""
     opening: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(OPENING))
     """Taken by each agent until its first attempt to connect has come to something, good or bad."""
-    stopped: int = 0
-    """Agents that a gateway told to stop or to enroll again."""
-    latencies: list[float] = attrs.field(factory=list)
-    """Seconds from sending a batch to its durable acknowledgement, a sample."""
+
+    def take(self) -> Counts:
+        """What happened since this was last called."""
+        taken, self.counts = self.counts, Counts()
+        return taken
+
+    def time(self, histogram: Histogram, due_at: float) -> None:
+        """Count how long it took since *due_at*, if that was in the measured time."""
+        if self.measured_from <= due_at < self.measured_until:
+            histogram.record(trio.current_time() - due_at)
 
 
-_SAMPLES = 100_000
+@attrs.frozen
+class _Cut:
+    """Events that went into the outbox together."""
+
+    epoch: int
+    next_sequence: int
+    events: int
+    due_at: float
+
+    def is_under(self, mark: Mark) -> bool:
+        return self.epoch == mark.epoch and mark.first_sequence < self.next_sequence <= mark.next_sequence
 
 
 class AgentTally(Observer):
     """One agent's part of the tally, and its page of the ledger."""
 
-    __slots__ = ("_agent_uid", "_attempted", "_connected", "_ledger", "_sent_at", "_sent_id", "_tally")
+    __slots__ = (
+        "_agent_uid",
+        "_attempted",
+        "_connected",
+        "_dialed_at",
+        "_ledger",
+        "_tally",
+        "_unacked",
+        "_unreleased",
+        "due_at",
+    )
 
     def __init__(self, tally: Tally, ledger: Ledger, agent_uid: str) -> None:
         self._tally = tally
@@ -58,8 +86,20 @@ class AgentTally(Observer):
         self._agent_uid = agent_uid
         self._attempted = False
         self._connected = False
-        self._sent_id = b""
-        self._sent_at = 0.0
+        self._dialed_at = math.inf
+        self._unacked: collections.deque[_Cut] = collections.deque()
+        self._unreleased: collections.deque[_Cut] = collections.deque()
+        self.due_at = 0.0
+        """When the events are due that are cut now."""
+
+    @property
+    def waits_for_ack(self) -> bool:
+        """Whether something that was cut is not yet in the journal."""
+        return bool(self._unacked)
+
+    def starts(self) -> None:
+        """The agent dials for the first time."""
+        self._dialed_at = trio.current_time()
 
     def settle(self) -> None:
         """The first attempt to connect has come to something, if it had not before."""
@@ -67,42 +107,72 @@ class AgentTally(Observer):
             self._attempted = True
             self._tally.opening.release()
 
+    def told(self, epoch: int, first_sequence: int, rows: Sequence[Row]) -> None:
+        """Events are in the outbox."""
+        self._tally.counts.events += len(rows)
+        self._ledger.said(self._agent_uid, epoch, first_sequence, rows)
+        self._unacked.append(_Cut(epoch, first_sequence + len(rows), len(rows), self.due_at))
+
     def welcomed(self, welcome: Welcome, address: str) -> None:
         """One more is connected."""
         self.settle()
         self._connected = True
+        counts = self._tally.counts
         self._tally.connected += 1
-        self._tally.sessions += 1
-        self._tally.unverified += welcome.standing is not Standing.VERIFIED
+        counts.connects += 1
+        counts.unverified += welcome.standing is not Standing.VERIFIED
+        counts.connect.record(trio.current_time() - self._dialed_at)
+        for mark in welcome.durable:
+            self.durable(mark)
 
     def sent(self, batch: Stored) -> None:
-        """Remember the latest one, to see how long its acknowledgement takes."""
-        self._tally.batches += 1
-        self._tally.sent_bytes += len(batch.payload)
-        self._sent_id, self._sent_at = batch.batch_id, trio.current_time()
+        """A batch went out."""
+        self._tally.counts.sent += 1
+        self._tally.counts.sent_bytes += len(batch.payload)
 
     def durable(self, mark: Mark) -> None:
-        """Time it."""
-        self._tally.durable += 1
-        if mark.batch_id == self._sent_id and len(self._tally.latencies) < _SAMPLES:
-            self._tally.latencies.append(trio.current_time() - self._sent_at)
-            self._sent_id = b""
+        """Time what it covers."""
+        counts = self._tally.counts
+        for cut in _taken(self._unacked, mark):
+            counts.acked += cut.events
+            self._tally.time(counts.ack, cut.due_at)
+            self._unreleased.append(cut)
 
     def released(self, mark: Mark, ruling: Ruling) -> None:
-        """Into the ledger, if it is a mark of ours."""
-        if ruling is Ruling.RELEASED:
-            self._ledger.told(self._agent_uid, mark)
+        """Into the ledger, if it is a mark of ours; and time what it covers."""
+        if ruling is not Ruling.RELEASED:
+            return
+        self._ledger.told(self._agent_uid, mark)
+        self.durable(mark)
+        counts = self._tally.counts
+        for cut in _taken(self._unreleased, mark):
+            counts.released += cut.events
+            self._tally.time(counts.stored, cut.due_at)
 
     def trouble(self, code: Code | int, message: str) -> None:
         """Count it."""
-        self._tally.troubles[code_text(code)] += 1
+        self._tally.counts.troubles[code_text(code)] += 1
 
     def ended(self, ending: Ending, wait_s: float) -> None:
         """One less is connected, or one more was refused."""
         self.settle()
+        self._dialed_at = trio.current_time() + wait_s
         if self._connected:
             self._connected = False
             self._tally.connected -= 1
-            self._tally.ended[code_text(ending.code)] += 1
+            self._tally.counts.ended[code_text(ending.code)] += 1
         else:
-            self._tally.refused[code_text(ending.code)] += 1
+            self._tally.counts.refused[code_text(ending.code)] += 1
+
+
+def _taken(cuts: collections.deque[_Cut], mark: Mark) -> list[_Cut]:
+    """Take what is under *mark* from *cuts*, which are in order but for a new epoch in the middle."""
+    taken = []
+    while cuts and cuts[0].is_under(mark):
+        taken.append(cuts.popleft())
+    if cuts and cuts[0].epoch != mark.epoch:
+        later = [cut for cut in cuts if cut.is_under(mark)]
+        for cut in later:
+            cuts.remove(cut)
+        taken += later
+    return taken

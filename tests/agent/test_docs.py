@@ -11,13 +11,15 @@ from agent.spool import LIMIT_BYTES
 
 DOCS = Path(__file__).parents[2] / "docs" / "agent.md"
 INSPECTION = DOCS.with_name("tls-inspection.md")
-COMMANDS = ("enroll", "probe", "report", "run", "simulate", "status", "verify")
+LOAD_TESTING = DOCS.with_name("load-testing.md")
+COMMANDS = ("enroll", "probe", "report", "run", "status")
+SIMULATOR = ("simulate", "verify")
 
 
-def options() -> set[str]:
+def options(commands: tuple[str, ...] = COMMANDS) -> set[str]:
     """Every option of every command, as a person types it."""
     found = set()
-    for command in COMMANDS:
+    for command in commands:
         for argument in app[command].assemble_argument_collection():
             found |= {name for name in argument.names if name.startswith("--")}
     return found
@@ -27,6 +29,8 @@ def test_every_option_is_documented_and_every_documented_option_exists() -> None
     """A renamed option changes the page."""
     page = DOCS.read_text(encoding="utf-8")
     assert set(re.findall(r"--[a-z][a-z-]+", page)) == options()
+    table = LOAD_TESTING.read_text(encoding="utf-8").partition("\n## Options\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(--[a-z][a-z-]+)`", table, re.MULTILINE)) == options(SIMULATOR)
 
 
 def test_the_probes_exit_codes_are_documented() -> None:

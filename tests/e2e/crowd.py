@@ -23,7 +23,8 @@ from agent.observer import Ending, Observer
 from agent.reporter import SPREAD, Reporter
 from agent.service import now_ms
 from agent.simulator.berths import Berths
-from agent.simulator.fleet import Fleet, FleetOptions, Member, Part, Phase
+from agent.simulator.fleet import Fleet
+from agent.simulator.members import FleetOptions, Member, Part, Phase
 from agent.simulator.tally import Tally
 from agent.spool import Spool
 from agent.state import StateFolder

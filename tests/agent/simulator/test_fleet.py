@@ -10,7 +10,8 @@ import trio
 from trio.testing import MockClock
 
 from agent.simulator.berths import Berths
-from agent.simulator.fleet import Fleet, FleetError, FleetOptions, Part, Phase
+from agent.simulator.fleet import Fleet
+from agent.simulator.members import FleetError, FleetOptions, Part, Phase
 from agent.simulator.tally import OPENING, Tally
 from agent.simulator.verification import CELLS, compare
 from agent.spool import Spool
@@ -73,7 +74,7 @@ async def test_a_fleet_says_what_its_ledger_says(clock: MockClock, gateway: Gate
     assert result.ok, result.examples
     assert result.said == result.released == result.stored == len(rows)
     assert len(rows) == pytest.approx(6 * 4 * SECONDS, rel=0.4)
-    assert len(sessions) == fleet.tally.sessions == fleet.tally.enrolled == 6
+    assert len(sessions) == fleet.tally.counts.connects == fleet.tally.enrolled == 6
     assert {enroll.agent_type for enroll in gateway.enrolls} == {AgentType.CLIENT, AgentType.SITE}
     assert all(enroll.synthetic for enroll in gateway.enrolls)
     assert all(any(isinstance(m, Goodbye) for m in peer.heard) for peer in sessions)
@@ -107,7 +108,7 @@ async def test_a_fleet_can_be_stopped_while_it_comes_up(
             await trio.sleep(1)
             assert not fleet.up.is_set()
             fleet.stop()
-    assert fleet.tally.sessions == 0
+    assert fleet.tally.counts.connects == 0
 
 
 async def test_a_refused_fleet_says_why(clock: MockClock, gateway: Gateway, spool: Spool) -> None:
