@@ -123,7 +123,7 @@ def test_json_and_files_say_the_same(tmp_path: Path, capsys: Capture) -> None:
     assert report.meta.exit_code == PATH_INSPECTED
     assert re.fullmatch(r"fieldgate-agent probe \S+", report.meta.made_by)
     html = page.read_text(encoding="utf-8")
-    assert html.startswith("<!DOCTYPE html>") or html.lower().startswith("<!doctype html>")
+    assert html.startswith("<!DOCTYPE html>") or html.lower().startswith("<!DOCTYPE html>")
     assert "<script" not in html
     with zipfile.ZipFile(io.BytesIO(archive.read_bytes())) as packed:
         kept = report_from_document(json.loads(packed.read("fieldgate-probe/report.json")))
@@ -160,7 +160,7 @@ def test_a_link_a_pipe_and_a_device_are_written_to_and_stay_what_they_are(tmp_pa
         assert main(["probe", address, "--html", os.devnull]) == PATH_INSPECTED
 
     assert link.is_symlink()
-    assert page.read_text().startswith("<!doctype html>")
+    assert page.read_text().startswith("<!DOCTYPE html>")
     assert pipe.is_fifo()
     assert packed.result(timeout=30).startswith(b"PK")
     assert Path(os.devnull).is_char_device()
