@@ -42,8 +42,8 @@ def differences(before: Sequence[RunResult], after: Sequence[RunResult]) -> Iter
             yield f"the {name} differs: {of(first)}, and {of(other)}"
     for field in _LOAD:
         values = [getattr(run.load, field) for run in runs]
-        if other := next((each for each in values if each != values[0]), None):
-            yield f"the load differs in {field}: {values[0]}, and {other}"
+        if others := [each for each in values if each != values[0]]:
+            yield f"the load differs in {field}: {values[0]}, and {others[0]}"
     if other := _apart(runs, lambda run: run.machine.memory_bytes, _MEMORY):
         yield f"the memory differs: {size(first.machine.memory_bytes)}, and {size(other.machine.memory_bytes)}"
     if other := _apart(runs, lambda run: run.duration_s, _DURATION):
