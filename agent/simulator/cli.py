@@ -20,6 +20,7 @@ from agent.simulator.members import MAX_BATCH_EVENTS, MAX_RATE, FleetError, Flee
 from agent.simulator.provider import Provider, ProviderError
 from agent.simulator.report.document import json_of
 from agent.simulator.report.summary import print_summary
+from agent.simulator.report.writing import prepare_folder, write_report
 from agent.simulator.result import RunResult
 from agent.simulator.show import show, show_verification
 from agent.simulator.simulation import Request
@@ -38,6 +39,11 @@ Data = Annotated[
 Json = Annotated[bool, Parameter(name="--json", negative="", help="The result as JSON.")]
 
 simulate_app = App(name="simulate")
+simulate_app.command(
+    "agent.simulator.report.compare_command:compare",
+    name="compare",
+    help="Mark what changed between two runs by more than chance would make it. Exit code 1 when they are not comparable.",
+)
 
 
 class SimulationError(CommandError):
@@ -66,6 +72,7 @@ def simulate(
     ledger: Path | None = None,
     reconnect_s: float = FleetOptions().reconnect_s,
     state: Path | None = None,
+    report: Path | None = None,
     json_: Json = False,
 ) -> int:
     """Enroll and run a fleet of simulated agents against a provider on this machine, or a gateway anywhere. Exit code 1 when
@@ -104,6 +111,8 @@ def simulate(
         Ceiling of the first, random wait before connecting again.
     state
         Keep the fleet in this folder, and begin with the agents that are kept there. Default: it ends with the run.
+    report
+        Write result.json, report.html and junit.xml into this folder.
     """
     _forbid(count=count, rate=rate, duration=duration, reconnect_s=reconnect_s, warm_up=warm_up)
     if state is not None and (verify or ledger is not None):
@@ -129,10 +138,14 @@ def simulate(
         duration_s=math.inf if duration is None else duration, companies=company, processes=processes, state=state,
         verify=verify,
     )  # fmt: skip
+    if report is not None:
+        prepare_folder(report)
     with _errors():
         result, said = simulated(request, show)
         if ledger is not None:
             said.save(ledger)
+    if report is not None:
+        write_report(result, report)
     if json_:
         sys.stdout.write(json_of(result))
     else:

@@ -70,7 +70,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     """Onto a console; its width and colours are the console's, which heeds NO_COLOR."""
     console.print(
         Text(
-            f"{printable(comparison.scenario)}: {_runs(comparison.runs_before)} before, {_runs(comparison.runs_after)} after",
+            f"{printable(comparison.scenario) or 'simulation'}: {_runs(comparison.runs_before)} before, {_runs(comparison.runs_after)} after",
             style="dim",
         )
     )

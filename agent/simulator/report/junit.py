@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import attrs
 
 from agent.simulator.report.figures import amount
-from agent.simulator.report.verdict import bottleneck_of, coded, headline
+from agent.simulator.report.verdict import bottleneck_of, coded, headline, name_of
 from agent.simulator.result import RunResult
 
 __all__ = ["junit_xml"]
@@ -38,7 +38,7 @@ def junit_xml(run: RunResult) -> str:
     skipped = sum(bool(case.skipped) for case in cases)
     seconds = f"{run.duration_s + run.warm_up_s:.3f}"
     counts = {"tests": str(len(cases)), "failures": str(failures), "errors": "0"}
-    name = _writable(f"fieldgate.{run.scenario}")
+    name = _writable(f"fieldgate.{name_of(run)}")
     suites = ElementTree.Element("testsuites", {"name": "fieldgate", "time": seconds, **counts})
     suite = ElementTree.SubElement(
         suites,

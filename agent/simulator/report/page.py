@@ -15,6 +15,7 @@ from agent.simulator.report.verdict import (
     facts_of,
     headline,
     latencies_of,
+    name_of,
     tiles_of,
 )
 from agent.simulator.result import RunResult
@@ -28,7 +29,7 @@ def render_html(run: RunResult) -> str:
 
 
 def _document(run: RunResult) -> Iterator[str]:
-    title = f"{'Passed' if run.passed else 'Failed'}: {run.scenario}"
+    title = f"{'Passed' if run.passed else 'Failed'}: {name_of(run)}"
     yield "<!DOCTYPE html>\n"
     yield '<html lang="en"><head><meta charset="utf-8">\n'
     yield f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
@@ -57,7 +58,7 @@ def _mood(run: RunResult) -> str:
 
 
 def _header(run: RunResult) -> Iterator[str]:
-    yield f'<header><p class="kicker">Fieldgate load test: {markup(run.scenario)}</p>\n'
+    yield f'<header><p class="kicker">Fieldgate load test: {markup(name_of(run))}</p>\n'
     reasons = run.reasons
     many = len(reasons) > 1
     yield f"<h1>{markup(f'Failed, for {len(reasons)} reasons' if many else headline(run))}</h1>\n"
@@ -126,7 +127,7 @@ def _time(run: RunResult) -> Iterator[str]:
         yield "<p>The measured time was shorter than a second.</p></section>\n"
         return
     yield '<p class="note">Lines are means, and the shade around each reaches from the lowest to the highest second of its mean. '
-    if run.phases:
+    if len(run.phases) > 1:
         yield f"Dotted lines begin a phase: {markup(', '.join(each.name for each in run.phases))}. "
     yield "Point at a picture for its figures.</p>\n"
     for panel in panels_of(run):

@@ -19,6 +19,7 @@ from agent.simulator.report.verdict import (
     headline,
     latencies_of,
     means,
+    name_of,
 )
 from agent.simulator.result import RunResult
 from protocol import printable
@@ -49,7 +50,7 @@ def _parts(run: RunResult, width: int) -> Iterator[RenderableType]:
     for reason in run.reasons[1:]:
         yield _item("✗", reason, "red")
     yield _text(
-        f"{run.scenario}, seed {run.seed}: {run.load.agents:,} agents for {duration(run.duration_s * 1e6)},"
+        f"{name_of(run)}, seed {run.seed}: {run.load.agents:,} agents for {duration(run.duration_s * 1e6)},"
         f" {'open' if run.load.open_loop else 'closed'} loop, {run.load.target}",
         "dim",
     )

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from agent.simulator.record import is_saturated
 from agent.simulator.report.figures import amount, clock, duration, share, size
 from agent.simulator.report.frame import markup
 from agent.simulator.report.verdict import QUANTILES, coded, latencies_of, means
@@ -154,9 +155,7 @@ def generator(run: RunResult) -> Iterator[str]:
         ("process", "#agents", "#CPU", "of a core", "#late, p99", "#late, at most", "#memory, at most"),
         (
             (
-                "full"
-                if run.generator.saturated and (worker.cpu_share > 0.85 or worker.p99_lag_ms > 100)
-                else "",
+                "full" if is_saturated((worker,)) else "",
                 (
                     plain(f"generator {worker.number}"),
                     number(f"{worker.agents:,}"),
@@ -194,7 +193,7 @@ def gateway(run: RunResult) -> Iterator[str]:
 
 
 def _meter(part: float) -> str:
-    return f'<meter min="0" max="1" low="0.7" high="0.85" optimum="0" value="{min(1.0, part):.3f}">{share(part)}</meter> {share(part)}'
+    return f'<meter min="0" max="1" low="0.7" high="0.9" optimum="0" value="{min(1.0, part):.3f}">{share(part)}</meter> {share(part)}'
 
 
 def totals(run: RunResult) -> Iterator[str]:

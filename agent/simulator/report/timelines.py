@@ -119,7 +119,7 @@ def render_panel(panel: Panel, seconds: int, phases: Sequence[Phase]) -> str:
         frame = Frame(height=10 + _LANE * len(panel.traces) + 22, right=92)
         body = [*_bands(frame, seconds, phases), *_lanes(panel, frame, seconds)]
     else:
-        top = _HEADROOM if panel.names_phases and phases else 0
+        top = _HEADROOM if panel.names_phases and len(phases) > 1 else 0
         frame = Frame(height=_HEIGHT + top, right=92, top=10 + top)
         body = [*_bands(frame, seconds, phases), *_curves(panel, frame, seconds)]
         if top:

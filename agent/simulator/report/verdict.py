@@ -10,7 +10,7 @@ from agent.simulator.report.figures import amount, duration, share
 from agent.simulator.result import RunResult
 from protocol import CODES, Code
 
-__all__ = ["Tile", "bottleneck_of", "facts_of", "headline", "latencies_of", "means", "tiles_of"]
+__all__ = ["Tile", "bottleneck_of", "facts_of", "headline", "latencies_of", "means", "name_of", "tiles_of"]
 
 QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "p99.99": 0.9999}
 
@@ -25,6 +25,11 @@ class Tile:
     figure: str
     says: str = ""
     kind: str = ""
+
+
+def name_of(run: RunResult) -> str:
+    """The scenario, or what a run without one is called."""
+    return run.scenario or "simulation"
 
 
 def headline(run: RunResult) -> str:
@@ -102,7 +107,7 @@ def latencies_of(run: RunResult) -> tuple[tuple[str, str, str, Histogram], ...]:
 def facts_of(run: RunResult) -> Iterator[tuple[str, str]]:
     """What was run, on what."""
     load, machine = run.load, run.machine
-    yield "scenario", run.scenario
+    yield "scenario", run.scenario or "none: options of the command"
     yield "seed", str(run.seed)
     yield (
         "measured",

@@ -9,15 +9,24 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from agent.cli import app, main
 from agent.exits import FAILED, NEGATIVE, UNUSABLE, CommandError
 from agent.simulator.report.compare_command import compare, print_comparison
-from agent.simulator.report.comparison import compare_runs
+from agent.simulator.report.comparison import (
+    _BLOCK_S,
+    _CONFIDENCE,
+    _LEAST_BLOCKS,
+    ONE_RUN,
+    SEVERAL_RUNS,
+    compare_runs,
+)
 from agent.simulator.report.document import load_result
+from agent.simulator.report.schemas import SCHEMAS
 from agent.simulator.report.writing import FILES, prepare_folder, write_report
 from agent.simulator.result import RunResult
 from tests.agent.simulator.report.hostile import WORDS, hostile_run
 from tests.agent.simulator.report.runs import failed_herd, good_run
-from tests.helpers.schemas import faults
+from tests.helpers.schemas import PUBLISHED, faults
 
 
 def written(folder: Path, run: RunResult) -> Path:
@@ -109,6 +118,27 @@ def test_folders_are_several_runs(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "▼  ack, p99 of all" in said
 
 
+def test_it_is_a_command_of_the_simulator(
+    before: Path, slower: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the pages write it, with its exit codes, and help for every word."""
+    assert main(["simulate", "compare", str(before), str(slower), "--fail-on-regression"]) == NEGATIVE
+    assert main(["simulate", "compare", str(before), "nowhere.json"]) == UNUSABLE
+    assert "cannot read nowhere.json: No such file" in capsys.readouterr().err
+    assert main(["simulate", "compare", "--help"]) == 0
+    for argument in app["simulate"]["compare"].assemble_argument_collection(parse_docstring=True):
+        assert argument.parameter.help
+
+
+def test_a_report_that_cannot_be_written_is_said_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before a provider is asked for anything."""
+    (tmp_path / "file").touch()
+    assert main(["simulate", "--data", str(tmp_path), "--report", str(tmp_path / "file")]) == UNUSABLE
+    assert f"cannot write to {tmp_path / 'file'}" in capsys.readouterr().err
+
+
 def test_files_that_are_no_result_are_named(before: Path, tmp_path: Path) -> None:
     """And end it as wrong usage does."""
     (tmp_path / "empty").mkdir()
@@ -129,3 +159,16 @@ def test_every_line_fits_and_strangers_words_are_words(width: int) -> None:
         assert max(map(cell_len, said.splitlines())) <= width
         assert not {"\x1b", "\u202e", "…"} & set(said)
     assert "[bold]" in WORDS
+
+
+def test_the_page_says_the_rule_as_it_is() -> None:
+    """Its figures, its options, its files."""
+    page = (PUBLISHED.parent / "load-testing.md").read_text(encoding="utf-8")
+    section = " ".join(page.partition("\n## Reading the report\n")[2].split())
+    assert f"blocks of {_BLOCK_S} seconds or more" in section
+    assert f"Less than {_BLOCK_S * _LEAST_BLOCKS} seconds of a figure tell no noise" in section
+    assert f"With one run on a side, {ONE_RUN:.0%}".replace("%", " %") in section
+    assert f"and {SEVERAL_RUNS:.0%} at least".replace("%", " %") in section
+    assert f"{_CONFIDENCE:.0%} of the differences".replace("%", " %") in section
+    for name in (*FILES, *SCHEMAS, "--fail-on-regression", "--json"):
+        assert name in section
