@@ -77,7 +77,7 @@ class Handshake:
         server_name: what a client asks for (SNI); an address is not sent (RFC 6066, 3).
     """
 
-    __slots__ = ("_began", "_broken", "_conn", "_fault", "_first_bytes", "_ready", "_record", "_server_side", "_sock", "_taken")  # fmt: skip
+    __slots__ = ("_began", "_broken", "_conn", "_fault", "_first_bytes", "_looked", "_ready", "_record", "_server_side", "_sock", "_taken")  # fmt: skip
 
     def __init__(
         self, sock: socket.socket, context: Context, *, server_side: bool, server_name: str | None = None
@@ -91,6 +91,8 @@ class Handshake:
         self._broken = False
         self._fault = _NO_FAULT
         self._first_bytes = b""
+        self._looked = server_side
+        """Whether what came first was looked at before OpenSSL took any of it: what comes later is no beginning."""
         self._taken: tuple[Break, str] | None = None
         """An error of the socket's that looking has taken away from OpenSSL."""
         self._ready = False
@@ -120,8 +122,8 @@ class Handshake:
             self._began = trio.current_time()
         # The gateway's listener has looked at its peer's first bytes already. A client looks before OpenSSL reads: for those
         # that talk at once, again when the hello is made and sent (a millisecond later), and when the first answer comes.
-        looked = self._server_side or self._look()
-        if not looked:
+        self._look()
+        if not self._looked:
             self._record.hello_sent = self._glance
         while True:
             # Of anything else OpenSSL would read five bytes, and throw them away.
@@ -138,7 +140,7 @@ class Handshake:
             if outcome is Outcome.EOF:
                 raise self.handshake_failed(Break.TRUNCATED, "closed by the peer during the handshake")
             await self._wait(outcome)
-            looked = looked or self._look()
+            self._look()
         if not self._server_side:
             self._record.complete = True
             self._record.handshake_s = trio.current_time() - self._began
@@ -162,20 +164,20 @@ class Handshake:
                 Break.PROTOCOL, f"a chain of {length} certificates, limit is {MAX_CHAIN}"
             )
 
-    def _glance(self) -> bool:
-        """Peek at what comes first, keep it if it is no TLS, and say whether anything was there."""
+    def _glance(self) -> None:
+        """Peek at what comes first, if it is there, and keep it if it is no TLS."""
         try:
             seen = self._sock.recv(_FIRST_BYTES, socket.MSG_PEEK)
         except BlockingIOError:
-            return False
+            return
         except OSError as error:
             self._taken = classify_os_error(error.errno or 0)
-            return True
+            seen = b""
+        self._looked = True
         if seen and seen[:1] not in _TLS_RECORD_TYPES:
             self._first_bytes = seen
         if seen:
             self._record.first_byte_s = trio.current_time() - self._began
-        return True
 
     async def _refuse_strange(self, *, read: int) -> None:
         """Hear out what came first, if it is no TLS, and fail. OpenSSL has *read* so many bytes of it."""
@@ -184,11 +186,11 @@ class Handshake:
             self._first_bytes = max(self._first_bytes, self._first_bytes[:read] + rest, key=len)
             raise self.handshake_failed(Break.PROTOCOL, "what came first is no tls")
 
-    def _look(self) -> bool:
-        found = self._glance()
-        if self._taken is not None:
-            raise self.handshake_failed(*self._taken)
-        return found
+    def _look(self) -> None:
+        if not self._looked:
+            self._glance()
+            if self._taken is not None:
+                raise self.handshake_failed(*self._taken)
 
     def handshake_failed(self, reason: Break, detail: str) -> HandshakeError:
         """What to raise when the handshake ends here, with the evidence there is; the stream is broken from now on."""

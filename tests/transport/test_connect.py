@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
+import trio.testing
 from OpenSSL import SSL
 
 from tests.transport.pairs import server, tcp_pair
@@ -168,10 +169,9 @@ class SlowToWrite(TLSStream):
 
     meanwhile: Callable[[], object]
 
-    def _look(self) -> bool:
-        found = super()._look()
+    def _look(self) -> None:
+        super()._look()
         self.meanwhile()
-        return found
 
 
 async def test_what_a_peer_says_while_the_hello_is_made_is_kept() -> None:
@@ -195,12 +195,52 @@ class QuicklyAnswered(TLSStream):
     answer: Callable[[], object]
     looks: int
 
-    def _glance(self) -> bool:
-        found = super()._glance()
+    def _glance(self) -> None:
+        super()._glance()
         self.looks += 1
         if self.looks == 2:
             self.answer()
-        return found
+
+
+class Dripped(QuicklyAnswered):
+    """A client whose answer begins to come before it looks behind its hello."""
+
+    __slots__ = ()
+
+    def _glance(self) -> None:
+        if self.looks == 1:
+            self.answer()
+        self.looks += 1
+        TLSStream._glance(self)
+
+
+async def test_an_answer_that_drips_is_looked_at_once() -> None:
+    """Three bytes of a record lie there behind the hello: what comes after them is no beginning, and no other protocol."""
+    near, far = tcp_pair()
+    gateway = SSL.Connection(server(), None)
+    gateway.set_app_data(Record())
+    gateway.set_accept_state()
+    rest: list[bytes] = []
+
+    def answer() -> None:
+        gateway.bio_write(far.recv(65536))
+        with pytest.raises(SSL.WantReadError):
+            gateway.do_handshake()
+        record = gateway.bio_read(65536)
+        far.sendall(record[:3])
+        rest.append(record[3:])
+
+    stream = Dripped(near, client_context(), server_side=False)
+    stream.looks, stream.answer = 0, answer
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.do_handshake)
+            await trio.testing.wait_all_tasks_blocked()
+            far.sendall(rest.pop())
+    assert stream.seen().complete
+    assert stream.seen().first_bytes == b""
+    stream.close()
+    far.close()
 
 
 async def test_a_quick_answer_is_not_taken_for_what_came_first() -> None:
