@@ -7,7 +7,7 @@ import socket
 import trio
 
 from transport.contexts import Context
-from transport.errors import Break, ConnectError, classify_os_error
+from transport.errors import Break, ConnectError, ProxyError, classify_os_error
 from transport.proxy import Proxy, open_tunnel
 from transport.stream import TLSStream
 
@@ -80,15 +80,16 @@ async def connect(
     """
     stream: TLSStream | None = None
     began = trio.current_time()
+    way = _Way(proxy, source)
     try:
         with trio.CancelScope(deadline=deadline):
-            sock, received = await _reach(host, port, proxy, source)
+            sock, received = await way.reach(host, port)
             stream = TLSStream(sock, context, server_side=False, server_name=server_name or host)
             stream.came_up(connect_s=trio.current_time() - began, received=received)
             await stream.do_handshake()
             return stream
         if stream is None:
-            raise _too_late(proxy)
+            raise way.too_late()
         raise stream.handshake_failed(Break.TIMED_OUT, "no complete tls handshake before the deadline")
     except BaseException:
         if stream is not None:
@@ -104,29 +105,45 @@ async def connect_plain(
     Raises:
         ConnectError: as `connect` does, a ProxyError included.
     """
+    way = _Way(proxy)
     with trio.CancelScope(deadline=deadline):
-        sock, _ = await _reach(host, port, proxy)
+        sock, _ = await way.reach(host, port)
         return trio.SocketStream(trio.socket.from_stdlib_socket(sock))
-    raise _too_late(proxy)
+    raise way.too_late()
 
 
-def _too_late(proxy: Proxy | None) -> ConnectError:
-    what = "no tunnel through the proxy" if proxy else "no tcp connection"
-    return ConnectError(Break.TIMED_OUT, f"{what} before the deadline", errno_name="ETIMEDOUT")
+class _Way:
+    """To a host, through a proxy if there is one; and how far it was gone when the deadline came."""
+
+    def __init__(self, proxy: Proxy | None, source: str | None = None) -> None:
+        self._proxy, self._source = proxy, source
+        self._at_proxy = False
+
+    def too_late(self) -> ConnectError:
+        """What to raise when the deadline came first."""
+        if self._at_proxy:
+            return ProxyError(Break.TIMED_OUT, "the proxy did not answer before the deadline")
+        what = "no tcp connection to the proxy" if self._proxy else "no tcp connection"
+        return ConnectError(Break.TIMED_OUT, f"{what} before the deadline", errno_name="ETIMEDOUT")
+
+    async def reach(self, host: str, port: int) -> tuple[socket.socket, int]:
+        """A socket that leads to *host*, and how many bytes have come over it already."""
+        if not host.isprintable() or " " in host:  # a proxy would take a second line of it for a header
+            raise ConnectError(
+                Break.UNREACHABLE, "name not resolved: it cannot be one", errno_name="EAI_NONAME"
+            )
+        if self._proxy is None:
+            return await _dial(host, port, self._source), 0
+        sock = await _dial(self._proxy.host, self._proxy.port, self._source)
+        self._at_proxy = True
+        return sock, await _tunnel(sock, self._proxy, host, port)
 
 
-async def _reach(
-    host: str, port: int, proxy: Proxy | None, source: str | None = None
-) -> tuple[socket.socket, int]:
-    """A socket that leads to *host*, and how many bytes have come over it already."""
-    if not host.isprintable() or " " in host:  # a proxy would take a second line of it for a header
-        raise ConnectError(Break.UNREACHABLE, "name not resolved: it cannot be one", errno_name="EAI_NONAME")
-    if proxy is None:
-        return await _dial(host, port, source), 0
-    sock = await _dial(proxy.host, proxy.port, source)
+async def _tunnel(sock: socket.socket, proxy: Proxy, host: str, port: int) -> int:
+    """Open it over *sock*, which is closed if that fails; how many bytes the proxy's answer had."""
     sock.setblocking(False)
     try:
-        return sock, await open_tunnel(sock, proxy, host, port)
+        return await open_tunnel(sock, proxy, host, port)
     except UnicodeError as error:
         sock.close()
         failure = _tcp_failure(error)
