@@ -39,6 +39,7 @@ class ChainVerdict(enum.Enum):
     WRONG_USAGE = "wrong usage"
     NAME_NOT_ALLOWED = "name not allowed"
     WEAK_KEY = "weak key"
+    NEVER_VALID = "never valid"
     REFUSED = "refused"
 
 
@@ -131,6 +132,13 @@ def _faults(path: Sequence[x509.Certificate], usage: Usage) -> Iterator[tuple[Ch
     for issuer in issuers:
         if _extension(issuer, x509.NameConstraints) is not None:
             yield ChainVerdict.NAME_NOT_ALLOWED, f"{_text(issuer)} may not certify the names of {_text(leaf)}"
+    latest = max(path, key=lambda certificate: certificate.not_valid_before_utc)
+    first = min(path, key=lambda certificate: certificate.not_valid_after_utc)
+    if latest.not_valid_before_utc > first.not_valid_after_utc:
+        yield (
+            ChainVerdict.NEVER_VALID,
+            f"{_text(latest)} was not valid yet when {_text(first)} had ended ({first.not_valid_after_utc:%Y-%m-%d %H:%M} UTC)",
+        )
 
 
 def weaknesses(path: Sequence[x509.Certificate]) -> Iterator[tuple[ChainVerdict, str]]:

@@ -22,7 +22,7 @@ from agent.inspection.gather import Observation, speak
 from agent.inspection.replies import Exchange, FrameExchange, HttpExchange, Reply
 from agent.path import PathError, split_address
 from certs import ReportPublic
-from certs.inspection import AgentSide, Signer, report_digest, seal_report
+from certs.inspection import AgentSide, LastIo, Signer, report_digest, seal_report
 from transport import Context, Proxy, TransportError, client_context, connect, connect_plain
 
 __all__ = ["Form", "Report", "Route", "carry", "deliver", "routes_for", "say", "take"]
@@ -152,7 +152,8 @@ async def carry(
     deadline = trio.current_time() + within_s
     observation, first = await speak(observation, exchange.words, within_s=within_s)
     if observation.stream is None:
-        return observation, Reply(detail="the connection carries no bytes")
+        silent = observation.side.last_io is LastIo.ANSWER_TIMEOUT
+        return observation, Reply(detail="no answer" if silent else "it ended without an answer")
     exchange.hear(first)
     reply = await _converse(observation.stream, exchange, report, deadline)
     return attrs.evolve(observation, stream=None), reply

@@ -232,6 +232,7 @@ def _unconnected(side: AgentSide, error: ConnectError) -> AgentSide:
         use = side.proxy and attrs.evolve(side.proxy, status=error.status, reason=error.words or error.detail)
         end = _END_OF_STREAM.get(error.reason)
         strange = error.first_bytes if error.status is None else b""
+        end = LastIo.NOT_TLS if strange else end
         return attrs.evolve(side, proxy=use, tcp_error="", last_io=end, first_bytes=strange)
     if error.errno_name.startswith("EAI_"):
         end = LastIo.NOT_RESOLVED

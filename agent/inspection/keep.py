@@ -56,7 +56,7 @@ class Opinion:
     Attributes:
         code: of the attempt, an FG code.
         verdict: of `certs.inspection.Verdict`.
-        found: the verdict that this agent came to by itself.
+        found: the verdict that this agent came to by itself; `glimpsed`: before its control experiments.
         blame: one line.
         address: which gateway was dialed.
         since_ms: since when no session opens there; `last_ms`: when that was tried last.
@@ -75,6 +75,7 @@ class Opinion:
     since_ms: int
     last_ms: int
     over_ms: int | None = None
+    glimpsed: str = ""
     signed: bytes = attrs.field(default=b"", repr=False)
     public: bytes = attrs.field(default=b"", repr=False)
 

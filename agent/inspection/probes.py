@@ -3,15 +3,17 @@
     small-hello       a ClientHello without a post-quantum key share: 300 bytes
     large-hello       one with it, or as long: more than one TCP segment
     hello-1200 …      in between, where the small one passes and the large one does not: where does it end?
-    other-port        TLS to port 443 of the same host; to 6180 where 443 was dialed
+    other-port        the gateway on port 443 of the same host; on 6180 where 443 was dialed
     http              an HTTP request inside TLS, where TLS comes up and what is said in it gets no answer
     plain-payload     the same request without TLS
 
 A hello passes when TLS comes back, whatever it says; the two requests when anything comes back. What they ask for is a
-gateway's own path, which answers them.
+gateway's own path, which answers them. Another port passes when the provider's certificate comes back: anybody's web server may
+be there, and only the gateway shows that the gateway is up.
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Final
 
 import attrs
@@ -19,6 +21,7 @@ import trio
 
 from agent.inspection.hello import offered_hello
 from agent.path import split_address
+from certs import Anchors, ChainVerdict, NameVerdict, Usage, judge_chain
 from certs.inspection import AgentSide, LastIo, Probe
 from transport import (
     BrokenStreamError,
@@ -55,9 +58,10 @@ def control_request(host: str) -> bytes:
 
 @attrs.frozen(kw_only=True)
 class Prober:
-    """Whom to ask, and how. `chain_pem` and `key_pem` are the agent's certificate, if it has one."""
+    """Whom to ask, and how. `chain_pem` and `key_pem` are the agent's certificate, if it has one; `anchors` are whom it trusts."""
 
     address: str
+    anchors: Anchors | None = None
     chain_pem: bytes | None = None
     key_pem: bytes | None = None
     proxy: Proxy | None = None
@@ -105,9 +109,21 @@ class Prober:
     async def other_port(self) -> tuple[bool, str]:
         host, dialed = split_address(self.address)
         port = OTHER_PORT if dialed != OTHER_PORT else GATEWAY_PORT
-        failure = await self._tls(client_context(self.chain_pem, self.key_pem), host, port)
-        outcome = "tls came up" if failure is None else failure.detail
-        return failure is None, f"port {port}: {outcome}"
+        context = client_context(self.chain_pem, self.key_pem)
+        shown: list[bytes] = []
+        failure = await self._tls(context, host, port, shown)
+        if failure is not None:
+            return False, f"port {port}: {failure.detail}"
+        if self.anchors is None:
+            return False, f"port {port}: tls came up, and nobody said which CA the provider has"
+        # Its dates are another question, and this server's clock may be the reason for all of it.
+        judged = judge_chain(shown, self.anchors, name=host, usage=Usage.SERVER, at=datetime.now(UTC))
+        others = (
+            bool(self.anchors.names) and judged.name is not NameVerdict.OK
+        )  # a public CA's, for somebody else
+        if judged.chain is not ChainVerdict.OK or others:
+            return False, f"port {port}: another server's tls came up: {judged.detail}"
+        return True, f"port {port}: the gateway's tls came up"
 
     async def http(self) -> tuple[bool, str]:
         host, port = split_address(self.address)
@@ -128,14 +144,18 @@ class Prober:
             return False, error.detail
         return await self._ask(stream, host, deadline)
 
-    async def _tls(self, context: Context, host: str, port: int) -> TransportError | None:
-        """Why TLS did not come up."""
+    async def _tls(
+        self, context: Context, host: str, port: int, shown: list[bytes] | None = None
+    ) -> TransportError | None:
+        """Why TLS did not come up; if it did, the chain that came is added to *shown*."""
         try:
             stream = await connect(
                 host, port, context, deadline=trio.current_time() + self.patience_s, proxy=self.proxy
             )
         except TransportError as error:
             return error
+        if shown is not None:
+            shown += stream.peer_chain_der()
         await stream.aclose()
         return None
 

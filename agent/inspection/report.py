@@ -75,9 +75,12 @@ def _is_news(teller: Teller, finding: Finding, address: str) -> bool:
 async def _tell_elsewhere(teller: Teller, side: AgentSide, refusal: Refusal, opinion: Opinion) -> Opinion:
     """The path carries nothing: look closer, and go other ways."""
     proxy = refusal.way.proxy
-    side = await with_probes(attrs.evolve(side, carried=False), Prober(address=refusal.address, proxy=proxy))
+    side = await with_probes(
+        attrs.evolve(side, carried=False),
+        Prober(address=refusal.address, anchors=teller.anchors, proxy=proxy),
+    )
     finding = teller.judge(side)
-    opinion = _think(teller, finding, code=refusal.code, address=refusal.address)
+    opinion = _think(teller, finding, code=refusal.code, address=refusal.address, glimpsed=opinion.glimpsed)
     report = _keep(teller, side, finding)
     spare = teller.proxies.spare()
     routes = routes_for(refusal.address, teller.gateways, proxy=proxy, spare_proxies=spare)
@@ -120,16 +123,25 @@ def tell_cut(teller: Teller, cut: Cut, *, code: int, address: str) -> None:
 # -- what is thought -------------------------------------------------------------------------------------------
 
 
-def _think(teller: Teller, finding: Finding, *, code: int, address: str) -> Opinion:
-    """What this agent finds by itself, shown and kept. What a gateway has made of the same before still holds."""
+def _think(teller: Teller, finding: Finding, *, code: int, address: str, glimpsed: str = "") -> Opinion:
+    """What this agent finds by itself, shown and kept. What control experiments or a gateway have made of the same before still hold.
+
+    Args:
+        glimpsed: the verdict before the control experiments; empty if this is it.
+    """
     now_ms = teller.now()
     prior = _lasting(teller, address)
-    if prior is not None and prior.by_gateway and prior.found == finding.verdict.value:
+    verdict = finding.verdict.value
+    if prior is not None and (
+        (prior.by_gateway and prior.found == verdict)
+        or (not glimpsed and prior.glimpsed == verdict and prior.verdict != verdict)
+    ):
         return _hold(teller, attrs.evolve(prior, last_ms=now_ms, code=code))
     opinion = Opinion(
         code=code,
-        verdict=finding.verdict.value,
-        found=finding.verdict.value,
+        verdict=verdict,
+        found=verdict,
+        glimpsed=glimpsed or verdict,
         confidence=finding.confidence,
         blame=finding.blame,
         reason=finding.reason,

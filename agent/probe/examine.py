@@ -5,7 +5,7 @@
     control     experiments that differ from the attempt in one thing, all at the same time: those that the failure asks for;
                 where nothing failed, a small hello and port 443 (6180 where that was dialed)
     sizes       where a small hello passes and a large one does not
-    delivery    with a code, if the connection carried nothing: the report goes another way
+    delivery    with a code, if the connection carried nothing, or ended without the gateway's answer: the report goes another way
 
 A healthy path takes a few round trips and the control experiments, 2 s at most: what another port does not answer says nothing
 more after that. A broken one takes the sum of the limits below, at the very worst (`LONGEST_S`).
@@ -90,14 +90,17 @@ async def examine(
     look = _Look(address, asker, proxies, progress, now)
     try:
         await look.attempt()
-        reply = None
+        reply, left_s = None, DELIVER_S
         if code is None:
             await look.ask()
         else:
+            begun = trio.current_time()
             reply = await look.carry(code)
+            left_s -= trio.current_time() - begun
         await look.control()
-        if code is not None and reply is None:
-            reply = await look.deliver(code)
+        # Who says nothing may have passed the report on, and the code is spent; who hangs up at once has not waited for an answer.
+        if code is not None and (reply is None or (reply.answer is None and left_s > DELIVER_S - ANSWER_S)):
+            reply = await look.deliver(code, within_s=left_s)
     finally:
         await look.aclose()
     return look.concluded(reply)
@@ -155,13 +158,14 @@ class _Look:
         self._asked = True
         return reply
 
-    async def deliver(self, code: PathCode) -> Reply:
+    async def deliver(self, code: PathCode, *, within_s: float) -> Reply:
         """Report by another way."""
         self._doing("telling the gateway, by another way")
         routes = routes_for(
             self._address, code.gateways, proxy=self._way.proxy, spare_proxies=self._proxies.spare()
         )
-        return await deliver(self._report(code), routes, within_s=DELIVER_S)
+        self._seen = attrs.evolve(self._seen, side=attrs.evolve(self._seen.side, carried=False))
+        return await deliver(self._report(code), routes, within_s=within_s)
 
     def _report(self, code: PathCode) -> Report:
         assert code.report_public is not None  # noqa: S101  # the command has looked
@@ -171,6 +175,7 @@ class _Look:
         side = self._seen.side
         prober = Prober(
             address=self._address,
+            anchors=self._asker.anchors,
             chain_pem=self._asker.chain_pem,
             key_pem=self._asker.key_pem,
             proxy=self._way.proxy,

@@ -21,8 +21,9 @@ EXIT_CODES: Final = {
 
 
 def exit_code_of(examined: Examined) -> int:
-    """For scripts: who has to act."""
-    return EXIT_CODES[examined.finding.family]
+    """For scripts: who has to act; on a guess nobody yet."""
+    finding = examined.finding
+    return PATH_UNKNOWN if finding.is_guess else EXIT_CODES[finding.family]
 
 
 def meta_of(examined: Examined, asker: Asker) -> ReportMeta:

@@ -71,7 +71,7 @@ def _steps(side: AgentSide, anchors: Anchors | None, asked: bool) -> Iterator[St
 def _way(side: AgentSide) -> Iterator[Step]:
     if side.resolved:
         yield Step("DNS", Mark.GOOD, ", ".join(side.resolved))
-    elif side.last_io is LastIo.NOT_RESOLVED:
+    elif side.last_io is LastIo.NOT_RESOLVED and not (side.proxy is not None and side.proxy.used):
         yield Step("DNS", Mark.BAD, "the name has no address here")
         return
     if (proxy := side.proxy) is not None and proxy.used:
@@ -80,7 +80,9 @@ def _way(side: AgentSide) -> Iterator[Step]:
         )
         opened = side.handshake_complete is not None
         yield Step(
-            "proxy", Mark.GOOD if opened else Mark.BAD, f"{proxy.url}{'' if opened else said.rstrip(': ')}"
+            "proxy",
+            Mark.GOOD if opened else Mark.BAD,
+            f"{proxy.url}{'' if opened else said.rstrip(': ') or _no_proxy(side)}",
         )
         if not opened:
             return
@@ -89,6 +91,10 @@ def _way(side: AgentSide) -> Iterator[Step]:
     else:
         taken = f" in {side.connect_ms:.0f} ms" if side.connect_ms is not None else ""
         yield Step("TCP", Mark.GOOD, f"{side.local} to {side.remote}{taken}")
+
+
+def _no_proxy(side: AgentSide) -> str:
+    return f": {_end(side)}" + (f" ({side.tcp_error})" if side.tcp_error else "")
 
 
 def _tls(side: AgentSide) -> Step:

@@ -160,6 +160,8 @@ class NearbyKind(enum.Enum):
     ROTATION = "rotation"
     BAN = "ban"
     OVERLOAD = "overload"
+    PROXY_HEADER = "proxy header"
+    """It turned a connection away for a PROXY header that was missing, or was not expected."""
 
 
 @attrs.frozen(kw_only=True)
@@ -296,6 +298,11 @@ class GatewaySide:
     connections: int = 1
     """Connections like this one that an aggregate stands for."""
     lacking: tuple[str, ...] = ()
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether it is of a connection, and not only of what else the gateway did at that time."""
+        return self.last_io is not None or self.handshake_complete is not None
 
 
 @attrs.frozen(kw_only=True)

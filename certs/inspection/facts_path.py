@@ -13,9 +13,9 @@ _TLS_RECORDS = frozenset({0x14, 0x15, 0x16, 0x17})
 # Redirects, and 511 Network Authentication Required (RFC 6585), made for portals.
 _PORTAL_STATUS = frozenset({302, 303, 307, 308, 511})
 
-_TCP_FAILURES = frozenset({LastIo.REFUSED, LastIo.UNREACHABLE, LastIo.CONNECT_TIMEOUT})
-_CUT = frozenset({LastIo.RESET, LastIo.EOF})
-_BROKEN = _TCP_FAILURES | _CUT | {LastIo.HANDSHAKE_TIMEOUT, LastIo.ANSWER_TIMEOUT}
+TCP_FAILURES = frozenset({LastIo.REFUSED, LastIo.UNREACHABLE, LastIo.CONNECT_TIMEOUT})
+CUT = frozenset({LastIo.RESET, LastIo.EOF})
+_BROKEN = TCP_FAILURES | CUT | {LastIo.HANDSHAKE_TIMEOUT, LastIo.ANSWER_TIMEOUT}
 
 # A hello that still fits one segment: 1,460 bytes of payload on Ethernet, 1,400 through most tunnels.
 _ONE_SEGMENT = 1400
@@ -53,30 +53,6 @@ def http_status(seen: Seen) -> int | None:
 def portal(seen: Seen) -> bool | None:
     came = first_bytes(seen)
     return None if came is None else http_status(seen) in _PORTAL_STATUS
-
-
-def _proxy_status(seen: Seen) -> int | None:
-    proxy = None if seen.agent is None else seen.agent.proxy
-    return proxy.status if proxy is not None and proxy.used else None
-
-
-def proxy_asks(seen: Seen) -> bool | None:
-    if seen.agent is None:
-        return None
-    return _proxy_status(seen) == 407 or http_status(seen) == 407
-
-
-def proxy_denies(seen: Seen) -> bool | None:
-    if seen.agent is None:
-        return None
-    status = _proxy_status(seen)
-    return status is not None and status >= 300 and status != 407
-
-
-def tcp_failed(seen: Seen) -> bool | None:
-    if seen.agent is None or (seen.agent.last_io is None and seen.agent.tcp_error is None):
-        return None
-    return bool(seen.agent.tcp_error) or seen.agent.last_io in _TCP_FAILURES
 
 
 def ended(*how: LastIo) -> Callable[[Seen], bool | None]:
@@ -190,12 +166,6 @@ def dns_other(seen: Seen) -> bool | None:
     return listed.isdisjoint(answered) if listed and answered else None
 
 
-def dialed_listed(seen: Seen) -> bool | None:
-    if seen.agent is None or not seen.expected.gateways:
-        return None
-    return seen.agent.dialed.lower() in {gateway.lower() for gateway in seen.expected.gateways}
-
-
 def cut_after(seen: Seen) -> tuple[str, float] | None:
     """("age" or "idle time", seconds) if the last sessions were cut alike."""
     cuts = [] if seen.agent is None else [s for s in seen.agent.sessions if not s.close_notify]
@@ -239,13 +209,6 @@ def in_between(seen: Seen) -> bool | None:
     if any(signs):
         return True
     return None if signs[1] is None and signs[0] is None else False
-
-
-def unresolved(seen: Seen) -> bool | None:
-    """Whether the name could not be resolved."""
-    if seen.agent is None or seen.agent.last_io is None:
-        return None
-    return seen.agent.last_io is LastIo.NOT_RESOLVED
 
 
 def alone(seen: Seen) -> bool:

@@ -61,6 +61,11 @@ def another_public(seen: Seen) -> bool | None:
     return seen.judged.chain is ChainVerdict.OK and seen.chain_ours is None
 
 
+def never_valid(seen: Seen) -> bool | None:
+    """Whether all signatures lead to a pinned CA, and no moment is within all dates: what no box can make."""
+    return None if seen.judged is None else seen.judged.chain is ChainVerdict.NEVER_VALID
+
+
 def incomplete(seen: Seen) -> bool | None:
     return None if seen.judged is None else seen.judged.chain is ChainVerdict.INCOMPLETE
 

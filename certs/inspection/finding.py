@@ -1,10 +1,16 @@
 """What a judgement says: a verdict from a closed list, how sure it is, and what that rests on."""
 
 import enum
+from typing import Final
 
 import attrs
 
-__all__ = ["Family", "Finding", "Verdict"]
+__all__ = ["GUESS", "SURE", "Family", "Finding", "Verdict"]
+
+SURE: Final = 0.75
+"""Below it a culprit is called a probable one, and no product is named on the word of a record."""
+GUESS: Final = 0.5
+"""Below it a verdict is a guess: it names no product, and sends nobody anywhere but to the other half of the evidence."""
 
 
 class Family(enum.Enum):
@@ -13,7 +19,7 @@ class Family(enum.Enum):
     CLEAN = "clean"
     """Nobody: the path is direct, or was not decrypted."""
     AGENT = "agent"
-    """The server that the agent runs on: its clock, its certificate."""
+    """The server that the agent runs on: its clock, its certificate, the address that it was given."""
     PROVIDER = "provider"
     """The service provider. The customer's network is clean."""
     INSPECTION = "inspection"
@@ -33,6 +39,8 @@ class Verdict(enum.Enum):
     AGENT_CERT_EXPIRED = "agent-cert-expired"
     AGENT_CERT_ABSENT = "agent-cert-absent"
     AGENT_REFUSED = "agent-refused"
+    WRONG_ADDRESS = "wrong-address"
+    """What was dialed is no address that the provider publishes."""
 
     GATEWAY_CERT_ROTATED = "gateway-cert-rotated"
     WRONG_SAN = "wrong-san"
@@ -54,11 +62,15 @@ class Verdict(enum.Enum):
     CAPTIVE_PORTAL = "captive-portal"
     PROXY_AUTH = "proxy-auth"
     PROXY_DENIED = "proxy-denied"
+    PROXY_DOWN = "proxy-down"
+    """The proxy itself cannot be reached, says nothing, or is none."""
     WRONG_SERVICE = "wrong-service"
     HELLO_TOO_LARGE = "hello-too-large"
     DNS_MISMATCH = "dns-mismatch"
     SESSION_CUT = "session-cut"
 
+    NOT_REACHED = "not-reached"
+    """Nothing came that tells who is there: the gateway is down, or a box keeps the agent away, and one side cannot tell which."""
     HELLO_FOREIGN = "hello-foreign"
     NOT_AN_AGENT = "not-an-agent"
     """A port scanner, a health check: nobody's agent, nobody's alarm."""
@@ -100,6 +112,11 @@ class Finding:
         """Who has to act."""
         return FAMILIES[self.verdict]
 
+    @property
+    def is_guess(self) -> bool:
+        """Whether it calls for somebody to act, and is not sure enough for that."""
+        return self.confidence < GUESS and self.family not in (Family.CLEAN, Family.UNKNOWN)
+
 
 _BY_FAMILY = {
     Family.CLEAN: {Verdict.DIRECT, Verdict.PROXIED_INTACT, Verdict.NOT_AN_AGENT},
@@ -108,6 +125,7 @@ _BY_FAMILY = {
         Verdict.AGENT_CERT_EXPIRED,
         Verdict.AGENT_CERT_ABSENT,
         Verdict.AGENT_REFUSED,
+        Verdict.WRONG_ADDRESS,
     },
     Family.PROVIDER: {
         Verdict.GATEWAY_CERT_ROTATED,
@@ -122,7 +140,7 @@ _BY_FAMILY = {
         Verdict.INSPECTED_WITH_OUR_KEY,
         Verdict.CLIENT_CERT_STRIPPED,
     },
-    Family.UNKNOWN: {Verdict.HELLO_FOREIGN, Verdict.UNEXPLAINED},
+    Family.UNKNOWN: {Verdict.NOT_REACHED, Verdict.HELLO_FOREIGN, Verdict.UNEXPLAINED},
 }
 FAMILIES = dict.fromkeys(Verdict, Family.NETWORK) | {
     verdict: family for family, verdicts in _BY_FAMILY.items() for verdict in verdicts

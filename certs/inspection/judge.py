@@ -8,13 +8,14 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+import attrs
 from cryptography import x509
 
 from certs import spki_sha256
 from certs.inspection.evidence import Evidence, Join
 from certs.inspection.facts import Seen
 from certs.inspection.facts_read import names_in
-from certs.inspection.finding import FAMILIES, Family, Finding, Verdict
+from certs.inspection.finding import FAMILIES, GUESS, SURE, Family, Finding, Verdict
 from certs.inspection.rules import first_that_applies
 from certs.inspection.rules_model import Clause, Weighed
 from certs.inspection.rules_steps import STEPS
@@ -23,20 +24,18 @@ from certs.inspection.vendors import VendorMatch, by_tenant, name_vendor
 
 __all__ = ["judge"]
 
-# Below it a culprit is called a probable one.
-_SURE = 0.75
-
 _NOTHING: Final[tuple[object, ...]] = (None, (), b"", frozenset())
 
 # Records of several things: what is asked for may be absent where others are there.
 _MORE_WOULD_TELL = frozenset({"agent.alerts", "agent.probes", "agent.sessions", "gateway.nearby"})
 
 
-def judge(evidence: Evidence, *, at_ms: int | None = None) -> Finding:
+def judge(evidence: Evidence, *, at_ms: int | None = None, told: Evidence | None = None) -> Finding:
     """What became of this path, and how sure that is.
 
     Args:
         evidence: of one attempt; either half may be absent, and anything in it may be hostile.
+        told: the same without what the finding's reader is not to know: words are taken from there, and nothing else.
         at_ms: when it happened, by a clock that is right. Without it: the gateway's half's clock, else the agent's, corrected
             by what a session last told it.
 
@@ -44,21 +43,22 @@ def judge(evidence: Evidence, *, at_ms: int | None = None) -> Finding:
     """
     seen = Seen(evidence=evidence, asked_at_ms=at_ms)
     weighed = first_that_applies(seen)
-    vendor = _vendor(seen, weighed.rule.verdict)
-    sure = weighed.confidence >= _SURE
-    return Finding(
+    vendor = _vendor(seen, weighed)
+    words = seen if told is None else Seen(evidence=told, asked_at_ms=at_ms)
+    finding = Finding(
         verdict=weighed.rule.verdict,
         confidence=weighed.confidence,
-        blame=fill(weighed.rule.blame, seen, vendor, sure=sure),
-        reason=fill(weighed.rule.reason, seen, vendor),
-        evidence=_sentences(_strongest_first(weighed), seen),
-        contradicting=_sentences(((c, not c.wanted) for c in weighed.opposed if c.against), seen),
-        missing=tuple(_missing(weighed, seen)),
+        blame=fill(weighed.rule.blame, words, vendor, confidence=weighed.confidence),
+        reason=fill(weighed.rule.reason, words, vendor),
+        evidence=_sentences(_strongest_first(weighed), words),
+        contradicting=_sentences(((c, not c.wanted) for c in weighed.opposed if c.against), words),
+        missing=tuple(_missing(weighed, words)),
         advice=STEPS[weighed.rule.verdict],
         vendor="" if vendor is None else vendor.slug,
         vendor_why="" if vendor is None else vendor.why,
         interceptor=_interceptor(seen, weighed.rule.verdict),
     )
+    return attrs.evolve(finding, advice=STEPS[Verdict.UNEXPLAINED]) if finding.is_guess else finding
 
 
 def _strongest_first(weighed: Weighed) -> list[tuple[Clause, bool]]:
@@ -99,12 +99,15 @@ def _lacking(field: str, seen: Seen) -> str:
     return " (this platform cannot observe it)" if name in getattr(side, "lacking", ()) else ""
 
 
-def _vendor(seen: Seen, verdict: Verdict) -> VendorMatch | None:
-    family = FAMILIES[verdict]
+def _vendor(seen: Seen, weighed: Weighed) -> VendorMatch | None:
+    """A guess names nobody. What a person recorded names a product only where a box is to blame, and that is sure."""
+    if weighed.confidence < GUESS:
+        return None
+    recorded = seen.evidence.tenant_product if weighed.confidence >= SURE else None
+    family = FAMILIES[weighed.rule.verdict]
     if family is Family.INSPECTION:
-        chain = () if seen.key_ours else seen.chain
-        return name_vendor(chain, seen.evidence.tenant_product)
-    return by_tenant(seen.evidence.tenant_product) if family is Family.NETWORK else None
+        return name_vendor(() if seen.key_ours else seen.chain, recorded)
+    return by_tenant(recorded) if family is Family.NETWORK and "{box" in weighed.rule.blame else None
 
 
 def _interceptor(seen: Seen, verdict: Verdict) -> str:

@@ -29,15 +29,17 @@ BOOKS: Final[dict[str, ProductBook]] = {
 _SOMEBODY = "device in the path"
 
 
-def playbook_for(verdict: Verdict, vendor: str = "", evidence: Evidence | None = None) -> Playbook:
-    """What to do about *verdict*, in the words of the product where it is known.
+def playbook_for(
+    verdict: Verdict, vendor: str = "", evidence: Evidence | None = None, *, guess: bool = False
+) -> Playbook:
+    """What to do about *verdict*, in the words of the product where it is known; about a *guess*, to get the other half first.
 
     Args:
         verdict: of a finding.
         vendor: slug of a finding or of `PRODUCTS`; empty or unknown gives general words.
         evidence: of the session: its addresses, ports and time are filled in; words in capitals stand for what is not known.
     """
-    general = GENERAL[verdict]
+    general = GENERAL[Verdict.UNEXPLAINED if guess else verdict]
     book = BOOKS.get(vendor) if general.kind is not Kind.NONE else None
     name = book.name if book is not None else PRODUCTS.get(vendor, "")
     where = whereabouts(evidence)

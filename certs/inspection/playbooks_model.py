@@ -16,7 +16,7 @@ from datetime import timedelta
 
 import attrs
 
-from certs.inspection.evidence import Evidence, Join
+from certs.inspection.evidence import Evidence, Join, ProxyUse
 from certs.inspection.facts_read import address_of, host_of, moment
 from certs.inspection.finding import Verdict
 
@@ -121,6 +121,7 @@ def whereabouts(evidence: Evidence | None = None) -> Whereabouts:
         "gateways_spaced": " ".join(gateways),
         "ports": ", ".join(ports),
         "ports_spaced": " ".join(ports),
+        **_proxy(agent.proxy if agent is not None else None),
         "source": _source(source),
         "source_port": _port_of(source) or "SOURCE-PORT",
         **times,
@@ -158,6 +159,20 @@ def _name(dialed: str) -> str:
     if isinstance(address, ipaddress.IPv6Address) and _is_plain(address):
         return f"[{address}]"
     return name if len(name) <= 253 and _DNS_NAME.fullmatch(name) else "GATEWAY-NAME"
+
+
+def _proxy(proxy: ProxyUse | None) -> dict[str, str]:
+    """Of the proxy that was used: what an administrator has written, if it can be typed."""
+    endpoint = proxy.url.removeprefix("http://") if proxy is not None and proxy.used else ""
+    host, port, address = host_of(endpoint), _port_of(endpoint), address_of(endpoint)
+    plain = _is_plain(address) if address is not None else len(host) <= 253 and _DNS_NAME.fullmatch(host)
+    if not port or not plain:
+        host, port = "PROXY", "PORT"
+    return {
+        "proxy": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "proxy_host": host,
+        "proxy_port": port,
+    }
 
 
 def _source(endpoint: str | None) -> str:

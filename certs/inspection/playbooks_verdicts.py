@@ -125,6 +125,17 @@ GENERAL: Final[dict[Verdict, General]] = {
         fix=(Recipe(text="The gateway's answer carries a code (FG-…) that says why it refused this agent and what ends that.", lines=("fieldgate explain FG-…",)),),
         undo=_say("Whatever the provider did to this agent (revoke, re-accept) is in its audit log, and is undone there."),
     ),
+    Verdict.WRONG_ADDRESS: General(
+        call="Whoever gave the agent (or the probe) that address. Not the network team.",
+        fix=(
+            Recipe(text="Compare the address, name and port, with those that the provider publishes: {gateways}, port {ports}. `fieldgate endpoints` lists them at the provider's."),
+            Recipe(text="Look again without an address: the probe then takes the first that the token or the agent knows.", lines=("fieldgate-agent probe --token fgt1_…", "fieldgate-agent probe --state FOLDER")),
+            Recipe(text="If the address is right after all: the provider has to publish it (`advertise` in the gateway's settings)."),
+        ),
+        find=common.FIND_ON_SERVER,
+        test=(common.PROBE,),
+        undo=_say("Nothing to undo."),
+    ),
     Verdict.GATEWAY_CERT_ROTATED: attrs.evolve(
         _PROVIDERS,
         fix=_say(
@@ -140,7 +151,9 @@ GENERAL: Final[dict[Verdict, General]] = {
     ),
     Verdict.CERT_EXPIRED: attrs.evolve(
         _PROVIDERS,
-        fix=(Recipe(text="Renew the gateway's certificate; running gateways take it up by themselves. Then find out why it was not renewed in time.", lines=("fieldgate ca rotate --gateway",)),),
+        fix=(
+            Recipe(text="First, on the agent's server: is its clock right? One that is ahead makes every certificate look expired.", lines=("timedatectl", "w32tm /query /status")),
+            Recipe(text="Renew the gateway's certificate; running gateways take it up by themselves. Then find out why it was not renewed in time.", lines=("fieldgate ca rotate --gateway",)),),
         undo=_say("Nothing to undo: the former certificate is of no use any more."),
     ),
     Verdict.PROVIDER_FAULT: attrs.evolve(
@@ -149,6 +162,7 @@ GENERAL: Final[dict[Verdict, General]] = {
             Recipe(text="Both halves agree that the gateway itself is at fault, as the first line says. Look at what the gateways serve, and when it ends.", lines=("fieldgate doctor", "fieldgate ca show")),
             Recipe(text="Where it is the certificate (expired, another name, incomplete chain): renew it. Running gateways take it up by themselves.", lines=("fieldgate ca rotate --gateway",)),
             Recipe(text="Where the gateway turned the address away or could not keep up: its log says why, at {at} UTC."),
+            Recipe(text="Where it is the PROXY header: a listener with `proxy_from` wants one (version 2) of every balancer named there, and of nobody else; a listener without it wants none. Make the balancer and the gateway's settings say the same."),
         ),
         undo=_say("Nothing at the customer's site was changed, so nothing there is to be undone. An exemption that was asked for because of this can be taken back."),
     ),
@@ -225,6 +239,16 @@ GENERAL: Final[dict[Verdict, General]] = {
         undo=_say("Delete the rule."),
         safe=common.SAFE_ALLOW,
     ),
+    Verdict.PROXY_DOWN: General(
+        call="Whoever runs the web proxy at the customer's site, or set it in the agent.",
+        fix=(
+            Recipe(text="See where the agent got the proxy from, and whether it is meant: {proxy}.", lines=("fieldgate-agent status", "env | grep -i proxy")),
+            Recipe(text="See whether the proxy takes connections from this server. (Linux, then Windows PowerShell.)", lines=("curl -v --max-time 10 -x http://{proxy} https://{name}:{port}/", "Test-NetConnection {proxy_host} -Port {proxy_port}")),
+            Recipe(text="If the server may go without a proxy, say so in the agent's settings.", lines=('proxy = "none"',)),
+        ),
+        find=(Recipe(text="In the proxy's own log, and in that of whatever stands between it and this server: connections of this server's.", lines=("time         {from} to {until} UTC", "source       {source}", "destination  {proxy}")),),
+        undo=_say("Put back what you changed in the proxy's or the agent's settings."),
+    ),
     Verdict.WRONG_SERVICE: General(
         call="Whoever set the agent's address, then whoever runs DNS and port forwarding at the customer's site.",
         fix=(
@@ -263,6 +287,17 @@ GENERAL: Final[dict[Verdict, General]] = {
         ),
         safe=common.SAFE_ALLOW,
         test=_say("Leave the agent running for longer than the former limit: its status then shows one session that is older than that."),
+    ),
+    Verdict.NOT_REACHED: General(
+        call="First the provider: whether the gateway was up at that time, and whether others connect. Only then whoever runs the network.",
+        fix=(
+            Recipe(text="Provider: was the gateway up at {at} UTC, does the balancer before it know a live one, do other agents connect? Its log says whether anything of this attempt came.", lines=("fieldgate status", "fieldgate doctor")),
+            Recipe(text="At the customer's site, from another network (a phone's, say): if it is the same there, it is the provider's side.", lines=("nc -vz -w 5 {to} {port}", "Test-NetConnection {to} -Port {port}")),
+            Recipe(text="If the provider's side is well, the port has to be open:", lines=("source       {source}", "destination  {name}, {gateways}", "port         {ports}/tcp, outbound", "action       allow, by port and not by application; do not decrypt")),
+        ),
+        test=common.TEST_TCP,
+        undo=_say("Delete the rule, if one was made."),
+        safe=common.SAFE_ALLOW,
     ),
     Verdict.HELLO_FOREIGN: General(
         call="Nobody yet. If an agent is behind that address: whoever looks after its server.",

@@ -1,7 +1,8 @@
 """All rules, in the order of suspicion. The first one that applies is the verdict.
 
-Clock, rotation, wrong name, expiry, the provider's own fault, the agent's own certificate; then interception; then what the
-network does to a connection that it does not open; then nothing wrong at all. Most alarms of inspection that other products'
+Clock, rotation, wrong name, expiry, the provider's own fault, the agent's own certificate, a proxy, an address that the provider
+does not list; then interception; then what the network does to a connection that it does not open; then what nobody can tell from
+here; then nothing wrong at all. Most alarms of inspection that other products'
 users report are one of the first. A gateway's own refusal outranks them all, since it says what it is.
 
 To add a verdict, add a row; `rules_model` says how a row is weighed.
@@ -10,10 +11,12 @@ To add a verdict, add a row; `rules_model` says how a row is weighed.
 from typing import Final
 
 from certs.inspection.facts import Seen
+from certs.inspection.rules_clock import CLOCK
 from certs.inspection.rules_inspection import INSPECTION
 from certs.inspection.rules_model import Rule, Weighed, weigh
 from certs.inspection.rules_network import CLEAN, CUTS, NETWORK, STRANGERS, UNEXPLAINED
-from certs.inspection.rules_provider import AGENT, CLOCK, EXPIRY, NAMES, PROVIDER, REFUSAL, RENEWED, ROTATION
+from certs.inspection.rules_provider import AGENT, EXPIRY, NAMES, PROVIDER, REFUSAL, RENEWED, ROTATION
+from certs.inspection.rules_unreached import ADDRESS, PROXY, UNREACHED
 
 __all__ = ["PROBES", "RULES", "first_that_applies"]
 
@@ -38,8 +41,11 @@ RULES: Final[tuple[Rule, ...]] = (
     *EXPIRY,
     *PROVIDER,
     *AGENT,
+    *PROXY,
+    *ADDRESS,
     *INSPECTION,
     *NETWORK,
+    *UNREACHED,
     *CUTS,
     *RENEWED,
     *CLEAN,

@@ -1,6 +1,11 @@
-"""Rules that accuse: somebody in between opened the TLS. All are ruled out by proof of one TLS connection (`ONE_TLS`)."""
+"""Rules that accuse: somebody in between opened the TLS. All are ruled out by proof of one TLS connection (`ONE_TLS`).
+
+One side alone cannot tell a box that opens the TLS from another server that has a certificate for the name that was dialed. So
+where the provider's list is not known, or does not have the address that was dialed (`rules_unreached`), it is a guess.
+"""
 
 from certs.inspection import rules_path as path
+from certs.inspection import rules_reach as reach
 from certs.inspection import rules_truth as truth
 from certs.inspection.finding import Verdict
 from certs.inspection.rules_model import Rule, guard, need, support
@@ -29,6 +34,22 @@ INSPECTION = (
         blame="Another TLS server answered at {dialed}, under its own name.",
         reason="The certificate is for {names}. A box that inspects copies the name that was dialed; one that shows its own is a "
         "block page, a portal, or a machine to which the port is forwarded.",
+    ),
+    Rule(
+        verdict=Verdict.WRONG_SERVICE,
+        base=0.7,
+        clauses=(
+            need(truth.CLAIMS_OURS, False),
+            need(truth.OWN_NAME),
+            guard(truth.CHAIN_OURS, False, unknown=0.1),
+            guard(truth.KEY_OURS, False),
+            guard(truth.ONE_TLS, False),
+            guard(truth.REACHED, False, unknown=0.1),
+            support(truth.CERTIFICATE_REQUESTED, False, unknown=0, against=0.1),
+        ),
+        blame="{probably}another TLS server answers at {dialed}, under its own name.",
+        reason="The certificate is for {names}, and was issued by {issuer}: neither has anything to do with what was dialed. Without "
+        "the provider's pins (from a token or an enrolled agent) that is as far as one side can tell.",
     ),
     Rule(
         verdict=Verdict.INSPECTED_WITH_OUR_KEY,
@@ -70,6 +91,7 @@ INSPECTION = (
             support(truth.CERTIFICATE_REQUESTED, False, unknown=0.04, against=0.1),
             support(truth.PUBLIC_CA, False, unknown=0, against=0.25),
             support(path.DNS_OTHER, False, unknown=0, against=0.1),
+            support(reach.DIALED_LISTED, unknown=0, against=0.3),
         ),
         blame="{box} opens the TLS, with a root that this server trusts.",
         reason="The certificate that arrived is not the provider's, and a root in the server's own store vouches for it: "
@@ -104,6 +126,7 @@ INSPECTION = (
             support(truth.CERTIFICATE_REQUESTED, False, unknown=0, against=0.05),
             support(truth.OPENSSL_REFUSES, unknown=0, against=0.1),
             support(path.DNS_OTHER, False, unknown=0, against=0.1),
+            support(reach.DIALED_LISTED, unknown=0, against=0.3),
         ),
         blame="{box} opens the TLS, with a CA that this server does not know.",
         reason="The certificate that arrived was issued by {issuer} in place of the provider's CA. Firewalls use such a CA for "
@@ -120,6 +143,8 @@ INSPECTION = (
             guard(truth.KEY_OURS, False),
             guard(truth.ONE_TLS, False, unknown=0.1),
             support(truth.CERTIFICATE_REQUESTED, False, unknown=0.05, against=0.3),
+            support(reach.ISSUER_NAMED, unknown=0, against=0.15),
+            support(reach.DIALED_LISTED, unknown=0, against=0.3),
         ),
         blame="{box} opens the TLS, with a CA that this server does not know.",
         reason="A gateway's certificate is from a Fieldgate CA or from a public one. This one was issued by {issuer}, which is "
@@ -136,6 +161,8 @@ INSPECTION = (
             guard(truth.CHAIN_OURS, False, unknown=0.3),
             guard(truth.KEY_OURS, False),
             guard(truth.ONE_TLS, False, unknown=0.1),
+            support(reach.ISSUER_NAMED, unknown=0, against=0.15),
+            support(reach.DIALED_LISTED, unknown=0, against=0.3),
         ),
         blame="{box} opens the TLS, with a root that this server trusts.",
         reason="Whoever answered did not ask for a client certificate, as the gateway always does, and its certificate was "
@@ -172,9 +199,10 @@ INSPECTION = (
             need(truth.CERTIFICATE_REQUESTED, False),
             need(truth.VALID_NOW),
             guard(truth.NAME_OK),
-            guard(truth.KEY_OURS, unknown=0.25),
+            guard(truth.KEY_OURS, unknown=0.5),
             guard(truth.ONE_TLS, False, unknown=0.05),
             guard(truth.OWN_OFFLOAD, False),
+            support(truth.PUBLIC_CA, False, unknown=0, against=0.3),
             support(truth.ENROLLED, unknown=0, against=0.05),
         ),
         blame="{box} took the client certificate out of the handshake, so it opens the TLS.",

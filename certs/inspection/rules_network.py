@@ -1,32 +1,59 @@
 """Rules about boxes that block, divert or alter a connection without opening it; then what is left: clean, or unexplained."""
 
 from certs.inspection import rules_path as path
+from certs.inspection import rules_reach as reach
 from certs.inspection import rules_truth as truth
 from certs.inspection.finding import Verdict
 from certs.inspection.rules_model import FLOOR, Rule, guard, need, support
 
+# What a gateway received is beyond doubt; what was agreed on says something of a box only where a gateway's key answered.
+ALTERED = (
+    Rule(
+        verdict=Verdict.DOWNGRADED,
+        base=0.95,
+        clauses=(need(path.VERSION_LOWERED), need(path.HELLOS_COMPARED)),
+        blame="{box} lowers the TLS version.",
+        reason="The agent offered {offered_version}, and {arrived_version} reached the gateway.",
+    ),
+    Rule(
+        verdict=Verdict.DOWNGRADED,
+        base=0.95,
+        clauses=(
+            need(path.VERSION_LOWERED),
+            need(truth.KEY_OURS),
+            support(path.HELLOS_COMPARED, unknown=0.1, against=0.1),
+        ),
+        blame="{box} lowers the TLS version.",
+        reason="The agent offered {offered_version}, which every gateway speaks, and {arrived_version} came of it.",
+    ),
+    Rule(
+        verdict=Verdict.ALPN_CHANGED,
+        base=0.95,
+        clauses=(need(path.ALPN_LOST), need(path.HELLOS_COMPARED)),
+        blame="{box} alters the application protocol (ALPN) in the TLS handshake.",
+        reason="The agent offered fieldgate/1, and {arrived_alpn} reached the gateway.",
+    ),
+    Rule(
+        verdict=Verdict.ALPN_CHANGED,
+        base=0.95,
+        clauses=(
+            need(path.ALPN_LOST),
+            need(truth.KEY_OURS),
+            support(path.HELLOS_COMPARED, unknown=0.1, against=0.1),
+        ),
+        blame="{box} alters the application protocol (ALPN) in the TLS handshake.",
+        reason="The agent offered fieldgate/1, which every gateway accepts, and {arrived_alpn} came of it.",
+    ),
+)
+
 NETWORK = (
-    Rule(
-        verdict=Verdict.PROXY_AUTH,
-        base=1.0,
-        clauses=(need(path.PROXY_ASKS),),
-        blame="The proxy {proxy} wants a login for the agent.",
-        reason="It answered the request to connect with 407: it let nothing through to the gateway.",
-    ),
-    Rule(
-        verdict=Verdict.PROXY_DENIED,
-        base=1.0,
-        clauses=(need(path.PROXY_DENIES),),
-        blame="The proxy {proxy} does not let the agent through to {dialed}.",
-        reason="It answered the request to connect with: {proxy_answer}.",
-    ),
     Rule(
         verdict=Verdict.CAPTIVE_PORTAL,
         base=0.97,
         clauses=(
             need(path.HTTP),
             need(path.PORTAL),
-            support(path.DIALED_LISTED, unknown=0.02, against=0.2),
+            support(reach.DIALED_LISTED, unknown=0.02, against=0.2),
         ),
         blame="A portal answers in the gateway's place and wants a login: {location}.",
         reason="Where TLS was expected came an HTTP answer that sends a browser to another page.",
@@ -34,31 +61,18 @@ NETWORK = (
     Rule(
         verdict=Verdict.HTTP_ANSWER,
         base=0.97,
-        clauses=(need(path.HTTP), support(path.DIALED_LISTED, unknown=0.02, against=0.2)),
+        clauses=(need(path.HTTP), support(reach.DIALED_LISTED, unknown=0.02, against=0.2)),
         blame="{box_or_server} answers with HTTP in the gateway's place.",
         reason="Where TLS was expected came: {first_line}. That is a block page or another server, and never the gateway.",
     ),
     Rule(
         verdict=Verdict.WRONG_SERVICE,
         base=0.97,
-        clauses=(need(path.NOT_TLS), support(path.DIALED_LISTED, unknown=0.02, against=0.1)),
+        clauses=(need(path.NOT_TLS), support(reach.DIALED_LISTED, unknown=0.02, against=0.1)),
         blame="Another service answers at {dialed}.",
         reason="Where TLS was expected came: {first_line}. The port is forwarded elsewhere, or the address is wrong.",
     ),
-    Rule(
-        verdict=Verdict.DOWNGRADED,
-        base=0.95,
-        clauses=(need(path.VERSION_LOWERED), support(path.HELLOS_COMPARED, unknown=0.1, against=0.1)),
-        blame="{box} lowers the TLS version.",
-        reason="The agent offered {offered_version}, which every gateway speaks, and {arrived_version} came of it.",
-    ),
-    Rule(
-        verdict=Verdict.ALPN_CHANGED,
-        base=0.95,
-        clauses=(need(path.ALPN_LOST), support(path.HELLOS_COMPARED, unknown=0.1, against=0.1)),
-        blame="{box} alters the application protocol (ALPN) in the TLS handshake.",
-        reason="The agent offered fieldgate/1, which every gateway accepts, and {arrived_alpn} came of it.",
-    ),
+    *ALTERED,
     Rule(
         verdict=Verdict.HELLO_TOO_LARGE,
         base=0.95,
@@ -81,6 +95,7 @@ NETWORK = (
         clauses=(
             need(path.HANDSHAKEN),
             need(path.BROKEN),
+            guard(truth.KEY_OURS, unknown=0.2),
             guard(path.ANSWERED, False, unknown=0.1),
             guard(path.RESTART_NEAR, False, unknown=0.05),
             guard(path.OVERLOAD_NEAR, False, unknown=0.05),
@@ -108,7 +123,7 @@ NETWORK = (
     Rule(
         verdict=Verdict.DNS_MISMATCH,
         base=0.85,
-        clauses=(need(path.UNRESOLVED), support(path.DIALED_LISTED, unknown=0.05, against=0.2)),
+        clauses=(need(reach.UNRESOLVED), support(reach.DIALED_LISTED, unknown=0.05, against=0.2)),
         blame="The gateway's name does not resolve at this site.",
         reason="The customer's DNS has no answer for the name in {dialed}: filtered, or not forwarded.",
     ),
@@ -117,8 +132,9 @@ NETWORK = (
         base=0.95,
         clauses=(
             need(path.RESET),
+            need(reach.GATEWAY_UP),
             guard(path.HANDSHAKEN, False, unknown=0.05),
-            guard(path.TCP_FAILED, False),
+            guard(reach.TCP_FAILED, False),
             guard(path.GATEWAY_ENDED, False, unknown=0.25),
             guard(path.RESTART_NEAR, False, unknown=0.1),
             support(path.GATEWAY_GOT_HELLO, False, unknown=0.05, against=0.1),
@@ -132,6 +148,7 @@ NETWORK = (
         base=0.9,
         clauses=(
             need(path.ALERT_CAME),
+            need(reach.GATEWAY_UP),
             guard(path.HANDSHAKEN, False, unknown=0.05),
             guard(truth.KEY_OURS, False),
             guard(truth.ONE_TLS, False),
@@ -146,10 +163,10 @@ NETWORK = (
         verdict=Verdict.TCP_BLOCKED,
         base=0.85,
         clauses=(
-            need(path.TCP_FAILED),
+            need(reach.TCP_FAILED),
+            need(reach.GATEWAY_UP),
             guard(path.RESTART_NEAR, False, unknown=0.05),
-            support(path.OTHER_PORT_PASSES, unknown=0.2, against=0.3),
-            support(path.DIALED_LISTED, unknown=0.0, against=0.1),
+            support(reach.DIALED_LISTED, unknown=0.0, against=0.1),
         ),
         blame="{box} does not let TCP through to {dialed}.",
         reason="The connection never came up: {tcp_error}.",
@@ -159,12 +176,12 @@ NETWORK = (
         base=0.8,
         clauses=(
             need(path.SWALLOWED),
+            need(reach.GATEWAY_UP),
             guard(path.HANDSHAKEN, False),
             guard(path.NOTHING_CAME, unknown=0.1),
             guard(path.RESTART_NEAR, False, unknown=0.05),
             guard(path.OVERLOAD_NEAR, False, unknown=0.05),
-            support(path.GATEWAY_GOT_HELLO, False, unknown=0.1, against=0.2),
-            support(path.OTHER_PORT_PASSES, unknown=0.1, against=0.2),
+            guard(path.GATEWAY_GOT_HELLO, False, unknown=0.1),
         ),
         blame="{box} swallows what the agent sends to {dialed}.",
         reason="TCP came up, and then not one byte came back.",

@@ -33,30 +33,6 @@ PORTAL = Fact(
     no="It is not a redirection to a login page.",
     why="the first bytes that came back",
 )
-PROXY_ASKS = Fact(
-    name="proxy-asks",
-    fields=("agent.proxy",),
-    derive=path.proxy_asks,
-    yes="The proxy {proxy} asks for a login (HTTP 407).",
-    no="No proxy asked for a login.",
-    why="which proxy was used, and what it answered",
-)
-PROXY_DENIES = Fact(
-    name="proxy-denies",
-    fields=("agent.proxy",),
-    derive=path.proxy_denies,
-    yes="The proxy {proxy} answered the request to connect with: {proxy_answer}.",
-    no="No proxy denied the connection.",
-    why="which proxy was used, and what it answered",
-)
-TCP_FAILED = Fact(
-    name="tcp-failed",
-    fields=("agent.tcp_error", *_LAST_IO),
-    derive=path.tcp_failed,
-    yes="TCP to {dialed} did not come up: {tcp_error}.",
-    no="TCP came up.",
-    why="how the TCP connection ended",
-)
 RESET = Fact(
     name="reset",
     fields=_LAST_IO,
@@ -209,14 +185,6 @@ HELLO_IS_BIG = Fact(
     no="The hello of {hello_size} bytes fits one TCP segment.",
     why="how large the hello was",
 )
-OTHER_PORT_PASSES = Fact(
-    name="other-port-passes",
-    fields=("agent.probes",),
-    derive=lambda seen: seen.probe("other-port"),
-    yes="The gateway answers on another port of the same address: it is up.",
-    no="The gateway does not answer on another port either: it may be down.",
-    why="a connection to another port of the gateway, to know whether it is up",
-)
 HTTP_PASSES = Fact(
     name="http-passes",
     fields=("agent.probes",),
@@ -240,22 +208,6 @@ DNS_OTHER = Fact(
     yes="The name resolves to {resolved} here, and none of these is an address of the provider's.",
     no="The name resolves to an address of the provider's.",
     why="the addresses that the name resolves to here, to compare with the provider's",
-)
-UNRESOLVED = Fact(
-    name="unresolved",
-    fields=_LAST_IO,
-    derive=path.unresolved,
-    yes="The name in {dialed} does not resolve on the agent's server.",
-    no="The name resolves.",
-    why="whether the name resolves",
-)
-DIALED_LISTED = Fact(
-    name="dialed-listed",
-    fields=("expected.gateways",),
-    derive=path.dialed_listed,
-    yes="{dialed} is an address that the provider publishes.",
-    no="{dialed} is not among the addresses that the provider publishes: the agent may be set to a wrong one.",
-    why="the provider's list of addresses, to exclude a wrong one in the agent's settings",
 )
 REGULAR_CUTS = Fact(
     name="regular-cuts",

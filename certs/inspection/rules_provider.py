@@ -5,6 +5,7 @@ a box in between ended the TLS (`ONE_TLS`).
 """
 
 from certs.inspection import rules_path as path
+from certs.inspection import rules_reach as reach
 from certs.inspection import rules_truth as truth
 from certs.inspection.finding import Verdict
 from certs.inspection.rules_model import Rule, guard, need, support
@@ -27,33 +28,6 @@ REFUSAL = (
         clauses=(need(truth.REVOCATION_TOLD), need(truth.KEY_OURS), guard(truth.ONE_TLS, unknown=0.05)),
         blame="The gateway itself refused this agent's certificate as revoked; {clean}.",
         reason="The alert certificate_revoked came from whoever holds the provider's certificate.",
-    ),
-)
-
-CLOCK = (
-    Rule(
-        verdict=Verdict.CLOCK_SKEW,
-        base=0.99,
-        clauses=(
-            need(truth.CHAIN_OURS),
-            need(truth.CLOCK_OFF),
-            guard(truth.ONE_TLS, unknown=0.02),
-            support(truth.NAME_OK, unknown=0, against=0.01),
-        ),
-        blame="The clock of the agent's server is wrong ({offset}); {clean}.",
-        reason="The certificate is the provider's own and in order; only the server's clock makes it look invalid.",
-    ),
-    Rule(
-        verdict=Verdict.CLOCK_SKEW,
-        base=0.97,
-        clauses=(
-            need(truth.CHAIN_OURS),
-            need(truth.EARLY),
-            guard(truth.CLOCK_OFF, unknown=0.2),
-            guard(truth.ONE_TLS, unknown=0.02),
-        ),
-        blame="The clock of the agent's server is probably behind; {clean}.",
-        reason="The certificate is the provider's own, and looks as if its time had not begun.",
     ),
 )
 
@@ -110,6 +84,18 @@ RENEWED = (
 
 NAMES = (
     Rule(
+        verdict=Verdict.WRONG_ADDRESS,
+        base=0.99,
+        clauses=(
+            need(truth.KEY_OURS),
+            need(truth.NAME_OK, False),
+            need(reach.DIALED_LISTED, False),
+            guard(truth.ONE_TLS, unknown=0.02),
+        ),
+        blame="{dialed} leads to the provider's gateway, and is no address that the provider publishes; {clean}.",
+        reason="What answered is the provider's own, with a certificate for {names}. The provider publishes {listed}: dial what it publishes.",
+    ),
+    Rule(
         verdict=Verdict.PROVIDER_FAULT,
         base=0.99,
         clauses=(need(truth.LEAF_SERVED), need(truth.NAME_OK, False), guard(truth.ONE_TLS, unknown=0.01)),
@@ -153,7 +139,7 @@ EXPIRY = (
             guard(truth.ONE_TLS, unknown=0.01),
             support(truth.LEAF_SERVED, unknown=0.01, against=0.02),
         ),
-        blame="The gateway's certificate is {validity_short}; {clean}.",
+        blame="{probably}the gateway's certificate is {validity_short}{or_clock}; {clean}.",
         reason="The provider's own CA issued the certificate, and it is {validity}.",
     ),
 )
@@ -194,6 +180,13 @@ PROVIDER = (
     Rule(
         verdict=Verdict.PROVIDER_FAULT,
         base=0.95,
+        clauses=(need(truth.NEVER_VALID), guard(truth.ONE_TLS, unknown=0.05)),
+        blame="The provider's gateway sends a chain whose certificates were never valid all at once; {clean}.",
+        reason="Signatures lead to a CA of the provider's, so that no box made it, and {chain_fault}.",
+    ),
+    Rule(
+        verdict=Verdict.PROVIDER_FAULT,
+        base=0.95,
         clauses=(need(truth.OWN_OFFLOAD), guard(truth.ONE_TLS, False, unknown=0.1)),
         blame="The provider's own TLS offload answered instead of the gateway; the customer's network is clean.",
         reason="The provider lists this key as that of a box of its own which ends TLS. Agents' sessions cannot pass such a box: "
@@ -208,11 +201,26 @@ PROVIDER = (
             guard(truth.KEY_OURS),
             guard(truth.ONE_TLS),
             guard(path.NOT_TLS, False),
-            guard(path.PROXY_ASKS, False),
-            guard(path.PROXY_DENIES, False),
+            guard(reach.PROXY_ASKS, False),
+            guard(reach.PROXY_DENIES, False),
+            guard(reach.PROXY_FAILS, False),
         ),
         blame="The gateway was restarting or draining; {clean}, and the agent comes back by itself.",
         reason="The connection broke close to what the gateway was doing itself: {nearby}. That alone explains it.",
+    ),
+    Rule(
+        verdict=Verdict.PROVIDER_FAULT,
+        base=0.95,
+        clauses=(
+            need(reach.HEADER_NEAR),
+            need(path.BROKEN),
+            guard(truth.KEY_OURS),
+            guard(truth.ONE_TLS),
+            guard(path.NOT_TLS, False),
+        ),
+        blame="The provider's gateway and a balancer before it do not agree on the PROXY protocol; no device on the way is at fault.",
+        reason="The gateway turned the connection away: where it wants a PROXY header none came, or one came where it wants none. "
+        "({nearby})",
     ),
     Rule(
         verdict=Verdict.PROVIDER_FAULT,
@@ -223,8 +231,8 @@ PROVIDER = (
             guard(truth.KEY_OURS),
             guard(truth.ONE_TLS),
             guard(path.NOT_TLS, False),
-            guard(path.PROXY_ASKS, False),
-            guard(path.PROXY_DENIES, False),
+            guard(reach.PROXY_ASKS, False),
+            guard(reach.PROXY_DENIES, False),
         ),
         blame="The provider's gateway turns this address away; no device on the way does.",
         reason="The gateway had banned the address when the connection broke: {nearby}.",
@@ -238,8 +246,8 @@ PROVIDER = (
             guard(truth.KEY_OURS),
             guard(truth.ONE_TLS),
             guard(path.NOT_TLS, False),
-            guard(path.PROXY_ASKS, False),
-            guard(path.PROXY_DENIES, False),
+            guard(reach.PROXY_ASKS, False),
+            guard(reach.PROXY_DENIES, False),
         ),
         blame="The provider's gateway was overloaded; {clean}.",
         reason="The connection broke while the gateway could not keep up: {nearby}.",

@@ -25,6 +25,10 @@ STEPS: Final[dict[Verdict, tuple[str, ...]]] = {
     ),
     Verdict.AGENT_CERT_ABSENT: ("Enroll the agent with a token of the provider's.",),
     Verdict.AGENT_REFUSED: ("Ask the provider: the code says why the gateway refused this agent.", *_NOTHING),
+    Verdict.WRONG_ADDRESS: (
+        "Dial one of the addresses that the provider publishes, and correct it in the agent's settings.",
+        "Test again with `fieldgate-agent probe` and such an address.",
+    ),
     Verdict.GATEWAY_CERT_ROTATED: (
         "Provider: check that the CA's rotation was announced to this agent, and enroll it again if it slept through it.",
         *_NOTHING,
@@ -33,7 +37,11 @@ STEPS: Final[dict[Verdict, tuple[str, ...]]] = {
         "Provider: give the gateway a certificate for the name that agents dial, or correct the name.",
         *_NOTHING,
     ),
-    Verdict.CERT_EXPIRED: ("Provider: renew the gateway's certificate.", *_NOTHING),
+    Verdict.CERT_EXPIRED: (
+        "See whether the clock of the agent's server is right.",
+        "Provider: renew the gateway's certificate.",
+        *_NOTHING,
+    ),
     Verdict.PROVIDER_FAULT: ("Provider: mend the gateway as described.", *_NOTHING),
     Verdict.GATEWAY_RESTART: ("Wait: the agent connects again by itself.", *_NOTHING),
     Verdict.INSPECTED_UNTRUSTED: _EXEMPT,
@@ -54,6 +62,10 @@ STEPS: Final[dict[Verdict, tuple[str, ...]]] = {
     ),
     Verdict.CAPTIVE_PORTAL: ("Exempt the server from the portal, or log it in.", *_ALLOW),
     Verdict.PROXY_AUTH: ("Give the agent the proxy's login, or let it pass the proxy without one.",),
+    Verdict.PROXY_DOWN: (
+        "See whether the proxy that the agent is set to is the right one, and whether it is up.",
+        "Test again with `fieldgate-agent probe`, and with `--proxy none` if the server may go without.",
+    ),
     Verdict.PROXY_DENIED: ("Let the proxy connect to the gateway's addresses and ports (CONNECT).",),
     Verdict.WRONG_SERVICE: (
         "Check the address that the agent is set to, the site's DNS, and port forwarding on the way.",
@@ -69,6 +81,11 @@ STEPS: Final[dict[Verdict, tuple[str, ...]]] = {
     Verdict.SESSION_CUT: (
         "Raise the session or idle limit for the gateway's addresses, or exempt them.",
         "Agents send a heartbeat every 30 seconds: a connection is never idle for long.",
+    ),
+    Verdict.NOT_REACHED: (
+        "Provider: see whether the gateway was up at that time, with a balancer that knew it, and whether others connect.",
+        "If it was: allow outgoing TCP to the gateway's addresses and ports on whatever is in the path.",
+        "Test again with `fieldgate-agent probe`.",
     ),
     Verdict.HELLO_FOREIGN: ("Nothing yet: ask an agent behind that address to run `fieldgate-agent probe`.",),
     Verdict.NOT_AN_AGENT: ("Nothing to do.",),

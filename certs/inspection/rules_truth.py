@@ -152,6 +152,14 @@ EARLY = Fact(
     no="By the clock of the agent's server the certificate's time has begun.",
     why="when the certificate begins",
 )
+NEVER_VALID = Fact(
+    name="never-valid",
+    fields=_CHAIN_AND_PINS,
+    derive=tls.never_valid,
+    yes="The signatures lead to a CA of the provider's, and {chain_fault}.",
+    no="There was a time at which the whole chain was valid.",
+    why="whether the whole chain was ever valid",
+)
 INCOMPLETE = Fact(
     name="incomplete",
     fields=("agent.chain",),

@@ -7,10 +7,14 @@ from typing import Final
 
 from certs import ChainVerdict, TimeVerdict
 from certs.inspection import facts_path as path
+from certs.inspection import facts_tls as tls
+from certs.inspection import words_reach as reach
 from certs.inspection.evidence import LastIo, NearbyKind
 from certs.inspection.facts import Seen
 from certs.inspection.facts_read import moment
+from certs.inspection.finding import GUESS, SURE
 from certs.inspection.vendors import VendorMatch
+from certs.inspection.words_reach import duration
 
 __all__ = ["WORDS", "fill"]
 
@@ -19,44 +23,24 @@ _MAX_WORD = 200
 # Control characters, line separators, and those that change the direction of writing.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
-_LAST_IO = {
-    LastIo.REFUSED: "TCP was refused",
-    LastIo.UNREACHABLE: "the host or network cannot be reached",
-    LastIo.NOT_RESOLVED: "the name does not resolve",
-    LastIo.CONNECT_TIMEOUT: "TCP timed out",
-    LastIo.HANDSHAKE_TIMEOUT: "the handshake timed out",
-    LastIo.ANSWER_TIMEOUT: "no answer came in time",
-    LastIo.RESET: "a TCP reset",
-    LastIo.EOF: "the end of the TCP stream, without a goodbye of TLS",
-    LastIo.CLOSE_NOTIFY: "TLS said goodbye",
-    LastIo.ALERT: "a TLS alert",
-    LastIo.NOT_TLS: "something other than TLS came",
-    LastIo.COMPLETE: "it was complete",
-}
 _NEARBY = {
     NearbyKind.RESTART: "restarting",
     NearbyKind.DRAIN: "draining",
     NearbyKind.ROTATION: "changing its certificate",
     NearbyKind.BAN: "turning the address away",
     NearbyKind.OVERLOAD: "overloaded",
-}
-_ERRNO = {
-    "ECONNREFUSED": "connection refused",
-    "ECONNRESET": "connection reset",
-    "ETIMEDOUT": "timed out",
-    "EHOSTUNREACH": "host unreachable, or prohibited by a firewall (ICMP)",
-    "ENETUNREACH": "network unreachable",
-    "EACCES": "prohibited on this very server",
+    NearbyKind.PROXY_HEADER: "turning the address away for its PROXY header",
 }
 
 
 class _Words(dict[str, str]):
     """Looks a word up when a sentence asks for it."""
 
-    def __init__(self, seen: Seen, vendor: VendorMatch | None, *, sure: bool) -> None:
+    def __init__(self, seen: Seen, vendor: VendorMatch | None, probably: str) -> None:
         super().__init__(
-            box=_box(vendor, "a box in the path", sure=sure),
-            box_or_server=_box(vendor, "a firewall or another server", sure=sure),
+            box=probably + _box(vendor, "a box in the path"),
+            box_or_server=probably + _box(vendor, "a firewall or another server"),
+            probably=probably,
         )
         self._seen = seen
 
@@ -64,9 +48,10 @@ class _Words(dict[str, str]):
         return clean(WORDS[word](self._seen)) or "(not observed)"
 
 
-def fill(sentence: str, seen: Seen, vendor: VendorMatch | None = None, *, sure: bool = True) -> str:
-    """*sentence* with its words, the first letter a capital one; a culprit that is not *sure* is a probable one."""
-    text = sentence.format_map(_Words(seen, vendor, sure=sure))
+def fill(sentence: str, seen: Seen, vendor: VendorMatch | None = None, *, confidence: float = 1.0) -> str:
+    """*sentence* with its words, the first letter a capital one; a culprit that is not sure is a probable one, or perhaps it."""
+    probably = "" if confidence >= SURE else "probably " if confidence >= GUESS else "perhaps "
+    text = sentence.format_map(_Words(seen, vendor, probably))
     return text[:1].upper() + text[1:]
 
 
@@ -76,24 +61,14 @@ def clean(text: str) -> str:
     return text if len(text) <= _MAX_WORD else text[:_MAX_WORD] + "…"
 
 
-def _box(vendor: VendorMatch | None, nobody: str, *, sure: bool) -> str:
+def _box(vendor: VendorMatch | None, nobody: str) -> str:
     if vendor is None:
-        who = nobody
-    elif vendor.by_tenant:
-        who = f"a box in the path, presumably the customer's {vendor.vendor},"
-    elif vendor.weak:
-        who = f"a box in the path, perhaps of {vendor.vendor},"
-    else:
-        who = f"{vendor.vendor} on the server itself" if vendor.software else f"{vendor.vendor} in the path"
-    return who if sure else f"probably {who}"
-
-
-def duration(seconds: float) -> str:
-    """Like "45 s", "15 min", "2 h", "3 days"; the largest unit of which there are two at least, or a whole one."""
-    for unit, size in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= 2 * size or (seconds >= size and seconds % size < 1 and unit != "days"):
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"
+        return nobody
+    if vendor.by_tenant:
+        return f"a box in the path, presumably the customer's {vendor.vendor},"
+    if vendor.weak:
+        return f"a box in the path, perhaps of {vendor.vendor},"
+    return f"{vendor.vendor} on the server itself" if vendor.software else f"{vendor.vendor} in the path"
 
 
 def _at(when: datetime) -> str:
@@ -151,33 +126,13 @@ def _own_end(seen: Seen) -> str:
     return _at(moment(seen.agent.certificate_not_after_ms))
 
 
-def _first_line(seen: Seen) -> str:
-    came = b"" if seen.agent is None else seen.agent.first_bytes or b""
-    line = came.split(b"\n", 1)[0].rstrip(b"\r")
-    return (
-        line.decode("ascii")
-        if line and line.isascii() and line.decode().isprintable()
-        else came[:32].hex(" ")
-    )
-
-
 def _location(seen: Seen) -> str:
     came = b"" if seen.agent is None else seen.agent.first_bytes or b""
     for line in came.split(b"\n")[1:]:
         field, colon, value = line.partition(b":")
         if colon and field.strip().lower() == b"location":
             return value.decode("ascii", "replace")
-    return _first_line(seen)
-
-
-def _proxy(seen: Seen) -> str:
-    proxy = None if seen.agent is None else seen.agent.proxy
-    return "in the path" if proxy is None or not proxy.used else proxy.url
-
-
-def _proxy_answer(seen: Seen) -> str:
-    proxy = None if seen.agent is None else seen.agent.proxy
-    return "" if proxy is None or not proxy.used else f"{proxy.status} {proxy.reason}"
+    return reach.first_line(seen)
 
 
 def _alert(seen: Seen) -> str:
@@ -185,20 +140,6 @@ def _alert(seen: Seen) -> str:
     return ", ".join(
         sorted({f"the alert {a.description}" + (f" ({a.name})" if a.name else "") for a in came})
     )
-
-
-def _tcp_error(seen: Seen) -> str:
-    if seen.agent is None:
-        return ""
-    if seen.agent.tcp_error:
-        meaning = _ERRNO.get(seen.agent.tcp_error)
-        return f"{meaning} ({seen.agent.tcp_error})" if meaning else seen.agent.tcp_error
-    return _last_io(seen)
-
-
-def _last_io(seen: Seen) -> str:
-    side = seen.agent if seen.agent is not None else seen.gateway
-    return "" if side is None or side.last_io is None else _LAST_IO[side.last_io]
 
 
 def _hello_size(seen: Seen) -> str:
@@ -239,6 +180,10 @@ def _resolved(seen: Seen) -> str:
     return "" if seen.agent is None else ", ".join(sorted(seen.agent.resolved or ()))
 
 
+def _or_clock(seen: Seen) -> str:
+    return "" if tls.clock_off(seen) is False else ", unless the clock of the agent's server is ahead"
+
+
 def _between(seen: Seen) -> str:
     signs = []
     if seen.own_proxy:
@@ -251,7 +196,7 @@ def _between(seen: Seen) -> str:
         signs.append("TCP came up faster than the way to the gateway allows")
     if path.foreign_ttl(seen):
         signs.append("the gateway's caller has another kind of TCP than the agent's server")
-    return "; ".join(signs)
+    return "; ".join(signs) or "the gateway sees another address or distance than the agent's"
 
 
 def _local(seen: Seen) -> str:
@@ -280,6 +225,7 @@ WORDS: Final[dict[str, Callable[[Seen], str]]] = {
     "alert": _alert,
     "arrived_alpn": _arrived_alpn,
     "arrived_version": _arrived_version,
+    "asked": reach.asked,
     "between": _between,
     "chain_fault": _chain_fault,
     "clean": _clean_network,
@@ -288,26 +234,32 @@ WORDS: Final[dict[str, Callable[[Seen], str]]] = {
     "cut_what": lambda seen: _cut(seen)[0],
     "dialed": lambda seen: "" if seen.agent is None else seen.agent.dialed,
     "differs": lambda seen: _one_or_two(seen).format("different"),
-    "first_line": _first_line,
+    "first_line": reach.first_line,
     "hello_size": _hello_size,
     "host": lambda seen: seen.host or "",
     "issuer": _issuer,
-    "last_io": _last_io,
+    "last_io": reach.last_io,
+    "listed": reach.listed,
     "location": _location,
     "names": _names,
     "nearby": _nearby,
     "offered_version": _offered_version,
     "offset": _offset,
+    "or_clock": _or_clock,
+    "over_for": reach.over_for,
     "own_end": _own_end,
-    "proxy": _proxy,
-    "proxy_answer": _proxy_answer,
+    "proxy": reach.proxy,
+    "proxy_answer": reach.proxy_answer,
+    "proxy_fault": reach.proxy_fault,
     "refusal": lambda seen: (
         "" if seen.agent is None or seen.agent.refusal is None else str(seen.agent.refusal)
     ),
     "resolved": _resolved,
     "same": lambda seen: _one_or_two(seen).format("the same"),
     "source": _source,
-    "tcp_error": _tcp_error,
+    "tcp_error": reach.tcp_error,
+    "tcp_to": reach.tcp_to,
+    "up": reach.up,
     "validity": _validity,
     "validity_short": _validity_short,
 }

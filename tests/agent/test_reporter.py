@@ -223,8 +223,8 @@ async def test_a_gateway_that_restarts_is_no_news(clock: MockClock, tmp_path: Pa
             await site.until("news", 2)
 
     assert [(each.verdict, each.over_ms is None) for each in site.news] == [
-        ("tcp-blocked", True),
-        ("tcp-blocked", False),
+        ("not-reached", True),
+        ("not-reached", False),
     ]
 
 
@@ -341,7 +341,7 @@ async def test_a_black_hole_delays_no_attempt(clock: MockClock, tmp_path: Path) 
     assert site.keep.waiting == 1
     opinion = site.keep.opinion()
     assert opinion is not None
-    assert opinion.verdict == Verdict.TCP_BLOCKED.value
+    assert opinion.verdict == Verdict.NOT_REACHED.value
 
 
 async def test_a_good_gateway_brings_what_another_address_showed(clock: MockClock, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def make_report(
     expected = evidence.expected
     return Report(
         finding=finding,
-        playbook=playbook_for(finding.verdict, finding.vendor, evidence),
+        playbook=playbook_for(finding.verdict, finding.vendor, evidence, guess=finding.is_guess),
         incident=incident,
         meta=meta or ReportMeta(),
         observed=certificates_of(evidence.agent.chain if evidence.agent else None, expected),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from certs.inspection.evidence import Evidence
-from certs.inspection.finding import Finding
+from certs.inspection.finding import Family, Finding
 from certs.inspection.playbooks_model import Step
 from certs.inspection.report.cells import look, stamp
 from certs.inspection.report.certificates import CertificateView, pem_of
@@ -12,7 +12,7 @@ from certs.inspection.report.model import IncidentSummary, Report, ReportMeta, m
 from certs.inspection.report.sides import NOT_ITS_BUSINESS, Group, Row, groups_of
 from certs.inspection.report.strip import Link, Place, strip_of
 from certs.inspection.report.style import POLICY, STYLE
-from certs.inspection.report.ticket import ACTS, Section, facts_of, rests_on, sections_of, sureness
+from certs.inspection.report.ticket import Section, acts_of, facts_of, rests_on, sections_of, sureness
 
 __all__ = ["render_html"]
 
@@ -38,7 +38,8 @@ def _document(report: Report) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     yield '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">\n'
     yield f"<title>{markup(finding.blame)}</title>\n<style>{STYLE}</style></head>\n"
-    yield f'<body class="{finding.family.value}">\n'
+    colour = Family.UNKNOWN if finding.is_guess else finding.family
+    yield f'<body class="{colour.value}">\n'
     yield from _header(report)
     yield from _navigation(sections)
     yield "<main>\n"
@@ -55,7 +56,7 @@ def _document(report: Report) -> Iterator[str]:
 def _header(report: Report) -> Iterator[str]:
     finding = report.finding
     per_cent = f"{finding.confidence * 100:.0f}"
-    yield f'<header><p class="acts">{markup(ACTS[finding.family])}</p>\n<h1>{markup(finding.blame)}</h1>\n'
+    yield f'<header><p class="acts">{markup(acts_of(finding))}</p>\n<h1>{markup(finding.blame)}</h1>\n'
     yield f'<p class="sure"><meter min="0" max="100" value="{per_cent}">{per_cent} %</meter> '
     yield f"<strong>{markup(sureness(finding))}</strong>; rests on {markup(rests_on(report))}.</p>\n"
     yield from _strip(report)

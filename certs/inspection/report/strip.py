@@ -69,6 +69,8 @@ _BY_VERDICT: Final = {
         ),
         (Link("tls", "it answers itself"), _NEVER),
     ),
+    Verdict.WRONG_ADDRESS: (_UNKNOWN, _UNKNOWN),
+    Verdict.PROXY_DOWN: (Link("cut", "the proxy does not answer"), _NEVER),
     Verdict.DNS_MISMATCH: (Link("cut", "led elsewhere"), _NEVER),
     Verdict.SESSION_CUT: (_ONE, Link("cut", "cut after a while")),
     Verdict.GATEWAY_RESTART: (_REACHED, Link("cut", "cut by the restart")),
@@ -86,8 +88,8 @@ _BETWEEN: Final = {
 def strip_of(report: Report) -> Strip:
     """The picture for a finding."""
     finding, words = report.finding, whereabouts(report.evidence).words
-    family = finding.family
-    left, right = _BY_VERDICT.get(finding.verdict, _LINKS[family])
+    family = Family.UNKNOWN if finding.is_guess else finding.family
+    left, right = _LINKS[family] if finding.is_guess else _BY_VERDICT.get(finding.verdict, _LINKS[family])
     blamed = family in (Family.INSPECTION, Family.NETWORK)
     name = (report.playbook.product or "A device in the path") if blamed else "The customer's network"
     between = _BETWEEN[family]

@@ -14,7 +14,7 @@ from certs.inspection.report.certificates import CertificateView, pem_of
 from certs.inspection.report.escape import inert, visible
 from certs.inspection.report.model import IncidentSummary, Report, ReportMeta, make_report
 from certs.inspection.report.sides import NOT_ITS_BUSINESS, Group, Row, groups_of
-from certs.inspection.report.ticket import ACTS, facts_of, rests_on, sections_of, sureness
+from certs.inspection.report.ticket import acts_of, facts_of, rests_on, sections_of, sureness
 
 __all__ = ["render_text"]
 
@@ -50,7 +50,7 @@ def _lines(report: Report, pem: bool) -> Iterator[str]:
     yield "=" * WIDTH
     yield from _wrapped(inert(finding.blame))
     yield ""
-    yield f"  {ACTS[finding.family]}."
+    yield f"  {acts_of(finding)}."
     yield f"  {sureness(finding)}; rests on {rests_on(report)}."
     yield ""
     for name, value in facts_of(report):

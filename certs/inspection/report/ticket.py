@@ -11,9 +11,9 @@ from certs.inspection.playbooks_model import Step, whereabouts
 from certs.inspection.report.cells import clock
 from certs.inspection.report.model import IncidentSummary, Report
 
-__all__ = ["ACTS", "SURELY_ONE", "Section", "facts_of", "rests_on", "sections_of", "sureness"]
+__all__ = ["SURELY_ONE", "Section", "acts_of", "facts_of", "rests_on", "sections_of", "sureness"]
 
-ACTS: Final = {
+_ACTS: Final = {
     Family.CLEAN: "Nobody has to act",
     Family.AGENT: "To do: the server's administrator",
     Family.PROVIDER: "To do: the service provider",
@@ -21,6 +21,8 @@ ACTS: Final = {
     Family.NETWORK: "To do: whoever runs the firewall or network",
     Family.UNKNOWN: "Not decided yet",
 }
+
+_GUESS: Final = "Not decided yet: what is said here is a guess"
 
 SURELY_ONE: Final = "both ends of the very same connection"
 
@@ -35,6 +37,11 @@ class Section:
     kind: str
     title: str
     steps: tuple[Step, ...]
+
+
+def acts_of(finding: Finding) -> str:
+    """Who has to act."""
+    return _GUESS if finding.is_guess else _ACTS[finding.family]
 
 
 def sections_of(report: Report) -> tuple[Section, ...]:
@@ -98,7 +105,11 @@ def _session(evidence: Evidence) -> Iterator[tuple[str, str]]:
     words = whereabouts(evidence).words
     if agent is not None or gateway is not None:
         yield "When", f"{words['at']} UTC"
-    way = f"{_endpoint(words['source'], words['source_port'])} → {_endpoint(words['to'], words['port'])}, TCP"
+    through = agent is not None and agent.proxy is not None and agent.proxy.used
+    to = _endpoint(words["to"], words["port"])
+    way = f"{_endpoint(words['source'], words['source_port'])} → {words['proxy'] if through else to}, TCP"
+    if through:
+        way += f", the proxy on the way to {to}"
     yield "Session", way + (f" (dialed: {agent.dialed})" if agent is not None and agent.dialed else "")
     if agent is not None and gateway is not None and gateway.source and gateway.source != agent.local:
         yield "Seen by the gateway", f"from {gateway.source}"

@@ -70,7 +70,7 @@ async def test_a_connection_that_swallows_it_says_so() -> None:
     async with listening(tls(Desk().context)) as address:
         observation = await observe(address, context=client_context(), now=lambda: NOW)
         observation, reply = await carry(observation, report_to(Desk()), within_s=0.3)
-    assert reply == Reply(detail="the connection carries no bytes")
+    assert reply == Reply(detail="no answer")
     assert observation.side.answered is False
     assert observation.side.last_io is LastIo.ANSWER_TIMEOUT
 

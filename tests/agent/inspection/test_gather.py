@@ -18,9 +18,12 @@ from certs.inspection import (
     EXPORTER_LABEL,
     WITHOUT_PROXY,
     Alert,
+    Evidence,
     LastIo,
     Negotiated,
     ProxyUse,
+    Verdict,
+    judge,
 )
 from tests.agent.inspection.peers import (
     Serve,
@@ -37,6 +40,7 @@ from tests.agent.inspection.peers import (
     without_alpn,
 )
 from tests.certs.pki import NOW, authority
+from tests.helpers.provider import free_ports
 from tests.transport.pki import chain, ders
 from transport import Proxy, TLSStream, client_context, server_context
 
@@ -370,15 +374,32 @@ async def test_a_proxy_that_is_none_is_quoted() -> None:
         side = (await look("gateway.example:6180", via=through(middle))).side
     assert side.proxy is not None
     assert (side.proxy.status, side.first_bytes) == (None, b"SSH-2.0-x\r\n")
+    assert judge(Evidence(agent=side)).verdict is Verdict.PROXY_DOWN
 
 
 @pytest.mark.parametrize(
-    ("serve", "end"), [(resetting, LastIo.RESET), (closing, LastIo.EOF), (silent, LastIo.CONNECT_TIMEOUT)]
+    ("serve", "end"), [(resetting, LastIo.RESET), (closing, LastIo.EOF), (silent, LastIo.ANSWER_TIMEOUT)]
 )
 async def test_a_proxy_that_goes_away(serve: Serve, end: LastIo) -> None:
     async with listening(serve) as middle:
         side = (await look("gateway.example:6180", via=through(middle), patience_s=0.5)).side
-    assert (side.last_io, side.handshake_complete) == (end, None)
+    assert (side.last_io, side.tcp_error, side.handshake_complete) == (end, "", None)
+    assert side.proxy is not None
+    assert "the proxy" in side.proxy.reason
+    finding = judge(Evidence(agent=side))
+    assert finding.verdict is Verdict.PROXY_DOWN
+    assert middle in finding.blame
+
+
+async def test_a_proxy_that_is_down_is_named() -> None:
+    """TCP to it, and not to the gateway, did not come up."""
+    free_address = f"127.0.0.1:{free_ports(1)[0]}"
+    side = (await look("gateway.example:6180", via=through(free_address))).side
+    assert (side.last_io, side.tcp_error) == (LastIo.REFUSED, "ECONNREFUSED")
+    finding = judge(Evidence(agent=side))
+    assert finding.verdict is Verdict.PROXY_DOWN
+    assert free_address in finding.blame
+    assert "gateway.example" not in " ".join((finding.blame, *finding.evidence))
 
 
 async def test_no_credentials_are_told() -> None:

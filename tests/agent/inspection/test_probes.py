@@ -21,12 +21,15 @@ from tests.agent.inspection.peers import (
     tls,
 )
 from tests.agent.inspection.test_gather import look, through
+from tests.certs.pki import authority
+from tests.helpers.reporting import forged
 from tests.transport.pki import chain
-from transport import TLSStream
+from transport import TLSStream, server_context
 
 
 def prober(address: str, *, patience_s: float = 10, **more: object) -> Prober:
     certificate, key = chain("agent")
+    more = {"anchors": authority().trust_bundle().anchors()} | more
     return Prober(address=address, chain_pem=certificate, key_pem=key, patience_s=patience_s, **more)  # type: ignore[arg-type]  # the fields are Prober's own
 
 
@@ -119,7 +122,7 @@ async def test_another_port_of_the_same_host(monkeypatch: pytest.MonkeyPatch) ->
         port = int(other.rpartition(":")[2])
         monkeypatch.setattr(probes, "OTHER_PORT", port)
         assert await prober(address).probe("other-port") == Probe(
-            name="other-port", passed=True, detail=f"port {port}: tls came up"
+            name="other-port", passed=True, detail=f"port {port}: the gateway's tls came up"
         )
     probe = await prober(address).probe("other-port")
     assert (probe.passed, probe.detail) == (False, f"port {port}: connection refused")
@@ -132,7 +135,21 @@ async def test_whoever_dials_443_tries_the_gateways_own_port(monkeypatch: pytest
         monkeypatch.setattr(probes, "OTHER_PORT", int(address.rpartition(":")[2]))
         monkeypatch.setattr(probes, "GATEWAY_PORT", port)
         probe = await prober(address).probe("other-port")
-    assert (probe.passed, probe.detail) == (True, f"port {port}: tls came up")
+    assert (probe.passed, probe.detail) == (True, f"port {port}: the gateway's tls came up")
+
+
+async def test_anybodys_web_server_is_no_sign_of_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the provider's certificate shows that the gateway is up, and only to who knows the provider's CA."""
+    anothers = server_context([forged()], request_client_cert=False)
+    async with listening(tls(anothers)) as other, listening(tls(gateway_context())) as own:
+        monkeypatch.setattr(probes, "OTHER_PORT", int(other.rpartition(":")[2]))
+        probe = await prober("127.0.0.1:1").probe("other-port")
+        assert not probe.passed
+        assert "another server's tls came up" in probe.detail
+        monkeypatch.setattr(probes, "OTHER_PORT", int(own.rpartition(":")[2]))
+        probe = await prober("127.0.0.1:1", anchors=None).probe("other-port")
+        assert not probe.passed
+        assert "nobody said which CA" in probe.detail
 
 
 async def test_experiments_take_the_same_way() -> None:

@@ -16,7 +16,7 @@ import pytest
 import trio
 
 from agent.cli import main
-from agent.exits import INTERRUPTED, PATH_INSPECTED, PATH_NETWORK
+from agent.exits import INTERRUPTED, PATH_INSPECTED, PATH_NETWORK, PATH_UNKNOWN
 from agent.probe import examine as module
 from agent.probe import rounds
 from agent.probe.outlet import Outlet
@@ -135,7 +135,7 @@ def test_json_and_files_say_the_same(tmp_path: Path, capsys: Capture) -> None:
     [
         (of_today(), 0),
         (BOX, PATH_INSPECTED),
-        (resetting, PATH_NETWORK),
+        (resetting, PATH_UNKNOWN),
         (saying(b"HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\n\r\n"), PATH_NETWORK),
     ],
     ids=["clean", "inspection", "reset", "portal"],
@@ -211,9 +211,9 @@ def test_no_gateways_view_is_explained(capsys: Capture) -> None:
     code = CODE.create(
         seed=bytes(32), pins=(bytes(32),), gateways=(f"127.0.0.1:{port}",), report_key=ReportKey.generate().public.raw
     )  # fmt: skip
-    assert main(["probe", "--gateway-view", code.encode()]) == PATH_NETWORK
+    assert main(["probe", "--gateway-view", code.encode()]) == PATH_UNKNOWN
     said = capsys.readouterr()
-    assert "tcp-blocked" in said.out
+    assert "not-reached" in said.out
     assert said.err.startswith("fieldgate-agent: the gateway's view did not come (")
 
 
@@ -244,7 +244,7 @@ def test_a_watch_turns_green_when_the_path_is_mended(
     assert said.count("FIELDGATE PATH REPORT") == 1
     lines = [line for line in said.splitlines() if re.match(r"\x1b\[3[12]m\d\d:\d\d:\d\d UTC", line)]
     assert [re.sub(r"^\x1b\[(3.)m.*UTC  ([a-z-]+), .*$", r"\1 \2", line) for line in lines] == [
-        "31 blocked-by-reset", "31 blocked-by-reset", "32 direct",
+        "31 not-reached", "31 not-reached", "32 direct",
     ]  # fmt: skip
 
 
@@ -252,7 +252,7 @@ def test_a_watch_for_programs_is_a_line_for_each_look(capsys: Capture) -> None:
     with served(mended_after(4, resetting)) as address:
         assert main(["probe", address, "--watch", "--until-clean", "--json"]) == 0
     looks = [report_from_document(json.loads(line)) for line in capsys.readouterr().out.splitlines()]
-    assert [look.meta.exit_code for look in looks] == [PATH_NETWORK, 0]
+    assert [look.meta.exit_code for look in looks] == [PATH_UNKNOWN, 0]
 
 
 def test_ctrl_c_ends_a_watch_with_what_it_saw_last(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

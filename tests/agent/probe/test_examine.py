@@ -7,6 +7,7 @@ import attrs
 import pytest
 import trio
 
+from agent.inspection import probes
 from agent.inspection.deliver import Report, Route
 from agent.inspection.gather import Observation
 from agent.inspection.probes import Prober
@@ -25,6 +26,7 @@ from tests.agent.inspection.peers import (
     proxy,
     relay,
     resetting,
+    saying,
     silent,
     tls,
 )
@@ -62,10 +64,11 @@ def test_every_family_has_a_code_of_its_own() -> None:
             Verdict.INSPECTED_UNTRUSTED,
             10,
         ),
-        (resetting, Verdict.BLOCKED_BY_RESET, 11),
+        (saying(b"HTTP/1.1 403 Forbidden\r\n\r\n"), Verdict.HTTP_ANSWER, 11),
+        (resetting, Verdict.NOT_REACHED, 14),
         (tls(gateway_context(), silently_closing), Verdict.UNEXPLAINED, 14),
     ],
-    ids=["clean", "inspection", "network", "unknown"],
+    ids=["clean", "inspection", "network", "cut", "unknown"],
 )
 async def test_what_answers_decides_the_exit_code(serve: Serve, verdict: Verdict, exit_code: int) -> None:
     async with listening(serve) as address:
@@ -268,7 +271,14 @@ async def test_a_healthy_path_waits_for_nothing_but_port_443(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_silence_is_a_network_that_blocks() -> None:
-    async with listening(silent) as address:
-        examined = await look(address)
-    assert (examined.finding.verdict, exit_code_of(examined)) == (Verdict.TCP_BLOCKED, 11)
+async def test_silence_is_nobodys_fault_before_the_gateway_shows_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A gateway that hangs is as silent as a box that swallows; on another port it shows which it is."""
+    async with listening(silent) as address, listening(tls(gateway_context())) as other:
+        alone = await look(address)
+        monkeypatch.setattr(probes, "OTHER_PORT", int(other.rpartition(":")[2]))
+        shown = await look(address)
+    assert (alone.finding.verdict, exit_code_of(alone)) == (Verdict.NOT_REACHED, 14)
+    assert alone.finding.advice[0].startswith("Provider: ")
+    assert (shown.finding.verdict, exit_code_of(shown)) == (Verdict.TCP_BLOCKED, 11)

@@ -92,8 +92,8 @@ GUILTY = (
         name="untrusted CA, agent not enrolled, no pins",
         evidence=Evidence(agent=agent(enrolled=False, **CORPORATE)),
         verdict=Verdict.INSPECTED_UNTRUSTED,
-        least=0.5,
-        most=0.7,
+        least=0.4,
+        most=0.49,
     ),
     Case(
         name="same JA4, the hello copied with its random",
@@ -129,8 +129,8 @@ GUILTY = (
         name="trusted CA, no pins",
         evidence=Evidence(agent=agent(enrolled=False, trusted_by_system=True, **CORPORATE)),
         verdict=Verdict.INSPECTED_TRUSTED_ROOT,
-        least=0.5,
-        most=0.7,
+        least=0.4,
+        most=0.49,
     ),
     Case(
         name="trusted CA, the provider uses a public CA, one half",
@@ -348,8 +348,8 @@ BLOCKED = (
         least=0.95,
     ),
     Case(
-        name="reset after the hello, one half",
-        evidence=Evidence(agent=cut(), expected=expected()),
+        name="reset after the hello, another port shows the gateway",
+        evidence=Evidence(agent=cut(probes=probes(other_port=True)), expected=expected()),
         verdict=Verdict.BLOCKED_BY_RESET,
         least=0.5,
         most=0.6,
@@ -366,10 +366,13 @@ BLOCKED = (
         least=0.9,
     ),
     Case(
-        name="an alert in the certificate's place, one half",
+        name="an alert in the certificate's place, another port shows the gateway",
         evidence=Evidence(
             agent=cut(
-                last_io=LastIo.ALERT, alerts=(Alert(sent=False, level=2, description=112),), received_bytes=7
+                last_io=LastIo.ALERT,
+                alerts=(Alert(sent=False, level=2, description=112),),
+                received_bytes=7,
+                probes=probes(other_port=True),
             ),
             expected=expected(),
         ),
@@ -394,22 +397,14 @@ BLOCKED = (
         least=0.8,
     ),
     Case(
-        name="TCP blocked, nothing else known",
+        name="black hole after TCP, another port shows the gateway",
         evidence=Evidence(
-            agent=cut(last_io=LastIo.UNREACHABLE, tcp_error="EHOSTUNREACH"), expected=expected()
+            agent=cut(last_io=LastIo.HANDSHAKE_TIMEOUT, probes=probes(small_hello=False, other_port=True)),
+            expected=expected(),
         ),
         verdict=Verdict.TCP_BLOCKED,
-        least=0.6,
+        least=0.5,
         most=0.7,
-    ),
-    Case(
-        name="black hole after TCP",
-        evidence=Evidence(
-            agent=cut(last_io=LastIo.HANDSHAKE_TIMEOUT, probes=probes(small_hello=False)), expected=expected()
-        ),
-        verdict=Verdict.TCP_BLOCKED,
-        least=0.4,
-        most=0.6,
     ),
     Case(
         name="sessions cut at a fixed age",

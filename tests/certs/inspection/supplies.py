@@ -19,12 +19,13 @@ from certs.inspection import (
     ProxyUse,
 )
 from certs.inspection import rules_path as path
+from certs.inspection import rules_reach as reach
 from certs.inspection import rules_truth as truth
 from certs.inspection.facts import Seen
 from certs.inspection.facts_read import random_of
 from certs.inspection.rules_model import Fact
 from tests.certs.inspection.cases import FORGED, PUBLIC_ROOT
-from tests.certs.inspection.scenes import AT_MS, DIALED, HELLO, OTHER_HELLO, pins, served
+from tests.certs.inspection.scenes import AT_MS, DIALED, HELLO, OTHER_HELLO, box_ca, forged, pins, served
 
 Supply = Callable[[Evidence], Evidence]
 
@@ -141,7 +142,7 @@ def _offloaded(evidence: Evidence) -> Evidence:
     return _expected(own_offload=frozenset({spki_sha256(chain[0])}))(with_agent(evidence, chain=chain))
 
 
-def _proxied(status: int) -> Supply:
+def _proxied(status: int | None) -> Supply:
     return _agent(proxy=ProxyUse(url="http://proxy.example:3128", source="system", used=True, status=status))
 
 
@@ -181,7 +182,7 @@ SUPPLIES: dict[Fact, dict[bool, Supply]] = {
     },
     path.BROKEN: {True: _ended(LastIo.RESET), False: _ended(LastIo.COMPLETE)},
     path.HANDSHAKEN: {True: _agent(handshake_complete=True), False: _agent(handshake_complete=False)},
-    path.TCP_FAILED: {
+    reach.TCP_FAILED: {
         True: _agent(tcp_error="ETIMEDOUT"),
         False: _agent(tcp_error="", last_io=LastIo.RESET),
     },
@@ -209,9 +210,9 @@ SUPPLIES: dict[Fact, dict[bool, Supply]] = {
         True: _probe("large-hello", passed=False),
         False: _both(_probe("large-hello", passed=True), _probe("hello-1600", passed=True)),
     },
-    path.OTHER_PORT_PASSES: {answer: _probe("other-port", passed=answer) for answer in (True, False)},
+    reach.GATEWAY_UP: {answer: _probe("other-port", passed=answer) for answer in (True, False)},
     path.HTTP_PASSES: {answer: _probe("http", passed=answer) for answer in (True, False)},
-    path.DIALED_LISTED: {
+    reach.DIALED_LISTED: {
         True: lambda evidence: _expected(gateways=(evidence.agent.dialed if evidence.agent else DIALED,))(
             evidence
         ),
@@ -223,7 +224,9 @@ SUPPLIES: dict[Fact, dict[bool, Supply]] = {
     truth.NAME_OK: {False: _agent(dialed="nobody.example:6180")},
     truth.VALID_NOW: {False: _both(_gateway(at_ms=_FAR), _agent(at_ms=_FAR))},
     truth.OWN_OFFLOAD: {True: _offloaded},
-    path.PROXY_ASKS: {True: _proxied(407)},
-    path.PROXY_DENIES: {True: _proxied(403)},
+    reach.PROXY_ASKS: {True: _proxied(407)},
+    reach.PROXY_DENIES: {True: _proxied(403)},
+    reach.PROXY_FAILS: {True: _proxied(None)},
+    reach.ISSUER_NAMED: {True: _agent(chain=forged(box_ca(("O", "Fortinet"), ("CN", "FortiGate CA"))))},
     path.STRANGER_WENT: {False: _gateway(hello=HELLO, application_bytes=3)},
 }

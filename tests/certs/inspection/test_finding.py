@@ -15,6 +15,7 @@ from certs.inspection import (
     Verdict,
     judge,
     rules_path,
+    rules_reach,
     rules_truth,
 )
 from certs.inspection.facts import Seen
@@ -22,9 +23,10 @@ from certs.inspection.finding import FAMILIES
 from certs.inspection.rules import PROBES, RULES
 from certs.inspection.rules_model import Fact
 from certs.inspection.rules_steps import STEPS
-from certs.inspection.rules_words import WORDS, clean, duration, fill
+from certs.inspection.rules_words import WORDS, clean, fill
+from certs.inspection.words_reach import duration
 from tests.certs.inspection.cases import FORGED, cut, cut_at_gateway
-from tests.certs.inspection.cases_guilty import TLS12, answered_with
+from tests.certs.inspection.cases_guilty import TLS12, answered_with, probes
 from tests.certs.inspection.scenes import agent, alone, beyond_a_box, both, box_ca, expected, forged
 from tests.certs.inspection.strategies import WORDS as HOSTILE
 from tests.certs.inspection.test_verdicts import CASES
@@ -46,7 +48,7 @@ def test_every_fact_is_asked_for() -> None:
     """None is there without a rule that wants it."""
     defined = {
         id(value)
-        for module in (rules_path, rules_truth)
+        for module in (rules_path, rules_reach, rules_truth)
         for value in vars(module).values()
         if isinstance(value, Fact)
     }
@@ -58,7 +60,7 @@ def test_every_word_is_known_and_used() -> None:
     """In braces stands what `WORDS` can fill in, and each of them somewhere."""
     used = {word for text in SENTENCES for word in re.findall(r"\{(\w+)\}", text)}
 
-    assert used - {"box", "box_or_server"} == set(WORDS)
+    assert used - {"box", "box_or_server", "probably"} == set(WORDS)
 
 
 @pytest.mark.parametrize("evidence", [Evidence(), Evidence(agent=agent()), both()])
@@ -154,7 +156,7 @@ def test_blame_names_the_product_and_how_it_is_known() -> None:
 
 def test_a_culprit_that_is_not_sure_is_a_probable_one() -> None:
     """One line of blame is passed on without its confidence."""
-    one = judge(Evidence(agent=cut(), expected=expected()))
+    one = judge(Evidence(agent=cut(probes=probes(other_port=True)), expected=expected()))
     two = judge(both(agent=cut(), gateway=cut_at_gateway()))
 
     assert one.verdict is two.verdict is Verdict.BLOCKED_BY_RESET

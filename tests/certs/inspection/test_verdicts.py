@@ -8,8 +8,9 @@ from certs.inspection.facts import Seen
 from certs.inspection.rules import RULES, first_that_applies
 from tests.certs.inspection.cases import ACQUITTALS, Case
 from tests.certs.inspection.cases_guilty import BLOCKED, GUILTY
+from tests.certs.inspection.cases_reach import REACH
 
-CASES = ACQUITTALS + GUILTY + BLOCKED
+CASES = ACQUITTALS + GUILTY + BLOCKED + REACH
 INNOCENT = [case for case in CASES if case.innocent]
 
 
