@@ -16,6 +16,7 @@ from agent.simulator.channel import Channel
 from agent.simulator.members import FleetError
 from agent.simulator.plan import Plan
 from agent.simulator.record import Record
+from agent.simulator.verification import Result
 
 # A worker that was told to stop ends its sessions in order, at most so long; then it is ended.
 STOP_S: Final = 20.0
@@ -71,6 +72,8 @@ class Crew:
     def __init__(self, workers: Sequence[_Hired]) -> None:
         self._workers = workers
         self.record = Record()
+        self.found = Result(said=0, released=0)
+        """What those found who read back."""
         self._changed = trio.Event()
 
     async def serve(self) -> None:
@@ -98,8 +101,10 @@ class Crew:
                     raise FleetError(why)
                 case {"delivered": _}:
                     worker.is_delivered = True
-                case {"done": _, "waiting": waiting}:
+                case {"done": _, "waiting": waiting, "found": found}:
                     worker.is_done = True
+                    if found is not None:
+                        self.found.take(Result.from_document(found))
                     self.record.hands[worker.plan.number].waiting = waiting
             self._changed.set()
             self._changed = trio.Event()

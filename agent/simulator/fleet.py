@@ -31,8 +31,12 @@ from agent.simulator.tally import AgentTally, Tally
 from agent.spool import Spool
 from agent.workload import Estate, Site
 from certs import Token, generate_key, key_to_pem
+from protocol import Code
 
 ENROLL_AT_ONCE: Final = 32
+_CONSENT: Final = (
+    "a gateway consents to simulation by a token made for it: fieldgate token create --simulation"
+)
 ENROLL_TRIES: Final = 12
 ENROLL_PAUSE_S: Final = 2.0
 
@@ -139,6 +143,8 @@ class Fleet:
             try:
                 enrollment = await enroll(token, applicant, now=now_ms, source=source)
             except EnrollmentError as error:
+                if error.code == Code.TOKEN_WRONG_KIND:
+                    raise FleetError(f"{error}; {_CONSENT}") from error
                 if error.retry_after_s is None or not left:
                     raise FleetError(str(error)) from error
                 wait_s = max(ENROLL_PAUSE_S, min(error.retry_after_s, 60.0))

@@ -100,6 +100,10 @@ class Ledger:
                 released += sum(epoch.is_released(n) for n in range(run.first_sequence, run.next_sequence))
         return said, released
 
+    def of(self, agent_uid: str) -> "Ledger":
+        """The pages of one agent."""
+        return Ledger({key: page for key, page in self.epochs.items() if key[0] == agent_uid})
+
     def take(self, other: "Ledger") -> None:
         """Add the pages of *other*, whose agents are others."""
         self.epochs.update(other.epochs)

@@ -32,6 +32,8 @@ class Plan:
     """How many agents it will have, those that come back among them."""
     data: Path | None = None
     """The provider's data folder, if it is on this machine."""
+    reads_back: bool = False
+    """At the end, it asks the gateway what it holds of its agents."""
 
     @property
     def outbox(self) -> str:

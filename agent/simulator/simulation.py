@@ -88,8 +88,13 @@ def simulate(request: Request, show: Shown) -> tuple[RunResult, Ledger]:
         ledger = Ledger()
         for plan in plans:
             ledger.take(Ledger.load(plan.ledger))
-    found = target.verify(ledger) if request.verify else None
-    return _result(request, conductor, ledger, found), ledger
+    verification = None
+    if request.verify:
+        found = target.verify(ledger)
+        verification = (
+            verification_of(crew.found, "protocol") if found is None else verification_of(found, "store")
+        )
+    return _result(request, conductor, ledger, verification), ledger
 
 
 @contextlib.contextmanager
@@ -124,13 +129,16 @@ def _plans(request: Request, parts: Sequence[Part], processes: int, folder: Path
         plan = Plan(
             number=number, options=options, parts=share, first=first, folder=folder, keeps=request.state is not None,
             count=count + kept, data=request.target.data,
+            reads_back=request.verify and request.target.data is None,
         )  # fmt: skip
         plans.append(plan)
         first += count
     return plans
 
 
-def _result(request: Request, conductor: Conductor, ledger: Ledger, found: Result | None) -> RunResult:
+def _result(
+    request: Request, conductor: Conductor, ledger: Ledger, verification: Verification | None
+) -> RunResult:
     record = conductor.crew.record
     measured_s = _measured_s(record)
     workers = record.workers(measured_s)
@@ -179,7 +187,7 @@ def _result(request: Request, conductor: Conductor, ledger: Ledger, found: Resul
         ),
         events=said,
         unreleased=record.waiting,
-        verification=None if found is None else verification_of(found, "store"),
+        verification=verification,
         personas=(),
         expectations=(),
         warnings=tuple(_warnings(record)),

@@ -7,7 +7,7 @@ may be in the store or not.
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import attrs
 
@@ -67,6 +67,30 @@ class Result:
         self.counts[finding.kind] += 1
         if len(self.examples) < EXAMPLES:
             self.examples.append(finding)
+
+    def take(self, other: "Result") -> None:
+        """Add what was found of other agents."""
+        self.said += other.said
+        self.released += other.released
+        self.stored += other.stored
+        for kind, times in other.counts.items():
+            self.counts[kind] += times
+        self.examples += other.examples[: EXAMPLES - len(self.examples)]
+
+    def to_document(self) -> dict[str, Any]:
+        """As an object that `json` can write."""
+        examples = [(each.kind.value, each.agent_uid, each.epoch, each.sequence) for each in self.examples]
+        counts = {kind.value: times for kind, times in self.counts.items()}
+        return {
+            "said": self.said, "released": self.released, "stored": self.stored, "counts": counts, "examples": examples,
+        }  # fmt: skip
+
+    @classmethod
+    def from_document(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of `to_document`, of a process of ours."""
+        counts = {Kind(kind): times for kind, times in fields["counts"].items()}
+        examples = [Finding(Kind(kind), *place) for kind, *place in fields["examples"]]
+        return cls(fields["said"], fields["released"], fields["stored"], counts, examples)
 
 
 @attrs.define

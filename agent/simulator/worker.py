@@ -26,6 +26,7 @@ from agent.simulator.fleet import Fleet
 from agent.simulator.histogram import Histogram
 from agent.simulator.members import FleetError, Phase
 from agent.simulator.plan import Plan
+from agent.simulator.reading import ReadingError, read_back
 from agent.simulator.tally import Tally
 from agent.spool import OutboxError, Spool
 from agent.state import StateError
@@ -62,7 +63,8 @@ class Worker:
             await self._live()
             await self._say_tick(math.floor(time.monotonic()))
             self.fleet.ledger.save(self._plan.ledger)
-            await self._channel.say(done=True, waiting=self.fleet.waiting_records)
+            found = await self._read_back() if self._plan.reads_back else None
+            await self._channel.say(done=True, waiting=self.fleet.waiting_records, found=found)
             nursery.cancel_scope.cancel()
 
     async def _live(self) -> None:
@@ -81,6 +83,14 @@ class Worker:
                 nursery.cancel_scope.cancel()
         except (FleetError, OutboxError, StateError) as error:
             await self._channel.say(failed=str(error))
+
+    async def _read_back(self) -> dict[str, Any] | None:
+        agents = [member.facilities for member in self.fleet.members]
+        try:
+            return (await read_back(agents, self.fleet.ledger)).to_document()
+        except ReadingError as error:
+            await self._channel.say(failed=f"the store could not be verified: {error}")
+            return None
 
     async def _say_when_up(self) -> None:
         await self.fleet.up.wait()

@@ -2,8 +2,14 @@
 
 from typing import Final
 
+from gateway.store import AgentEntry
 from protocol import Capability
 
-__all__ = ["OFFERED"]
+__all__ = ["OFFERED", "offered"]
 
 OFFERED: Final = Capability.USAGE | Capability.COMMANDS
+
+
+def offered(agent: AgentEntry) -> Capability:
+    """What is offered to *agent*; only a simulated one may read back what is stored of it."""
+    return OFFERED | Capability.VERIFY if agent.synthetic else OFFERED

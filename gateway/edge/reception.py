@@ -13,7 +13,7 @@ import trio
 
 from certs import ChainVerdict, from_ms, to_ms
 from certs.inspection import LastIo
-from gateway.edge.abilities import OFFERED
+from gateway.edge.abilities import offered
 from gateway.edge.clones import ELSEWHERE_MS, HOLD_MS, Situation, answers, situation
 from gateway.edge.directory import Agent
 from gateway.edge.ending import BREAKS
@@ -246,7 +246,7 @@ class _Visit:
         data = self.connection.send(
             Welcome(
                 minor=negotiate(hello.minor),
-                capabilities=agreed(hello.capabilities, OFFERED),
+                capabilities=agreed(hello.capabilities, offered(agent.entry)),
                 session_uid=session.uid,
                 nonce=nonce,
                 heartbeat_s=min(max(1, round(services.config.heartbeat_s)), MAX_HEARTBEAT_S),
@@ -265,6 +265,7 @@ class _Visit:
             gateway_list_revision=hello.gateway_list_revision,
         )
         session.out.put(data + b"".join(map(self.connection.send, news)))
+        services.commanding.offer(session)
         return session
 
     # -- refusals ----------------------------------------------------------------------------------------------

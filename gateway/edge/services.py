@@ -12,6 +12,7 @@ import trio
 
 from gateway.config import Config
 from gateway.edge.closes import Closes
+from gateway.edge.commanding import Commanding
 from gateway.edge.committer import Committer
 from gateway.edge.credentials import Credentials
 from gateway.edge.directory import Directory
@@ -47,6 +48,7 @@ class Services:
         spawn: starts a task that lives no longer than the edge.
         on_full, on_projected, on_trust_changed: what `upkeep` wants to hear.
         inspection: what becomes of paths that carry no session; None where `inspection = false`.
+        read_back: the turn of those who read back what is stored of them.
         left: wakes those who wait for the last session to be gone.
         draining: whether the edge is stopping and admits nobody.
     """
@@ -57,6 +59,7 @@ class Services:
     credentials: Credentials
     directory: Directory
     link: StoreLink
+    commanding: Commanding
     committer: Committer
     valve: Valve
     budget: FrameBudget
@@ -68,6 +71,7 @@ class Services:
     on_trust_changed: Callable[[], None] = _ignore
     inspection: Inspection | None = None
     draining: bool = False
+    read_back: trio.Lock = attrs.field(factory=trio.Lock)
     open_sessions: dict[Session, None] = attrs.field(factory=dict)
     left: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
 

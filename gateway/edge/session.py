@@ -11,12 +11,14 @@ from typing import Any, Final
 import attrs
 import trio
 
+from gateway.edge.commanding import NOTHING_HANDED, Handed
 from gateway.edge.directory import Agent
 from gateway.edge.ending import lost
 from gateway.edge.enrollment import renew
 from gateway.edge.flow import SMALL_FRAME
 from gateway.edge.parting import leave, part
 from gateway.edge.peer import Peer
+from gateway.edge.verifying import ask
 from gateway.edge.voice import Voice
 from gateway.journal import JournalFailed, JournalFull
 from gateway.store import ClaimEntry
@@ -36,6 +38,7 @@ from protocol import (
     RemoteProtocolError,
     Sequenced,
     UsageReport,
+    VerifyRequest,
 )
 from transport import BrokenStreamError
 
@@ -63,8 +66,10 @@ class Session(Voice):
         heard_at: when the last whole message came, on trio's clock. Bytes alone are no sign of life.
         frame_since: since when a frame is under way; None between frames.
         held: whether we do not read from it for want of memory: its silence is ours.
+        handed: the commands that it was told of, by their uids.
         seen_ms: when the agent last gave a sign of life, on the gateway's clock, for presence.
         offset_ms: the agent's clock minus the gateway's.
+        reading: whether it has asked what is stored of it, and waits for the answer.
     """
 
     agent: Agent
@@ -87,6 +92,8 @@ class Session(Voice):
     n_bytes: int = 0
     confirmed: bool = False
     renewed_at: float = -math.inf
+    handed: dict[str, Handed] = NOTHING_HANDED
+    reading: bool = False
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -192,7 +199,8 @@ class Session(Voice):
         self.end(lost(Code.GOODBYE, f"{goodbye.code} {goodbye.message}".strip()))
 
     def on_progress(self, progress: CommandProgress) -> None:
-        """Nobody waits for it yet."""
+        """A command is under way."""
+        self.services.commanding.heard(self, progress)
 
     @property
     def co_located(self) -> bool:
@@ -219,4 +227,5 @@ HANDLERS: Final[dict[type[Message], Handler]] = {
     Heartbeat: Session.on_heartbeat,
     Inventory: Session.on_batch,
     UsageReport: Session.on_batch,
+    VerifyRequest: ask,
 }

@@ -1,5 +1,6 @@
 """Reading what was said: the events themselves, in order, for an export, a tail and a verification."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -108,6 +109,36 @@ class Events:
         )
         with self._db.read() as connection:
             return [StoredEvent(**row) for row in connection.execute(query).mappings()]
+
+    def held(self, agent_uid: str, *, after: tuple[int, int, int], limit: int) -> list[StoredEvent]:
+        """Events of one agent, ordered by epoch, sequence and stream.
+
+        Args:
+            agent_uid: whose.
+            after: of the last one that is known already; zeros: from the beginning.
+            limit: of events.
+        """
+        epoch, sequence, stream_id = after
+        query = (
+            sa.select(streams.c.id, streams.c.epoch)
+            .join(agents, agents.c.id == streams.c.agent_id)
+            .where(agents.c.uid == agent_uid, streams.c.epoch >= epoch)
+            .order_by(streams.c.epoch, streams.c.id)
+        )
+        found: list[StoredEvent] = []
+        with self._db.read() as connection:
+            branches = connection.execute(query).all()
+            for one, of_it in itertools.groupby(branches, key=lambda branch: branch.epoch):
+                page = []
+                for branch in of_it:
+                    known = sequence - (branch.id > stream_id) if one == epoch else 0
+                    rows = EVENT.where(job_events.c.stream_id == branch.id, job_events.c.sequence > known)
+                    rows = rows.order_by(job_events.c.sequence).limit(limit - len(found))
+                    page += [StoredEvent(**row) for row in connection.execute(rows).mappings()]
+                found += sorted(page, key=lambda event: (event.sequence, event.stream_id))
+                if len(found) >= limit:
+                    break
+        return found[:limit]
 
     def newest_batch(self) -> int:
         """Where a tail that shows only what is new begins."""
