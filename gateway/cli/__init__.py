@@ -45,7 +45,10 @@ COMMANDS = {
         "Run edge and projector on this machine, supervised. SIGTERM or Ctrl-C drains the agents and stops both.",
     ),
     "edge": ("run:edge", "Run one edge: the TLS tier that agents connect to. SIGTERM drains it."),
-    "projector": ("run:projector", "Run the projector: journals into the store. One for a data folder."),
+    "projector": (
+        "projecting:projector_app",
+        "Run the projector: journals into the store. One for a data folder. `rebuild` makes the tables anew.",
+    ),
     "reload": (
         "reload:reload",
         "Have every process read its settings and certificates again; says what changed. No session ends.",

@@ -1,6 +1,5 @@
 """Backups: made while the gateway runs, verified, and restored into an empty folder."""
 
-import getpass
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import attrs
 from cyclopts import App, Parameter
 
 from gateway.backup import BackupDamaged, Manifest, create_backup, restore_backup, verify_backup
-from gateway.cli.common import now_ms, open_provider
+from gateway.cli.common import now_ms, open_provider, operator
 from gateway.cli.decisions import begin_log
 from gateway.cli.errors import CHECK_FAILED, fail
 from gateway.cli.options import DEFAULT_DATA, Data, Json
@@ -37,7 +36,7 @@ def backup_create(target: Path, /, *, data: Data = DEFAULT_DATA, json_: Json = F
         begin_log(provider)
         at_ms = now_ms()
         manifest = create_backup(provider.folder, provider.config, provider.store, target, now_ms=at_ms)
-        entry = AuditEntry(at_ms=at_ms, who=getpass.getuser(), action=BACKED_UP, about=str(target.absolute()))
+        entry = AuditEntry(at_ms=at_ms, who=operator(), action=BACKED_UP, about=str(target.absolute()))
         provider.store.audit.note(entry)
     if json_:
         _as_json(manifest)
@@ -105,7 +104,7 @@ def backup_restore(
         into,
         log=revocation_log,
         accept_lost=accept_lost_revocations,
-        who=getpass.getuser(),
+        who=operator(),
         now_ms=now_ms(),
     )
     if json_:

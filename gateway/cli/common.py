@@ -1,6 +1,7 @@
 """What commands on a provider share: its data folder, its store, the time."""
 
 import contextlib
+import getpass
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,14 @@ from gateway.config import Config, load_config
 from gateway.datafolder import DataFolder
 from gateway.store import Store, StoreTooOld, open_store, ring
 
-__all__ = ["Provider", "now_ms", "open_provider", "open_upgraded"]
+__all__ = ["Provider", "now_ms", "open_provider", "open_upgraded", "operator"]
+
+
+def operator() -> str:
+    """Who runs this command, for the audit."""
+    with contextlib.suppress(OSError, KeyError):  # a user without a name, as in a container
+        return getpass.getuser()
+    return "unknown"
 
 
 def now_ms() -> int:

@@ -9,7 +9,7 @@ from gateway.cli.errors import CHECK_FAILED, FAILED, UNUSABLE, WRONG_STATE
 from gateway.config import ConfigError
 from gateway.datafolder import DataFolderError
 from gateway.journal import JournalError, JournalFailed, JournalFull, JournalLocked
-from gateway.projector import ProjectorRunsAlready
+from gateway.projector import JournalShorterError, ProjectorRunsAlready
 from gateway.revocations import RevocationLogError
 from gateway.store import Conflict, NotFound, StoreError, StoreFull, StoreLocked, StoreUnreachable
 from protocol import Code
@@ -19,7 +19,7 @@ __all__ = ["ending_of"]
 # With the exit code and the FG code where the error has none of its own; the first that fits counts. What may pass by
 # itself (a lock, a full disk, a database that is still starting) is no 2: starting again helps.
 _ENDINGS: tuple[tuple[tuple[type[Exception], ...], int, Code | None], ...] = (
-    ((Conflict, NotFound), WRONG_STATE, None),
+    ((Conflict, JournalShorterError, NotFound), WRONG_STATE, None),
     ((BackupIncomplete, StoreFull, StoreLocked, StoreUnreachable), FAILED, None),
     ((BackupDamaged,), CHECK_FAILED, None),
     ((BackupError,), UNUSABLE, None),

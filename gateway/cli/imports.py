@@ -40,9 +40,9 @@ from certs.inspection import (
     unarmour,
 )
 from gateway.cli.ca import announced_trust
-from gateway.cli.common import Provider, now_ms, open_provider
+from gateway.cli.common import Provider, now_ms, open_provider, operator
 from gateway.cli.errors import FAILED, CommandError
-from gateway.cli.inspection import operator, to_act
+from gateway.cli.inspection import to_act
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import json_line, say
 from gateway.config import CO_LOCATED

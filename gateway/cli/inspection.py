@@ -1,7 +1,5 @@
 """Paths on which no session opens: who broke them, since when, for whom, and what to tell whoever has to act."""
 
-import contextlib
-import getpass
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -15,7 +13,7 @@ from gateway.cli.output import ago, facts, rows, say, when
 from gateway.cli.places import names_of
 from gateway.store import IncidentView, StoredReport
 
-__all__ = ["Flag", "halves", "inspection_app", "operator", "per_cent", "record_of", "to_act"]
+__all__ = ["Flag", "halves", "inspection_app", "per_cent", "record_of", "to_act"]
 
 inspection_app = App(name="inspection")
 
@@ -59,13 +57,6 @@ for name, place, says in LAZY:
 Flag = Annotated[bool, Parameter(negative="")]
 
 SHOWN = 50
-
-
-def operator() -> str:
-    """Who runs this command, for the audit."""
-    with contextlib.suppress(OSError, KeyError):  # a user without a name, as in a container
-        return getpass.getuser()
-    return "unknown"
 
 
 @inspection_app.command(name="list")

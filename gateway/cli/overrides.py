@@ -6,9 +6,9 @@ import attrs
 from cyclopts import App
 
 from certs.inspection import Verdict
-from gateway.cli.common import now_ms, open_provider
+from gateway.cli.common import now_ms, open_provider, operator
 from gateway.cli.errors import UNUSABLE, CommandError
-from gateway.cli.inspection import Flag, operator
+from gateway.cli.inspection import Flag
 from gateway.cli.options import DEFAULT_DATA, Data, Json, RowId
 from gateway.cli.output import rows, say, when
 from gateway.cli.places import location_of, names_of

@@ -85,6 +85,11 @@ class Projector:
         self._told_at = self._looked_at = float("-inf")
         self._read_bytes = FIRST_READ_BYTES
 
+    @property
+    def unread_bytes(self) -> int:
+        """How much of the journals was unread when they were last looked at."""
+        return sum(source.lag_bytes for source in self._sources)
+
     def start(self) -> None:
         """Note what a former life may have committed and not told.
 

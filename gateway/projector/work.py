@@ -24,6 +24,9 @@ from protocol import Code, Sequenced
 
 DAY_MS = 24 * 60 * 60 * 1000
 
+MISFIT = "its numbers contradict the batch that it follows"
+"""Why a MISFIT is in quarantine, whole."""
+
 AgentEpoch = tuple[int, int]
 """The store's number for an agent, and an epoch."""
 
@@ -218,7 +221,7 @@ class Work:
             tree.move(stream_id, batch.next_sequence, batch.batch_id)
         self._remember(tree, batch, stream_id, placement.held_from, item)
         if placement.verdict is Verdict.MISFIT:
-            poison = "its numbers contradict the batch that it follows"
+            poison = MISFIT
         elif placement.verdict is Verdict.FORK:
             self.outcome.alarm(
                 "fork followed",

@@ -30,6 +30,7 @@ from gateway.store.inventory import ProjectedInventory
 from gateway.store.parking import ProjectedParking
 from gateway.store.projected_incidents import ProjectedIncidents
 from gateway.store.projected_paths import ProjectedPaths
+from gateway.store.rebuilding import ProjectedRebuild
 from gateway.store.rows import ProjectedEvents, ProjectedQuarantine
 from gateway.store.streams import ProjectedBatches, ProjectedStreams
 from gateway.store.usage import ProjectedUsage
@@ -64,6 +65,7 @@ class Projection:
         self.events = ProjectedEvents(hot)
         self.quarantine = ProjectedQuarantine(hot)
         self.inventory = ProjectedInventory(hot)
+        self.rebuild = ProjectedRebuild(hot, self.publish)
         self.journals = ProjectedJournals(hot, self.publish)
         self.paths = ProjectedPaths(hot)
         self.incidents = ProjectedIncidents(hot)
