@@ -69,6 +69,10 @@ COMMANDS = {
         "backup:backup_app",
         "Backups: made while the gateway runs, verified, and restored into an empty folder.",
     ),
+    "upgrade": (
+        "upgrade:upgrade_app",
+        "What this version would make of a data folder, and whether it may.",
+    ),
     "explain": (
         "explain:explain",
         "Say what a code means and what to do about it; without a code, list them all.",

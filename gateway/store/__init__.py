@@ -78,6 +78,7 @@ from gateway.store.facade import Store, open_store, store_from_copy
 from gateway.store.feed import Fact
 from gateway.store.gaps import Gap, GapState, GapView
 from gateway.store.incidents import Incident, IncidentAgent, IncidentState, IncidentView
+from gateway.store.looking import Found, look_at, versions_after_migrating
 from gateway.store.organizations import CloudTenant, Location, Organization, Site
 from gateway.store.overrides import Override
 from gateway.store.parking import ParkedBatch, Parking
@@ -114,6 +115,7 @@ __all__ = [
     "Edge",
     "EnrollOutcome",
     "Fact",
+    "Found",
     "Gap",
     "GapState",
     "GapView",
@@ -165,7 +167,9 @@ __all__ = [
     "answer",
     "examine",
     "listen",
+    "look_at",
     "open_store",
     "ring",
     "store_from_copy",
+    "versions_after_migrating",
 ]

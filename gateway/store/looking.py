@@ -1,0 +1,87 @@
+"""Looking at a store without becoming its reader: what an upgrade would find, and what it would make of it.
+
+Nothing here migrates, refuses a version, or writes.
+"""
+
+import tempfile
+from pathlib import Path
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+
+from gateway.store.engine import Database
+from gateway.store.errors import StoreMissing
+from gateway.store.migrate import migrate, versions
+from gateway.store.schema import edges
+from gateway.store.schema_paths import audit
+
+
+@attrs.frozen(kw_only=True)
+class Found:
+    """A store as it is.
+
+    Attributes:
+        size_bytes: of its file; 0 where it has none.
+        live_edges: the names of those whose lease runs.
+        done_ms: when the deed that was asked for was last written into the audit; None if never.
+    """
+
+    version: int
+    oldest_reader: int
+    size_bytes: int
+    live_edges: tuple[str, ...]
+    done_ms: int | None
+
+
+def look_at(url: str, *, action: str, now_ms: int) -> Found:
+    """What there is at *url*.
+
+    Args:
+        action: the word of the audit to look for.
+
+    Raises:
+        StoreMissing: no store.
+        StoreError: it can't be read.
+    """
+    db = Database(url, create=False)
+    try:
+        with db.read() as connection:
+            found = versions(connection)
+            if found is None:
+                raise StoreMissing(f"{db.url} holds no store yet")
+            live = sa.select(edges.c.name).where(edges.c.lease_until_ms > now_ms).order_by(edges.c.name)
+            done_ms = None
+            if sa.inspect(connection).has_table(audit.name):
+                last = sa.select(sa.func.max(audit.c.at_ms)).where(audit.c.action == action)
+                done_ms = connection.execute(last).scalar_one()
+            return Found(
+                version=found[0], oldest_reader=found[1], size_bytes=file_bytes(url),
+                live_edges=tuple(connection.execute(live).scalars()), done_ms=done_ms,
+            )  # fmt: skip
+    finally:
+        db.close()
+
+
+def file_bytes(url: str) -> int:
+    """What a store takes on this machine's disk, its write-ahead log included."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return 0
+    path = Path(parsed.database or "")
+    files = (path, path.with_name(path.name + "-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def versions_after_migrating() -> tuple[int, int]:
+    """The schema's version, and its oldest reader, of a store that this version has brought up: tried on an empty one."""
+    with tempfile.TemporaryDirectory(prefix="fieldgate-") as folder:
+        db = Database(f"sqlite:///{folder}/store.sqlite", create=True)
+        try:
+            migrate(db)
+            with db.read() as connection:
+                found = versions(connection)
+        finally:
+            db.close()
+    assert found is not None  # noqa: S101  # it was made just now
+    return found
