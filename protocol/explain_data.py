@@ -129,4 +129,51 @@ DATA: Final[dict[Code, Explanation]] = {
         "What an edge had acknowledged arrives all the same. Ask the provider whether anything is missed, and keep the file for "
         "whoever looks into it; remove it when nobody needs it. fieldgate-agent status names it until then.",
     ),
+    Code.COLLECTOR_UNKNOWN: Explanation(
+        "a collector cannot be loaded",
+        "The agent's agent.toml names a kind of collector that nothing on this machine offers, or the package that offers it fails "
+        "when it is loaded. The agent does not start: what it would report without it would look complete and not be.",
+        "Install the package that has that kind, in the agent's own environment, or correct `kind`. "
+        "`fieldgate-agent collector list` shows what is there.",
+    ),
+    Code.COLLECTOR_FAILED: Explanation(
+        "a collector cannot collect",
+        "A program that the agent asks is missing, was refused, took too long or ended with an error. What was known before stays as "
+        "it was, and is not reported as gone; usage of that time is marked incomplete.",
+        "Read the message, which has the program's own last words; `fieldgate-agent status` shows it as long as it lasts. The agent "
+        "tries again by itself.",
+    ),
+    Code.COLLECTOR_INVALID: Explanation(
+        "a collector says what cannot be reported",
+        "What a collector's program printed is not the documented JSON, is too much, or has a field that is out of its bounds. "
+        "Nothing of it was taken.",
+        "Run `fieldgate-agent collector check NAME`, which names the field. docs/collectors.md says what is expected.",
+    ),
+    Code.JOB_UNKNOWN: Explanation(
+        "no such job on this agent",
+        "A command or a person named a job that no collector of this agent runs. Jobs that are only observed, because something else "
+        "starts them, cannot be started from here.",
+        "Take the job's id from the inventory. For a job that the agent shall run, add a [[job]] to agent.toml.",
+    ),
+    Code.JOB_BUSY: Explanation(
+        "the job is running already",
+        "A job runs once at a time. The run that is under way goes on.",
+        "Wait for its end, or stop it first.",
+    ),
+    Code.JOB_RUN_FAILED: Explanation(
+        "a run of a job failed",
+        "The program that makes the backup ended with an error, and there is no new restore point.",
+        "Read the message of the job session, which has that program's own words.",
+    ),
+    Code.JOB_RUN_INTERRUPTED: Explanation(
+        "a run of a job was interrupted",
+        "The agent ended while the run was under way: it was stopped or killed, or its server went down. Its programs end with it, and "
+        "there is no new restore point. It is reported at the agent's next start.",
+        "Run the job again, or wait for its schedule: a run that was missed is made up for. If it happens often, see who stops the agent.",
+    ),
+    Code.JOB_RUN_STOPPED: Explanation(
+        "a run of a job was stopped",
+        "Somebody asked the agent to stop a run that was under way. There is no new restore point.",
+        "Nothing to do; the schedule goes on.",
+    ),
 }
