@@ -17,6 +17,8 @@ from gateway.store import (
     AgentEntry,
     Body,
     ClaimEntry,
+    CommandPending,
+    CommandState,
     CursorMoved,
     GatewaysChanged,
     ReleasedMark,
@@ -41,6 +43,9 @@ _SCOPES = frozenset(ResyncScope)
 
 Marks = dict[int, Mark]
 NO_MARKS: Marks = {}
+NO_COMMANDS: dict[str, CommandPending] = {}
+
+_UNFINISHED = frozenset(state.value for state in CommandState if not state.is_final)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -57,6 +62,8 @@ class Agent:
     durable: Marks = NO_MARKS
     resyncs: dict[tuple[int, int], ResyncWanted] = attrs.field(factory=dict)
     """Pending ones, by scope and epoch."""
+    commands: dict[str, CommandPending] = NO_COMMANDS
+    """Unfinished ones by their uids, oldest first."""
     session: "Session | None" = None
 
     @property
@@ -67,6 +74,17 @@ class Agent:
     def marks(self) -> tuple[Mark, ...]:
         """What is released, echoes first: a reverted agent can use those, and would misread the others alone."""
         return tuple(mark for _, mark in sorted(self.released.items(), key=lambda item: not item[0][1]))
+
+    def take_command(self, body: CommandPending) -> None:
+        """Hold what is newer of a command, or let go of one that has ended."""
+        known = self.commands.get(body.command_uid)
+        if body.state not in _UNFINISHED:  # a state of a newer version's is none to act on either
+            if known is not None:
+                del self.commands[body.command_uid]
+        elif known is None or known.fence <= body.fence:
+            if self.commands is NO_COMMANDS:
+                self.commands = {}
+            self.commands[body.command_uid] = body
 
     def note_journaled(self, epoch: int, first: int, following: int, previous: bytes, batch: bytes) -> Mark:
         """A batch was appended; returns the run of batches on this edge that ends with it."""
@@ -117,6 +135,8 @@ class Directory:
                 return self._claimed(body)
             case ResyncWanted():
                 return self._resync(body)
+            case CommandPending():
+                return self._commanded(body)
             case Revocation():
                 self.revoked.add(body.serial)
                 return self.agents.get(body.agent_uid)
@@ -162,4 +182,10 @@ class Directory:
             agent.resyncs[body.scope, body.epoch] = body
         else:
             agent.resyncs.pop((body.scope, body.epoch), None)
+        return agent
+
+    def _commanded(self, body: CommandPending) -> Agent | None:
+        agent = self.agents.get(body.agent_uid)
+        if agent is not None:
+            agent.take_command(body)
         return agent

@@ -51,7 +51,12 @@ class Feed:
         snapshot = await trio.to_thread.run_sync(self.store.directory, limiter=self._limiter)
         apply = self.directory.apply
         known: Iterator[Body] = chain(
-            snapshot.agents, snapshot.claims, snapshot.marks, snapshot.resyncs, snapshot.cursors
+            snapshot.agents,
+            snapshot.claims,
+            snapshot.marks,
+            snapshot.resyncs,
+            snapshot.cursors,
+            snapshot.commands,
         )
         for body in known:
             apply(body)

@@ -11,6 +11,7 @@ from gateway.store import (
     AgentEntry,
     Body,
     ClaimEntry,
+    CommandPending,
     CursorMoved,
     GatewaysChanged,
     ReleasedMark,
@@ -53,14 +54,14 @@ def react(services: Services, body: Body, agent: Agent | None) -> None:
         case ResyncWanted() if session is not None:
             if body.pending and may_work(session):
                 session.say(resync_of(body))
+        case CommandPending() if session is not None:
+            services.commanding.offer(session)
         case CursorMoved():
             services.on_projected(body)
         case TrustChanged():
             services.on_trust_changed()
         case GatewaysChanged():
-            for each in services.open_sessions:
-                if may_work(each) and not each.co_located:
-                    each.say(gateway_list(body))
+            _announce(services, body)
 
 
 def news_for(
@@ -107,6 +108,13 @@ def resync_of(body: ResyncWanted) -> Resync:
     return Resync(scope=ResyncScope.RANGE, epoch=body.epoch, from_sequence=body.from_sequence)
 
 
+def _announce(services: Services, body: GatewaysChanged) -> None:
+    """Agents may connect elsewhere from now on."""
+    for each in services.open_sessions:
+        if may_work(each) and not each.co_located:
+            each.say(gateway_list(body))
+
+
 def _decided(services: Services, session: Session, entry: AgentEntry) -> None:
     """An operator spoke while the agent was here."""
     if entry.standing is Decided.REVOKED:
@@ -124,3 +132,4 @@ def _decided(services: Services, session: Session, entry: AgentEntry) -> None:
         session.pay()
         if may_work(session):
             session.say(*news_for(services, session, trust_revision=0, gateway_list_revision=0))
+            services.commanding.offer(session)

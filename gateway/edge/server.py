@@ -24,6 +24,7 @@ from gateway.config import Config, Difference, Listener, cannot_listen, differen
 from gateway.edge.admission import Admission
 from gateway.edge.bind import bind
 from gateway.edge.closes import Closes
+from gateway.edge.commanding import Commanding
 from gateway.edge.committer import Committer
 from gateway.edge.credentials import load_credentials
 from gateway.edge.directory import Directory
@@ -155,6 +156,7 @@ class Edge:
                 outer.start_soon(doorbell.listen)
                 outer.start_soon(feed.follow, doorbell, partial(react, services))
                 outer.start_soon(services.link.report)
+                outer.start_soon(services.commanding.run)
                 outer.start_soon(sweep_forever, services)
                 outer.start_soon(upkeep.run)
                 if services.inspection is not None:
@@ -197,6 +199,7 @@ class Edge:
             credentials=load_credentials(config, from_ms(now())),
             directory=directory,
             link=link,
+            commanding=Commanding(store=store, edge_uid=link.edge_uid, now=now, delivered=traffic.commands),
             committer=Committer(journal, lag, traffic, now),
             valve=Valve(window=config.limits.session_credit),
             budget=FrameBudget(config.limits.in_flight),

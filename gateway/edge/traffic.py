@@ -45,6 +45,11 @@ class Traffic:
             registry=registry,
         )
         self.renewals = Counter("fieldgate_certificate_renewals", "Certificates renewed.", registry=registry)
+        self.commands = Counter(
+            "fieldgate_commands_delivered",
+            "Commands said to agents, those that were said again or taken back among them.",
+            registry=registry,
+        )
         self.clones = Counter(
             "fieldgate_clones_held", "Connections held because another machine lives with the same identity.",
             registry=registry,

@@ -10,8 +10,9 @@ from typing import Any
 
 import attrs
 
-from gateway.store import Fact, ProjectedAgent, Projection
+from gateway.store import Fact, Finish, ProjectedAgent, Projection
 from protocol import (
+    Code,
     CommandResult,
     EventBatch,
     Inventory,
@@ -170,9 +171,18 @@ def _usage(place: Place, message: UsageReport) -> int:
 
 
 def _command_result(place: Place, message: CommandResult) -> int:
-    quarantine(
-        place, message, sequence=message.first_sequence, reason="no command of that uid was ever given"
+    found = place.p.commands.finish(
+        message.command_uid,
+        place.agent.agent_uid,
+        outcome=message.outcome,
+        code=message.code,
+        message=message.message,
+        now_ms=place.received_ms,
     )
+    if found is not Finish.NOT_GIVEN:
+        return 0
+    reason = f"{Code.COMMAND_NOT_GIVEN}: no command {message.command_uid!r} was given to this agent"
+    quarantine(place, message, sequence=message.first_sequence, reason=reason)
     return 1
 
 

@@ -18,7 +18,7 @@ MAX_REASON = 200
 
 
 def chores(p: Projection, work: Work) -> None:
-    """What no record asks for: go on behind gaps that were declared lost, ask agents for what is missing.
+    """What no record asks for: go on behind gaps that were declared lost, ask for what is missing, end commands in time.
 
     Raises:
         StoreError: the store's failing; try again later.
@@ -29,6 +29,7 @@ def chores(p: Projection, work: Work) -> None:
         work.release(tree, gap.missing)
     for gap in p.gaps.due(work.now_ms):
         work.holes.ask(work.tree_of(gap.agent_uid, gap.epoch), gap)
+    p.commands.expire(work.now_ms)
     work.paths.chores()
 
 

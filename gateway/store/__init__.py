@@ -21,6 +21,7 @@ doorbell after it returned.
     store.incidents       list get members
     store.overrides       add end list
     store.codes           add get use
+    store.commands        enqueue get list cancel; of edges: claim progress
     store.audit           note list
     store.restoring       facts decisions apply hold settle
     store.copy_to(path)   all of it in one SQLite file; store_from_copy(path, url) makes a store of that
@@ -37,6 +38,8 @@ The projector's verbs live in one transaction object, because rows, marks and cu
         p.events      insert(rows of EVENT_COLUMNS)
         p.inventory   apply
         p.usage       add
+        p.commands    finish expire
+        p.rebuild     journaled missing rewind move_cursors
         p.quarantine  add
         p.paths       find get add rejudge assign is_waiting due documents one_sided add_sighting sighting_near …
         p.incidents   find get open join show confirm reopen close over suffers unsaid silence alarmed …
@@ -48,6 +51,7 @@ from gateway.store.bodies import (
     AgentEntry,
     Body,
     ClaimEntry,
+    CommandPending,
     CursorMoved,
     GatewaysChanged,
     ReleasedMark,
@@ -57,6 +61,8 @@ from gateway.store.bodies import (
 )
 from gateway.store.changes import Change
 from gateway.store.codes import StoredCode
+from gateway.store.command_rows import CommandState, StoredCommand
+from gateway.store.commands import LONGEST_TTL_MS, CommandView, Delivered, Delivery, Progress
 from gateway.store.copying import examine
 from gateway.store.directory import Directory
 from gateway.store.doorbell import answer, listen, ring
@@ -83,9 +89,11 @@ from gateway.store.organizations import CloudTenant, Location, Organization, Sit
 from gateway.store.overrides import Override
 from gateway.store.parking import ParkedBatch, Parking
 from gateway.store.paths import Documents, Halves, Reporter, StoredReport, StoredSighting
+from gateway.store.projected_commands import Finish
 from gateway.store.projected_incidents import NewIncident
 from gateway.store.projected_paths import Judged, NewReport, NewSighting
 from gateway.store.projection import ProjectedAgent, Projection
+from gateway.store.rebuilding import Missing
 from gateway.store.rows import EVENT_COLUMNS
 from gateway.store.schema import SCHEMA_VERSION
 from gateway.store.sessions import Claim, ClaimOutcome, Edge, Presence
@@ -95,6 +103,7 @@ from gateway.store.tokens import StoredToken
 
 __all__ = [
     "EVENT_COLUMNS",
+    "LONGEST_TTL_MS",
     "SCHEMA_VERSION",
     "Admitted",
     "Agent",
@@ -107,14 +116,20 @@ __all__ = [
     "ClaimEntry",
     "ClaimOutcome",
     "CloudTenant",
+    "CommandPending",
+    "CommandState",
+    "CommandView",
     "Conflict",
     "ConnectionStatus",
     "CursorMoved",
+    "Delivered",
+    "Delivery",
     "Directory",
     "Documents",
     "Edge",
     "EnrollOutcome",
     "Fact",
+    "Finish",
     "Found",
     "Gap",
     "GapState",
@@ -128,6 +143,7 @@ __all__ = [
     "JobSession",
     "Judged",
     "Location",
+    "Missing",
     "NewIncident",
     "NewReport",
     "NewSighting",
@@ -137,6 +153,7 @@ __all__ = [
     "ParkedBatch",
     "Parking",
     "Presence",
+    "Progress",
     "ProjectedAgent",
     "Projection",
     "Quarantined",
@@ -158,6 +175,7 @@ __all__ = [
     "StoreUnreachable",
     "StoredBatch",
     "StoredCode",
+    "StoredCommand",
     "StoredEvent",
     "StoredReport",
     "StoredSighting",

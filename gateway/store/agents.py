@@ -1,17 +1,20 @@
 """Agents: who they are, what was decided about them, and whether they are there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from gateway.store.bodies import AgentEntry, Revocation
+from gateway.store.bodies import AgentEntry, Body, Revocation
 from gateway.store.changes import publish
 from gateway.store.engine import Database
 from gateway.store.errors import Conflict, NotFound
+from gateway.store.feed import Fact, note_facts
+from gateway.store.hot import Hot
 from gateway.store.organizations import PROVIDER, require_location, require_organization
+from gateway.store.projected_commands import ProjectedCommands
 from gateway.store.schema import (
     agents,
     certificates,
@@ -148,7 +151,8 @@ class Agents:
                 for serial in serials
             ]
             add_revocations(connection, self._db, revoked)
-            self._decide(connection, uid, *revoked, standing=Standing.REVOKED, code=code, why=why)
+            ended = self._end_commands(connection, uid, now_ms)
+            self._decide(connection, uid, *revoked, *ended, standing=Standing.REVOKED, code=code, why=why)
 
     def record_certificate(
         self, uid: str, *, serial: int, spki: bytes, not_after_ms: int, now_ms: int
@@ -171,7 +175,20 @@ class Agents:
             connection.execute(sa.insert(certificates).values(row))
         return True
 
-    def _decide(self, connection: Connection, uid: str, *also: Revocation, **decided: Any) -> None:
+    def _end_commands(self, connection: Connection, uid: str, now_ms: int) -> Sequence[Body]:
+        """No word is waited for of an agent that is turned away for good; what edges must know of it."""
+        bodies: list[Body] = []
+        facts: list[Fact] = []
+        hot = Hot(connection)
+        try:
+            ending = ProjectedCommands(hot, bodies.append, facts.append)
+            ending.abandon_all(uid, message="the agent was revoked", now_ms=now_ms)
+            note_facts(hot, facts)
+        finally:
+            hot.close()
+        return bodies
+
+    def _decide(self, connection: Connection, uid: str, *also: Body, **decided: Any) -> None:
         connection.execute(sa.update(agents).where(agents.c.uid == uid).values(**decided))
         publish(connection, self._db, [*also, require_agent(connection, uid)])
 

@@ -99,6 +99,25 @@ class ClaimEntry:
 
 
 @attrs.frozen(kw_only=True)
+class CommandPending:
+    """What an agent is asked to do; in a final state it is asked no more, and the payload is empty."""
+
+    kind: ClassVar[str] = "command"
+    agent_uid: str
+    command_uid: str
+    command_kind: str
+    payload: bytes
+    fence: int
+    """Of the last delivery; 0 before the first."""
+    not_after_ms: int
+    """It must have begun by then."""
+    state: str
+    """A commands.CommandState."""
+    cancelling: bool
+    """Somebody took it back: the agent is told that instead."""
+
+
+@attrs.frozen(kw_only=True)
 class TrustChanged:
     """The authority's folder holds something newer: read it again and send TrustUpdate."""
 
@@ -129,6 +148,7 @@ Body = (
     | CursorMoved
     | ResyncWanted
     | ClaimEntry
+    | CommandPending
     | TrustChanged
     | GatewaysChanged
     | Unknown
@@ -153,13 +173,15 @@ def key_of(body: Body) -> str:
             return f"{body.stream_id}/echo" if body.echo else str(body.stream_id)
         case CursorMoved():
             return body.journal_uid
+        case CommandPending():
+            return body.command_uid
         case ResyncWanted():
             return f"{body.agent_uid}/{body.scope}/{body.epoch}"
         case TrustChanged() | GatewaysChanged() | Unknown():
             return ""
 
 
-BYTES_FIELDS = frozenset({"batch_id", "incarnation", "nonce", "previous_nonce"})
+BYTES_FIELDS = frozenset({"batch_id", "incarnation", "nonce", "payload", "previous_nonce"})
 
 
 def pack(body: Body) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from gateway.store.agents import entries
 from gateway.store.bodies import (
     AgentEntry,
     ClaimEntry,
+    CommandPending,
     CursorMoved,
     GatewaysChanged,
     ReleasedMark,
@@ -17,6 +18,8 @@ from gateway.store.bodies import (
     TrustChanged,
 )
 from gateway.store.changes import change_of, last_id
+from gateway.store.command_rows import COLUMNS as COMMAND_COLUMNS
+from gateway.store.command_rows import IN_UNFINISHED, command_of
 from gateway.store.engine import Database
 from gateway.store.schema import agents, changes, claims, cursors, resyncs, revocations, streams
 from gateway.store.sessions import claim_entry
@@ -34,6 +37,8 @@ class Directory:
     marks: list[ReleasedMark]
     """The released mark of every stream."""
     resyncs: list[ResyncWanted]
+    commands: list[CommandPending]
+    """The unfinished ones, oldest first."""
     cursors: list[CursorMoved]
     trust: TrustChanged | None
     gateways: GatewaysChanged | None
@@ -50,6 +55,7 @@ def read_directory(db: Database) -> Directory:
             claims=[claim_entry(row) for row in connection.execute(sa.select(claims)).mappings()],
             marks=[ReleasedMark(**row) for row in connection.execute(MARKS).mappings()],
             resyncs=[ResyncWanted(**row, pending=True) for row in connection.execute(RESYNCS).mappings()],
+            commands=[command_of(tuple(row)).pending for row in connection.execute(COMMANDS)],
             cursors=[CursorMoved(**row) for row in connection.execute(CURSORS).mappings()],
             trust=announced(connection, TrustChanged),
             gateways=announced(connection, GatewaysChanged),
@@ -68,6 +74,10 @@ MARKS = sa.select(
 RESYNCS = sa.select(
     agents.c.uid.label("agent_uid"), resyncs.c.scope, resyncs.c.epoch, resyncs.c.from_sequence
 ).join(agents, agents.c.id == resyncs.c.agent_id)
+
+COMMANDS = sa.text(
+    f"SELECT {COMMAND_COLUMNS} FROM commands WHERE state IN {IN_UNFINISHED} ORDER BY created_ms, uid"  # noqa: S608  # names of ours
+)
 
 CURSORS = sa.select(
     cursors.c.journal_uid,

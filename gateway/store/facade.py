@@ -8,6 +8,7 @@ from gateway.store.audit import Audit
 from gateway.store.bodies import CursorMoved
 from gateway.store.changes import Changes
 from gateway.store.codes import Codes
+from gateway.store.commands import Commands
 from gateway.store.copying import copy_in, copy_out
 from gateway.store.directory import CURSORS, Directory, read_directory
 from gateway.store.engine import Database
@@ -35,6 +36,7 @@ class Store:
         self.audit = Audit(db)
         self.changes = Changes(db)
         self.codes = Codes(db)
+        self.commands = Commands(db)
         self.enrollment = Enrollment(db)
         self.events = Events(db)
         self.gaps = Gaps(db)

@@ -12,10 +12,11 @@ from typing import Any
 
 import attrs
 
+from gateway.store.given import INTEGER, TEXT
 from gateway.store.hot import Hot
 from gateway.store.schema_operations import feed
 
-COLUMNS = ("at_ms", "kind", "key", "payload")
+COLUMNS = {"at_ms": INTEGER, "kind": TEXT, "key": TEXT, "payload": TEXT}
 
 
 @attrs.frozen(kw_only=True)
@@ -37,4 +38,4 @@ def note_facts(hot: Hot, facts: Iterable[Fact]) -> None:
     if rows:
         if hot.postgresql:
             hot.one("SELECT last_id FROM change_counter FOR UPDATE")
-        hot.insert(feed.name, COLUMNS, rows)
+        hot.put(feed.name, COLUMNS, rows)

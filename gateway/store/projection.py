@@ -28,6 +28,7 @@ from gateway.store.given import TEXT, packed
 from gateway.store.hot import Hot
 from gateway.store.inventory import ProjectedInventory
 from gateway.store.parking import ProjectedParking
+from gateway.store.projected_commands import ProjectedCommands
 from gateway.store.projected_incidents import ProjectedIncidents
 from gateway.store.projected_paths import ProjectedPaths
 from gateway.store.rebuilding import ProjectedRebuild
@@ -70,7 +71,22 @@ class Projection:
         self.paths = ProjectedPaths(hot)
         self.incidents = ProjectedIncidents(hot)
         self.usage = ProjectedUsage(hot)
-        self.savepoint = hot.savepoint
+        self.commands = ProjectedCommands(hot, self.publish, self.note)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What happens inside is undone when it raises, and not told; what happened before stays.
+
+        Raises:
+            StoreError: the database itself gave out: leave the block of `projection()` as well.
+        """
+        n_bodies, n_facts = len(self._bodies), len(self._facts)
+        try:
+            with self._hot.savepoint():
+                yield
+        except BaseException:
+            del self._bodies[n_bodies:], self._facts[n_facts:]
+            raise
 
     def agents(self, uids: Collection[str]) -> dict[str, ProjectedAgent]:
         """Those of the agents that the store knows, by their uids."""

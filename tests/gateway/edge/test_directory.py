@@ -9,6 +9,7 @@ from gateway.edge.directory import MAX_EPOCHS, MAX_STREAMS, Agent, Directory
 from gateway.store import (
     AgentEntry,
     ClaimEntry,
+    CommandPending,
     CursorMoved,
     GatewaysChanged,
     ReleasedMark,
@@ -178,3 +179,35 @@ def test_agents_do_not_share_what_they_journaled() -> None:
     assert other is not None
     agent.note_journaled(1, 1, 2, NO_BATCH, b"a" * 16)
     assert not other.journaled
+
+
+def asked(uid: str, fence: int, state: str = "delivered") -> CommandPending:
+    return CommandPending(
+        agent_uid=UID, command_uid=uid, command_kind="stop-job", payload=b"{}", fence=fence, not_after_ms=9, state=state,
+        cancelling=False,
+    )  # fmt: skip
+
+
+def test_commands_are_held_in_their_order_until_they_end() -> None:
+    """The newest fence counts, whichever way it came; what a newer version calls its states is nothing to deliver."""
+    directory, agent = known()
+    for body in (asked("a", 0, "queued"), asked("b", 0, "queued"), asked("a", 2), asked("a", 1)):
+        assert directory.apply(body) is agent
+    assert list(agent.commands.values()) == [asked("a", 2), asked("b", 0, "queued")]
+
+    for state in ("succeeded", "of tomorrow"):
+        directory.apply(asked("a", 3, state))
+        assert list(agent.commands) == ["b"]
+    directory.apply(asked("b", 1, "expired"))
+    assert agent.commands == {}
+
+
+def test_agents_without_commands_share_the_emptiness() -> None:
+    """Ten thousand empty dictionaries would be ten thousand too many; and what one is asked no other hears of."""
+    directory, agent = known()
+    other = directory.apply(attrs.evolve(ENTRY, agent_uid=str(uuid.UUID(int=6))))
+    assert other is not None
+    assert agent.commands is other.commands
+    directory.apply(asked("a", 1))
+    assert other.commands == {}
+    assert directory.apply(attrs.evolve(asked("a", 1), agent_uid="nobody")) is None

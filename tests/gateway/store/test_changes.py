@@ -14,6 +14,7 @@ from gateway.store import (
     Body,
     Change,
     ClaimEntry,
+    CommandPending,
     CursorMoved,
     GatewaysChanged,
     ReleasedMark,
@@ -54,6 +55,10 @@ BODIES = {
     ),
     ClaimEntry: st.builds(
         ClaimEntry, agent_uid=words, edge_uid=words, session_uid=words, nonce=ids, previous_nonce=ids, fence=numbers
+    ),
+    CommandPending: st.builds(
+        CommandPending, agent_uid=words, command_uid=words, command_kind=words, payload=st.binary(max_size=40), fence=numbers,
+        not_after_ms=numbers, state=words, cancelling=st.booleans(),
     ),
     TrustChanged: st.builds(TrustChanged, revision=numbers),
     GatewaysChanged: st.builds(

@@ -1,0 +1,315 @@
+"""Commands: what an agent is asked to do. Operators' verbs and the edges'; the projector's are in projected_commands.py."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final, TypeVar
+from uuid import uuid4
+
+import attrs
+
+from gateway.store.command_rows import (
+    COLUMNS,
+    IN_UNFINISHED,
+    CommandState,
+    StoredCommand,
+    Told,
+    changed,
+    command_of,
+    find,
+    one_changed,
+)
+from gateway.store.engine import Database
+from gateway.store.errors import Conflict, NotFound
+from gateway.store.given import INTEGER, TEXT, packed
+from gateway.store.hot import Hot, insert_into
+from gateway.store.standing import Standing
+from protocol import Code, commands
+
+T = TypeVar("T")
+
+# An agent that is offered more than this at once would be told 20 kB; a person who queues more for one has a loop somewhere.
+MOST_UNFINISHED: Final = 100
+
+# A file's worth of waiting; whatever was meant a month ago is not meant any more.
+LONGEST_TTL_MS: Final = 30 * 24 * 3600 * 1000
+
+DELIVERY = {"uid": TEXT, "agent_uid": TEXT, "fence": INTEGER}
+PROGRESS = {"uid": TEXT, "agent_uid": TEXT, "fence": INTEGER, "percent": INTEGER, "progress": TEXT}
+
+
+@attrs.frozen(kw_only=True)
+class CommandView:
+    """A command as an operator sees it."""
+
+    command: StoredCommand
+    host_name: str
+
+
+@attrs.frozen(kw_only=True)
+class Delivery:
+    """A command that an edge wants to hand to its agent's live session."""
+
+    command_uid: str
+    agent_uid: str
+    fence: int
+    """The fence that the edge knows."""
+
+
+@attrs.frozen(kw_only=True)
+class Delivered:
+    """What became of a delivery."""
+
+    won: bool
+    command: StoredCommand | None
+    """As it stands now; None if there is no such command."""
+
+
+@attrs.frozen(kw_only=True)
+class Progress:
+    """What an agent said of a command that it runs."""
+
+    command_uid: str
+    agent_uid: str
+    fence: int
+    """Under which it was delivered."""
+    percent: int
+    message: str
+
+
+@attrs.frozen
+class Commands:
+    """The verbs: `store.commands`."""
+
+    _db: Database
+
+    # -- operators' ---------------------------------------------------------------------------------------------
+
+    def enqueue(
+        self, agent_uid: str, instruction: commands.Instruction, *, who: str, ttl_ms: int, now_ms: int
+    ) -> StoredCommand:
+        """Ask an agent for something; ring the doorbell afterwards.
+
+        Args:
+            who: asks for it.
+            ttl_ms: how long it may take until the agent begins.
+
+        Raises:
+            Conflict: the agent is not verified, has too many unfinished commands, or *ttl_ms* is out of bounds.
+            InvalidCommand: a field of *instruction* is out of its bounds (FG-5002).
+            NotFound: there is no such agent.
+        """
+        payload = instruction.payload()
+        if not 0 < ttl_ms <= LONGEST_TTL_MS:
+            raise Conflict(f"a command waits for up to {LONGEST_TTL_MS // 86_400_000} days")
+        row = (
+            str(uuid4()), agent_uid, instruction.kind, payload, CommandState.QUEUED.value, 0, now_ms, who,
+            now_ms + ttl_ms, 0, 0,
+        )  # fmt: skip
+        names = (
+            "uid", "agent_uid", "kind", "payload", "state", "fence", "created_ms", "created_by", "not_after_ms",
+            "percent", "code",
+        )  # fmt: skip
+
+        def write(hot: Hot, told: Told) -> StoredCommand:
+            require_verified(hot, agent_uid)
+            unfinished = hot.one(
+                f"SELECT count(*) FROM commands WHERE agent_uid = ? AND state IN {IN_UNFINISHED}",  # noqa: S608  # names of ours
+                (agent_uid,),
+            )
+            if unfinished is not None and unfinished[0] >= MOST_UNFINISHED:
+                raise Conflict(f"the agent has {MOST_UNFINISHED} unfinished commands: cancel some first")
+            hot.run(insert_into("commands", names), row)
+            command = require(hot, row[0])
+            told.note(command, "command queued", who=who, at_ms=now_ms)
+            return command
+
+        return self._write(write)
+
+    def get(self, uid: str) -> CommandView:
+        """The command of that uid.
+
+        Raises:
+            NotFound: there is none.
+        """
+        found = self._read("WHERE commands.uid = ?", (uid,))
+        if not found:
+            raise NotFound(f"no command has the uid {uid!r}")
+        return found[0]
+
+    def list(
+        self,
+        *,
+        agent_uid: str | None = None,
+        states: Collection[CommandState] = tuple(CommandState),
+        limit: int = 1000,
+    ) -> Sequence[CommandView]:
+        """The newest first.
+
+        Args:
+            agent_uid: only this agent's.
+            states: only those in one of these.
+        """
+        marks = ", ".join("?" * len(states))
+        where, cells = f"WHERE commands.state IN ({marks})", [state.value for state in states]
+        if agent_uid is not None:
+            where, cells = f"{where} AND commands.agent_uid = ?", [*cells, agent_uid]
+        return self._read(f"{where} ORDER BY created_ms DESC, commands.uid LIMIT ?", (*cells, limit))
+
+    def cancel(self, uid: str, *, who: str, now_ms: int) -> StoredCommand:
+        """Take a command back; ring the doorbell afterwards.
+
+        One that no edge has delivered has ended with that. Another one is the agent's to end: it is told, and says how
+        it ended; until then the state stays.
+
+        Raises:
+            Conflict: it has ended already.
+            NotFound: there is none.
+        """
+
+        def write(hot: Hot, told: Told) -> StoredCommand:
+            ended = one_changed(
+                hot,
+                "state = ?, finished_ms = ?, code = ?, message = ?, cancel_ms = ?, cancelled_by = ?"
+                " WHERE uid = ? AND state = ?",
+                (
+                    CommandState.CANCELLED.value, now_ms, Code.COMMAND_CANCELLED, "cancelled before it was delivered",
+                    now_ms, who, uid, CommandState.QUEUED.value,
+                ),
+            )  # fmt: skip
+            if ended is not None:
+                told.note(ended, "command cancelled", who=who, at_ms=now_ms)
+                return ended
+            asked = one_changed(
+                hot,
+                "cancel_ms = ?, cancelled_by = ? WHERE uid = ? AND cancel_ms IS NULL"
+                f" AND state IN {IN_UNFINISHED}",
+                (now_ms, who, uid),
+            )
+            if asked is not None:
+                told.note(asked, "command cancel asked", who=who, at_ms=now_ms)
+                return asked
+            command = require(hot, uid)
+            if command.state.is_final:
+                raise Conflict(f"the command has ended already: {command.state}")
+            return command
+
+        return self._write(write)
+
+    # -- edges' -------------------------------------------------------------------------------------------------
+
+    def claim(self, wanted: Sequence[Delivery], *, edge_uid: str, now_ms: int) -> Sequence[Delivered]:
+        """Take the commands whose fence is the one that this edge knows, to deliver them; outcomes in the order of *wanted*.
+
+        No command may be in *wanted* twice. One that waited too long is not taken; one that was delivered before is, for
+        only the agent knows whether it has begun.
+        """
+        given = packed((each.command_uid, each.agent_uid, each.fence) for each in wanted)
+
+        def write(hot: Hot, told: Told) -> list[Delivered]:
+            mine = changed(
+                hot,
+                "fence = commands.fence + 1, edge_uid = ?, delivered_ms = ?,"
+                " state = CASE WHEN commands.state = 'queued' THEN 'delivered' ELSE commands.state END"
+                f" FROM {hot.given(DELIVERY)} AS given WHERE commands.uid = given.uid"
+                " AND commands.agent_uid = given.agent_uid AND commands.fence = given.fence"
+                f" AND commands.state IN {IN_UNFINISHED}"
+                " AND (commands.state <> 'queued' OR commands.not_after_ms > ?)",
+                (edge_uid, now_ms, *given, now_ms),
+            )
+            for command in mine.values():
+                told.note(command, "command delivered", who=f"edge {edge_uid}", at_ms=now_ms)
+            rest = packed((each.command_uid,) for each in wanted if each.command_uid not in mine)
+            rows = hot.all(
+                f"SELECT {COLUMNS} FROM {hot.given({'uid': TEXT})} AS given"  # noqa: S608  # names of ours
+                " JOIN commands ON commands.uid = given.uid",
+                rest,
+            )
+            others = {command.uid: command for command in map(command_of, rows)}
+            return [
+                Delivered(
+                    won=each.command_uid in mine,
+                    command=mine.get(each.command_uid) or others.get(each.command_uid),
+                )
+                for each in wanted
+            ]
+
+        return self._write(write)
+
+    def progress(self, said: Sequence[Progress], *, now_ms: int) -> None:
+        """Write down what agents said of commands that they run, where it is said under the fence that holds.
+
+        The first word of a command is that it has begun. No command may be in *said* twice.
+        """
+        given = packed(
+            (each.command_uid, each.agent_uid, each.fence, each.percent, each.message) for each in said
+        )
+
+        def write(hot: Hot, told: Told) -> None:
+            matching = (
+                f" FROM {hot.given(PROGRESS)} AS given WHERE commands.uid = given.uid"
+                " AND commands.agent_uid = given.agent_uid AND commands.fence = given.fence AND commands.state = ?"
+            )
+            begun = changed(
+                hot,
+                f"state = 'running', started_ms = ?, percent = given.percent, progress = given.progress{matching}",
+                (now_ms, *given, CommandState.DELIVERED.value),
+            )
+            for command in begun.values():
+                told.note(command, "command begun", who=f"agent {command.agent_uid}", at_ms=now_ms)
+            hot.run(
+                f"UPDATE commands SET percent = given.percent, progress = given.progress{matching}",  # noqa: S608  # names of ours
+                (*given, CommandState.RUNNING.value),
+            )
+
+        self._write(write)
+
+    # -- within -------------------------------------------------------------------------------------------------
+
+    def _write(self, verb: Callable[[Hot, Told], T]) -> T:
+        with self._db.write() as connection:
+            hot, told = Hot(connection), Told()
+            try:
+                outcome = verb(hot, told)
+                told.write(hot, connection, self._db)
+            finally:
+                hot.close()
+        return outcome
+
+    def _read(self, where: str, cells: Sequence[Any]) -> Sequence[CommandView]:
+        query = (
+            f"SELECT {COLUMNS}, a.host_name FROM commands JOIN agents a ON a.uid = commands.agent_uid {where}"  # noqa: S608  # names of ours
+        )
+        with self._db.read() as connection:
+            hot = Hot(connection)
+            try:
+                rows = hot.all(query, cells)
+            finally:
+                hot.close()
+        return [CommandView(command=command_of(row[:-1]), host_name=row[-1]) for row in rows]
+
+
+def require(hot: Hot, uid: str) -> StoredCommand:
+    """The command of that uid.
+
+    Raises:
+        NotFound: there is none.
+    """
+    command = find(hot, uid)
+    if command is None:
+        raise NotFound(f"no command has the uid {uid!r}")
+    return command
+
+
+def require_verified(hot: Hot, agent_uid: str) -> None:
+    """Make sure that the agent may be asked for something, and stays so until the transaction ends.
+
+    Raises:
+        Conflict: it may not.
+        NotFound: there is no such agent.
+    """
+    lock = " FOR UPDATE" if hot.postgresql else ""
+    row = hot.one(f"SELECT standing FROM agents WHERE uid = ?{lock}", (agent_uid,))  # noqa: S608  # words of ours
+    if row is None:
+        raise NotFound(f"no agent has the uid {agent_uid!r}")
+    standing = Standing.read(row[0])
+    if standing is not Standing.VERIFIED:
+        raise Conflict(f"the agent is {standing}: only a verified one is given commands")
