@@ -17,7 +17,7 @@ from gateway.edge.metrics import Metrics
 from gateway.edge.networks import network_of
 from gateway.edge.pathhttp import REQUEST, Exchange, serve_request
 from gateway.edge.peer import Peer
-from gateway.edge.proxy_protocol import Networks
+from gateway.edge.proxy_protocol import Networks, announced_in
 from gateway.edge.rates import Rates
 from gateway.edge.reports import Reports
 from gateway.edge.sight import Sight, endpoint, half_of
@@ -137,6 +137,18 @@ class Inspection:
         is_worth_writing = bool(sight.seen) and not sight.said and not is_ours
         if is_worth_writing and not any(each.kind in OWN_DOING for each in half.nearby):
             self.sightings.saw(network, half)
+
+    def disagreed(self, peer: Peer, detail: str, *, header: bytes = b"") -> None:
+        """A connection was turned away for its PROXY header: whoever suffers from it is no victim of a box.
+
+        Args:
+            header: that came where none is wanted, as far as it was seen: who is announced in it suffers, too.
+        """
+        keys = {address_key(peer.address)}
+        if (announced := announced_in(header)) is not None:
+            keys.add(address_key(announced))
+        for key in keys:
+            self.surroundings.turned_away(key, detail, NearbyKind.PROXY_HEADER)
 
     async def exchange(self, sock: socket.socket, peer: Peer, sight: Sight) -> Exchange:
         """Hear an HTTP request in clear that may be a report, and say what to answer.

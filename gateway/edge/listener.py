@@ -223,6 +223,8 @@ class Acceptor:
                 peer.sight.seen = seen
         except ProxyHeaderError as error:
             self._end(peer, Code.BAD_PROXY_HEADER, str(error))
+            if self.inspection is not None:
+                self.inspection.disagreed(peer, f"a header is wanted of {peer.address}: {error}")
             return False
         except OSError as error:
             self._end(peer, Code.CONNECTION_RESET, f"{ticket.stage}: {error.strerror}")
@@ -233,6 +235,8 @@ class Acceptor:
         if kind is FirstBytes.HTTP and await self._path_report(sock, peer):
             return False
         self._end(peer, *CODES[kind])
+        if kind is FirstBytes.PROXY and self.inspection is not None:
+            self.inspection.disagreed(peer, f"no header is wanted of {peer.address}", header=seen)
         self._saw(peer, LastIo.NOT_TLS)
         answer = HTTP_ANSWER if kind is FirstBytes.HTTP else b""
         await say_and_close(sock, answer, within_s=_LAST_WORDS_S, drain_bytes=_LAST_WORDS_BYTES)

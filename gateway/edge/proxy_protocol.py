@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import attrs
 
-__all__ = ["FIXED_BYTES", "Networks", "ProxyHeaderError", "Source", "body_bytes", "parse"]
+__all__ = ["FIXED_BYTES", "Networks", "ProxyHeaderError", "Source", "announced_in", "body_bytes", "parse"]
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 FIXED_BYTES = 16
@@ -82,6 +82,15 @@ def parse(header: bytes) -> Source | None:
     if family == _INET6:
         return Source(str(ipaddress.IPv6Address(body[0:16])), int.from_bytes(body[32:34]))
     return None
+
+
+def announced_in(seen: bytes) -> str | None:
+    """The source address in a header at the beginning of *seen*, which may be cut off behind it; None if there is none."""
+    try:
+        source = parse(seen[: FIXED_BYTES + body_bytes(seen[:FIXED_BYTES])])
+    except (ProxyHeaderError, IndexError):
+        return None
+    return None if source is None else source.address
 
 
 class Networks:

@@ -20,6 +20,7 @@ REACH_S = {
     NearbyKind.ROTATION: (5.0, 120.0),
     NearbyKind.BAN: (5.0, 15.0),
     NearbyKind.OVERLOAD: (15.0, 15.0),  # who is cut has waited
+    NearbyKind.PROXY_HEADER: (5.0, 15.0),
 }
 
 # Of one kind and so close together, two are one that went on.
@@ -58,7 +59,7 @@ class Surroundings:
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
         self._events: deque[_Event] = deque(maxlen=EVENTS)
-        self._turned_away: OrderedDict[str, _Event] = OrderedDict()
+        self._turned_away: OrderedDict[tuple[str, NearbyKind], _Event] = OrderedDict()
 
     def note(self, kind: NearbyKind, detail: str = "", *, from_ms: int | None = None) -> None:
         """*kind* is happening, or happened since *from_ms*."""
@@ -70,19 +71,20 @@ class Surroundings:
         begun = now_ms if from_ms is None else from_ms
         self._events.appendleft(_Event(kind=kind, from_ms=begun, until_ms=now_ms, detail=detail))
 
-    def turned_away(self, key: str, detail: str) -> None:
-        """A connection from one address was refused because it has too many."""
+    def turned_away(self, key: str, detail: str, kind: NearbyKind = NearbyKind.BAN) -> None:
+        """A connection from one address was refused: because it has too many, or for its PROXY header."""
         now_ms = self._now()
-        event = self._turned_away.pop(key, None)
+        event = self._turned_away.pop((key, kind), None)
         if event is None or now_ms - event.until_ms >= SAME_MS:
-            event = _Event(kind=NearbyKind.BAN, from_ms=now_ms, until_ms=now_ms, detail=detail)
+            event = _Event(kind=kind, from_ms=now_ms, until_ms=now_ms, detail=detail)
         event.until_ms = now_ms
-        self._turned_away[key] = event
+        self._turned_away[key, kind] = event
         if len(self._turned_away) > ADDRESSES:
             self._turned_away.popitem(last=False)
 
     def near(self, at_ms: int, key: str) -> tuple[Nearby, ...]:
         """What may explain that a connection of the address *key* broke at *at_ms*; the latest first."""
-        own = self._turned_away.get(key)
-        found = (event.near(at_ms) for event in (*self._events, *([own] if own is not None else [])))
+        own = (self._turned_away.get((key, kind)) for kind in (NearbyKind.BAN, NearbyKind.PROXY_HEADER))
+        events = (*self._events, *(event for event in own if event is not None))
+        found = (event.near(at_ms) for event in events)
         return tuple(each for each in found if each is not None)

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.edge.proxy_protocol import FIXED_BYTES, Networks, ProxyHeaderError, Source, body_bytes, parse
+from gateway.edge.proxy_protocol import (
+    FIXED_BYTES,
+    Networks,
+    ProxyHeaderError,
+    Source,
+    announced_in,
+    body_bytes,
+    parse,
+)
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 PORTS = st.integers(0, 65535)
@@ -82,6 +90,16 @@ def test_other_families_name_nobody_we_could_count() -> None:
 def test_a_header_that_is_none_says_why(broken: bytes, why: str) -> None:
     with pytest.raises(ProxyHeaderError, match=why):
         parse(broken)
+
+
+def test_who_is_announced_is_read_from_what_came_first() -> None:
+    """Where no header is wanted: a hello may follow it, and it may be none, or cut."""
+    whole = proxied(ipaddress.IPv4Address("198.51.100.7"), 51514)
+
+    assert announced_in(whole + b"\x16\x03\x01") == "198.51.100.7"
+    assert announced_in(header(0x20, 0x00, b"")) is None
+    for seen in (b"", whole[:12], whole[:15], whole[:-1], b"PROXY TCP4 198.51.100.7", b"\x16\x03\x01" * 20):
+        assert announced_in(seen) is None
 
 
 def test_only_configured_networks_are_balancers() -> None:

@@ -53,6 +53,16 @@ def test_who_was_turned_away_is_told_so_alone() -> None:
     assert around.near(NOW, "192.0.2.2") == ()
 
 
+def test_who_was_turned_away_for_two_reasons_is_told_both() -> None:
+    """The one does not push the other out."""
+    around = Surroundings(Clock())
+    around.turned_away(KEY, "too many")
+    around.turned_away(KEY, "no header", NearbyKind.PROXY_HEADER)
+
+    assert {each.kind for each in around.near(NOW, KEY)} == {NearbyKind.BAN, NearbyKind.PROXY_HEADER}
+    assert around.near(NOW, "192.0.2.2") == ()
+
+
 def test_both_are_bounded() -> None:
     """A storm from everywhere is remembered in its latest part."""
     clock = Clock()
