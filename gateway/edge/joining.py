@@ -140,7 +140,5 @@ def finding_for(evidence: Evidence, finding: Finding, *, theirs: bool) -> Findin
     if evidence.gateway is None:
         return finding
     half = _without_addresses(evidence.gateway, evidence.expected.own_proxies, theirs=theirs)
-    told = judge(attrs.evolve(evidence, gateway=half))
-    if told.verdict is finding.verdict:
-        return told
-    return attrs.evolve(finding, evidence=(), contradicting=())
+    expected = attrs.evolve(evidence.expected, gateways=())  # those for agents beside the gateway among them
+    return judge(evidence, told=attrs.evolve(evidence, gateway=half, expected=expected))

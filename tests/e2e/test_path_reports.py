@@ -363,7 +363,7 @@ async def test_the_order_in_which_reports_arrive_changes_nothing(provider: Provi
             assert (await told(provider, report, await dial(edge.remote_port)))[0] == 0
         verdicts = {each.counter: each.finding.verdict for each in recorded(provider)}
 
-    assert verdicts == {1: Verdict.TCP_BLOCKED, 2: Verdict.WRONG_SERVICE}
+    assert verdicts == {1: Verdict.WRONG_ADDRESS, 2: Verdict.WRONG_SERVICE}
 
 
 async def test_a_reporter_learns_no_address_of_the_providers(provider: Provider) -> None:

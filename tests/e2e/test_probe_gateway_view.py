@@ -1,11 +1,14 @@
 """`--gateway-view`: one code, one report, on the very connection or by another way, and what both ends make of it."""
 
+import ipaddress
 import json
 import secrets
+import socket
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import trio
 
@@ -16,8 +19,10 @@ from agent.probe.outcome import exit_code_of, meta_of
 from agent.proxies import DIRECT
 from certs import PathCode
 from certs.inspection import Delivery, Join, SignerKind, Verdict
-from tests.agent.inspection.peers import listening, resetting, tls
+from gateway.config import Config
+from tests.agent.inspection.peers import carry, listening, resetting, tls
 from tests.e2e.stage import Said, Stage, stage_in, uid_of
+from tests.gateway.edge.test_proxy_protocol import proxied
 from tests.helpers.edges import Provider, running_edge, wall_ms
 from tests.helpers.reporting import box, forged, recorded
 from tests.helpers.schemas import faults
@@ -37,6 +42,12 @@ def made_code(provider: Provider, *gateways: str, minutes: int = 1) -> PathCode:
         why="test", expires_ms=wall_ms() + minutes * 60_000, now_ms=wall_ms(),
     )  # fmt: skip
     return code
+
+
+def with_listener(config: Config, **changes: Any) -> Config:
+    """The first listener with something else."""
+    first, *others = config.listeners
+    return attrs.evolve(config, listeners=(attrs.evolve(first, **changes), *others))
 
 
 async def look(address: str, code: PathCode) -> Examined:
@@ -103,16 +114,97 @@ async def test_a_code_that_is_over_shows_nothing(provider: Provider) -> None:
 
 async def test_a_connection_that_is_cut_is_reported_by_another_way(provider: Provider) -> None:
     """No byte got through: the report goes to another address that the code knows."""
-    async with running_edge(provider) as edge, listening(resetting) as cut:
+    async with (
+        listening(resetting) as cut,
+        running_edge(provider, change=partial(with_listener, advertise=(cut,))) as edge,
+    ):
         code = made_code(provider, f"127.0.0.1:{edge.remote_port}")
         examined = await look(cut, code)
         (record,) = recorded(provider)
-    assert (examined.finding.verdict, exit_code_of(examined)) == (Verdict.BLOCKED_BY_RESET, 11)
+    assert (examined.finding.verdict, exit_code_of(examined)) == (Verdict.NOT_REACHED, 14)
     assert examined.signed
     assert record.delivered_by is Delivery.OTHER_ADDRESS
     assert record.evidence.agent is not None
     assert record.evidence.agent.carried is not True
     assert {probe.name for probe in record.evidence.agent.probes} >= {"small-hello", "other-port"}
+
+
+async def test_a_connection_that_ends_without_an_answer_is_reported_by_another_way(
+    provider: Provider,
+) -> None:
+    """A box that forwards what it has opened, in clear: the gateway takes no report so, and hangs up."""
+
+    async def hang_up(stream: TLSStream) -> None:
+        await stream.receive_some()
+        await stream.aclose()
+
+    async with (
+        running_edge(provider) as edge,
+        listening(tls(server_context([forged()], request_client_cert=False), hang_up)) as middle,
+    ):
+        examined = await look(middle, made_code(provider, f"127.0.0.1:{edge.remote_port}"))
+        (record,) = recorded(provider)
+    assert (examined.finding.verdict, exit_code_of(examined)) == (Verdict.INSPECTED_UNTRUSTED, 10)
+    assert (examined.signed, examined.note) == (True, "")
+    assert record.delivered_by is Delivery.OTHER_ADDRESS
+    assert record.evidence.agent is not None
+    assert record.evidence.agent.carried is False
+
+
+async def test_whoever_dials_an_address_that_is_not_listed_is_told_so(provider: Provider) -> None:
+    """The gateway is well, and its certificate is for what it publishes."""
+    async with running_edge(provider, change=partial(with_listener, host="127.0.0.2")) as edge:
+        examined = await look(f"127.0.0.2:{edge.remote_port}", made_code(provider))
+    assert (examined.finding.verdict, exit_code_of(examined)) == (Verdict.WRONG_ADDRESS, 13)
+    assert examined.signed
+
+
+async def test_a_listener_that_wants_a_header_accuses_nobody_of_its_absence(provider: Provider) -> None:
+    """The agent's network is configured as a balancer's: the gateway cuts the connection itself, and says so."""
+    change = partial(with_listener, proxy_from=("127.0.0.0/8",))
+    async with running_edge(provider, change=change) as edge:
+        code = made_code(provider, f"127.0.0.1:{edge.co_located_port}")
+        examined = await look(f"127.0.0.1:{edge.remote_port}", code)
+    assert (examined.finding.verdict, exit_code_of(examined)) == (Verdict.PROVIDER_FAULT, 12)
+    assert "PROXY protocol" in examined.finding.blame
+    assert examined.signed
+
+
+async def test_a_header_where_none_is_wanted_accuses_nobody(provider: Provider) -> None:
+    """A balancer that announces to a listener that knows of no balancer. It has another address than the agent."""
+
+    async def announce(sock: socket.socket) -> None:
+        host, port = sock.getpeername()
+        far = await trio.open_tcp_stream("127.0.0.1", edge.remote_port, local_address="127.0.0.3")
+        await far.send_all(proxied(ipaddress.IPv4Address(host), port))
+        await carry(sock, far)
+
+    async with running_edge(provider) as edge, listening(announce) as balancer:
+        examined = await look(balancer, made_code(provider, f"127.0.0.1:{edge.remote_port}"))
+        (record,) = recorded(provider)
+    assert (examined.finding.verdict, exit_code_of(examined)) == (Verdict.PROVIDER_FAULT, 12)
+    assert "PROXY protocol" in examined.finding.blame
+    assert record.evidence.gateway is not None
+    assert "127.0.0.3" in str(record.evidence.gateway.nearby), "the operator is told who announced"
+    assert "127.0.0.3" not in str(examined.finding)
+
+
+async def test_a_verdict_has_its_reasons_where_addresses_may_not_be_told(provider: Provider) -> None:
+    """What relays the connection is the provider's own: its address is nobody's business, and that there is one is told."""
+
+    async def forward(sock: socket.socket) -> None:
+        await carry(
+            sock, await trio.open_tcp_stream("127.0.0.1", edge.remote_port, local_address="127.0.0.3")
+        )
+
+    def known(config: Config) -> Config:
+        return attrs.evolve(config, own_proxies=("127.0.0.3/32",))
+
+    async with running_edge(provider, change=known) as edge, listening(forward) as balancer:
+        examined = await look(balancer, made_code(provider))
+    assert (examined.finding.verdict, exit_code_of(examined)) == (Verdict.PROXIED_INTACT, 0)
+    assert any("relays the connection" in each for each in examined.finding.evidence)
+    assert "127.0.0.3" not in str(examined.finding)
 
 
 async def test_what_was_said_on_a_connection_is_not_said_again_elsewhere(
