@@ -1,58 +1,63 @@
 """What the simulator shows while it runs: a live table at a terminal, a line every few seconds elsewhere; and a verification."""
 
-from typing import Any, Final
+import time
+from typing import Final
 
 import trio
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 
 from agent.simulator.conduct import Conductor
+from agent.simulator.record import is_saturated
+from agent.simulator.report.live import Moment, Story
 from agent.simulator.verification import Result
 from protocol import printable
 
 REFRESH_S: Final = 0.5
 LINE_S: Final = 5.0
+# What a generator took of the first seconds is no share of anything yet.
+STEADY_S: Final = 10.0
 
 
 async def show(conductor: Conductor) -> None:
     """Show a simulation while it runs, on standard error, until cancelled."""
-    console, started = _console(stderr=True), trio.current_time()
+    console, started, story = _console(stderr=True), trio.current_time(), Story()
     if not console.is_terminal:
         while True:
-            await trio.sleep(LINE_S)
-            figures = _figures(conductor, trio.current_time() - started)
-            line = ", ".join(f"{name} {value}" for name, value in figures.items())
-            console.print(f"{conductor.phase}: {line}", soft_wrap=True)
+            for _ in range(round(LINE_S / REFRESH_S)):
+                story.tell(_moment(conductor, trio.current_time() - started))
+                await trio.sleep(REFRESH_S)
+            story.tell(_moment(conductor, trio.current_time() - started))
+            console.print(story.line(), soft_wrap=True)
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
-            live.update(_table(conductor, trio.current_time() - started), refresh=True)
+            story.tell(_moment(conductor, trio.current_time() - started))
+            live.update(story.screen(), refresh=True)
             await trio.sleep(REFRESH_S)
 
 
-def _figures(conductor: Conductor, seconds: float) -> dict[str, Any]:
+def _moment(conductor: Conductor, at_s: float) -> Moment:
     record = conductor.crew.record
-    return {
-        "seconds": round(seconds),
-        "enrolled": record.enrolled,
-        "connected": record.connected,
-        "events": record.totals.events,
-        "batches sent": record.totals.sent,
-        "not yet in the store": record.waiting,
-        "refused": record.totals.refused.total(),
-        "ended": record.totals.ended.total(),
-    }
-
-
-def _table(conductor: Conductor, seconds: float) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_row("phase", conductor.phase)
-    for name, value in _figures(conductor, seconds).items():
-        table.add_row(name, f"{value:,}")
-    totals = conductor.crew.record.totals
-    for code, times in (totals.refused + totals.ended).most_common(5):
-        table.add_row(f"  {code}", f"{times:,}")
-    return table
+    totals = record.totals
+    # The record keeps its measured time by the machine's clock, because its workers are other processes.
+    measured_s = time.monotonic() - record.measured_from
+    return Moment(
+        at_s=at_s,
+        phase=conductor.phase,
+        measured_s=measured_s if measured_s >= 0 else None,
+        duration_s=conductor.duration_s,
+        asked=conductor.crew.asked,
+        enrolled=record.enrolled,
+        connected=record.connected,
+        waiting=record.waiting,
+        events=totals.events,
+        acked=totals.acked,
+        released=totals.released,
+        ack=totals.ack,
+        refused=totals.refused,
+        ended=totals.ended,
+        saturated=measured_s > STEADY_S and is_saturated(record.workers(measured_s)),
+    )
 
 
 def show_verification(result: Result) -> None:

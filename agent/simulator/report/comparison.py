@@ -1,7 +1,7 @@
 """Two runs side by side: what changed by more than chance would make it.
 
 A figure that is known second by second tells its own noise. Its seconds are cut into blocks of five or more, because neighbouring
-seconds resemble each other and a block keeps that inside; the figure is the median of its blocks' medians, and drawing the blocks
+seconds resemble each other and a block keeps that inside; the figure is the median of its blocks' means, and drawing the blocks
 again, with replacement, a thousand times, shows how far that median wanders: 99 % of the drawn differences lie within the noise.
 
 What one run cannot tell is how much the next would differ. With one run on a side, `ONE_RUN` stands for it. With two or more on
@@ -151,13 +151,13 @@ def _steady(figure: _Figure, before: Side, after: Side) -> Change:
 
 
 def _blocks(figure: _Figure, run: RunResult) -> list[float]:
-    """The medians of a run's blocks, sorted; an odd number of them, so that one of them is in the middle."""
+    """The means of a run's blocks, sorted; an odd number of them, so that one of them is in the middle."""
     values = [float(each) for each in figure.of(run)]
     width = max(_BLOCK_S, math.ceil(len(values) / _MOST_BLOCKS))
     whole = [values[at : at + width] for at in range(0, len(values) - width + 1, width)]
     kept = ([each for each in block if each or not figure.gaps] for block in whole)
-    medians = [statistics.median(block) for block in kept if block]
-    return sorted(medians[: len(medians) - 1 + len(medians) % 2])
+    means = [statistics.fmean(block) for block in kept if block]
+    return sorted(means[: len(means) - 1 + len(means) % 2])
 
 
 def _wander(before: Sequence[list[float]], after: Sequence[list[float]]) -> float:

@@ -7,7 +7,7 @@ from agent.simulator.report.figures import duration, stamp
 from agent.simulator.report.frame import markup
 from agent.simulator.report.percentiles import Line, percentile_plot
 from agent.simulator.report.style import POLICY, STYLE
-from agent.simulator.report.timelines import panels_of, render_panel
+from agent.simulator.report.timelines import COLUMNS, panels_of, render_panel
 from agent.simulator.report.verdict import (
     BOTTLENECK,
     bottleneck_of,
@@ -126,7 +126,9 @@ def _time(run: RunResult) -> Iterator[str]:
     if not seconds:
         yield "<p>The measured time was shorter than a second.</p></section>\n"
         return
-    yield '<p class="note">Lines are means, and the shade around each reaches from the lowest to the highest second of its mean. '
+    yield '<p class="note">'
+    if seconds > COLUMNS:
+        yield "Lines are means, and the shade around each reaches from the lowest to the highest second of its mean. "
     if len(run.phases) > 1:
         yield f"Dotted lines begin a phase: {markup(', '.join(each.name for each in run.phases))}. "
     yield "Point at a picture for its figures.</p>\n"

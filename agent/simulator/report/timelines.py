@@ -22,10 +22,10 @@ from agent.simulator.report.frame import (
 )
 from agent.simulator.result import Phase, RunResult
 
-__all__ = ["Panel", "Trace", "panels_of", "render_panel"]
+__all__ = ["COLUMNS", "Panel", "Trace", "panels_of", "render_panel"]
 
 # As many as can be told apart at the page's width; each also carries what a pointer is told.
-_COLUMNS: Final = 240
+COLUMNS: Final = 240
 _HEIGHT: Final = 128
 _LANE: Final = 26
 # Above the first panel, for the names of phases; and what one character of them takes.
@@ -77,10 +77,11 @@ def panels_of(run: RunResult) -> Iterator[Panel]:
         title="Latency of acknowledgements", note="median and 99th percentile of each second",
         traces=(Trace("s4", "p99", series.ack_p99_us), Trace("s1", "p50", series.ack_p50_us)), form=duration, gaps=True,
     )  # fmt: skip
-    yield Panel(
-        title="Connects a second", note="attempts that came to a session, and those that did not",
-        traces=(Trace("s1 filled", "connected", series.connects), *((Trace("s4", "refused", series.refused),) if any(series.refused) else ())),
-    )  # fmt: skip
+    if any(series.connects) or any(series.refused):
+        yield Panel(
+            title="Connects a second", note="attempts that came to a session, and those that did not",
+            traces=(Trace("s1 filled", "connected", series.connects), *((Trace("s4", "refused", series.refused),) if any(series.refused) else ())),
+        )  # fmt: skip
     if ended := {code: values for code, values in series.ended_by_code.items() if any(values)}:
         yield Panel(
             title="Sessions that ended, by code", note="each code on a scale of its own",
@@ -152,7 +153,7 @@ def _phase_names(frame: Frame, seconds: int, phases: Sequence[Phase]) -> Iterato
 
 
 def _curves(panel: Panel, frame: Frame, seconds: int) -> Iterator[str]:
-    columns = [columns_of(trace.values, _COLUMNS, gaps=panel.gaps) for trace in panel.traces]
+    columns = [columns_of(trace.values, COLUMNS, gaps=panel.gaps) for trace in panel.traces]
     top = _top(panel, columns)
     step = nice_step(top, 3)
     high = step * max(1, math.ceil(top / step - 0.001))
@@ -212,7 +213,7 @@ def _names(ends: list[tuple[float, Trace]], frame: Frame) -> Iterator[str]:
 def _lanes(panel: Panel, frame: Frame, seconds: int) -> Iterator[str]:
     for number, trace in enumerate(panel.traces):
         floor = frame.top + _LANE * (number + 1) - 3
-        columns = columns_of(trace.values, _COLUMNS, gaps=True)
+        columns = columns_of(trace.values, COLUMNS, gaps=True)
         high = max(each.high or 0.0 for each in columns) or 1.0
         yield line("grid", frame.left, floor, frame.x(1), floor)
         yield text("label", frame.left - 8, floor - 4, trace.name, "end")
@@ -229,7 +230,7 @@ def _bar(kind: str, middle: float, top: float, width: float, height: float) -> s
 
 def _pointed(panel: Panel, frame: Frame, seconds: int) -> Iterator[str]:
     """What is said of the moment that a pointer rests on: no script, only titles."""
-    columns = [columns_of(trace.values, _COLUMNS, gaps=panel.gaps) for trace in panel.traces]
+    columns = [columns_of(trace.values, COLUMNS, gaps=panel.gaps) for trace in panel.traces]
     for at, first in enumerate(columns[0]):
         says = ", ".join(
             f"{trace.name} {'–' if (mean := column[at].mean) is None else panel.form(mean)}"
