@@ -9,24 +9,28 @@ from certs.inspection import (
     AgentSide,
     Evidence,
     Expected,
+    Family,
     Finding,
     GatewaySide,
     LastIo,
+    ProxyUse,
     Verdict,
     judge,
+    render_text,
     rules_path,
     rules_reach,
     rules_truth,
 )
 from certs.inspection.facts import Seen
 from certs.inspection.finding import FAMILIES
+from certs.inspection.report.model import make_report
 from certs.inspection.rules import PROBES, RULES
 from certs.inspection.rules_model import Fact
 from certs.inspection.rules_steps import STEPS
 from certs.inspection.rules_words import WORDS, clean, fill
 from certs.inspection.words_reach import duration
 from tests.certs.inspection.cases import FORGED, cut, cut_at_gateway
-from tests.certs.inspection.cases_guilty import TLS12, answered_with, probes
+from tests.certs.inspection.cases_guilty import TLS12, answered_with, probes, proxied
 from tests.certs.inspection.scenes import agent, alone, beyond_a_box, both, box_ca, expected, forged
 from tests.certs.inspection.strategies import WORDS as HOSTILE
 from tests.certs.inspection.test_verdicts import CASES
@@ -216,3 +220,91 @@ def test_expected_says_nothing_by_itself() -> None:
     """Without a half there is nothing to judge."""
     assert judge(Evidence(expected=expected())).verdict is Verdict.UNEXPLAINED
     assert judge(Evidence(agent=agent(last_io=LastIo.RESET, chain=None))).verdict is not Verdict.DIRECT
+
+
+GUESS = Evidence(
+    agent=agent(enrolled=False, chain=FORGED, certificate_requested=False), tenant_product="fortinet"
+)
+
+
+def test_a_guess_says_that_it_is_one_and_sends_nobody_anywhere() -> None:
+    """No product, no commands for one, no team that is told to act: get the other half first."""
+    finding = judge(GUESS)
+    report = make_report(GUESS, finding)
+    text = render_text(GUESS, finding)
+
+    assert finding.verdict is Verdict.INSPECTED_UNTRUSTED
+    assert finding.is_guess
+    assert finding.blame.startswith("Perhaps a box in the path")
+    assert (finding.vendor, finding.vendor_why) == ("", "")
+    assert finding.advice == STEPS[Verdict.UNEXPLAINED]
+    assert report.playbook.call.startswith("The provider")
+    assert "Not decided yet: what is said here is a guess." in text
+    assert "firewall team" not in text
+    assert "Fortinet" not in text
+
+
+def test_a_record_names_a_product_only_where_a_box_is_surely_to_blame() -> None:
+    """What somebody wrote down when the location was made decides nothing."""
+    likely = Evidence(
+        agent=cut(probes=probes(other_port=True)), expected=expected(), tenant_product="fortinet"
+    )
+    stopped = Evidence(agent=cut(), expected=expected(), tenant_product="fortinet")
+    sure = attrs.evolve(both(agent=cut(), gateway=cut_at_gateway()), tenant_product="fortinet")
+    proxy = attrs.evolve(proxied(407, "Proxy Authentication Required"), tenant_product="fortinet")
+
+    found = {
+        name: judge(each)
+        for name, each in {"likely": likely, "stopped": stopped, "sure": sure, "proxy": proxy}.items()
+    }
+
+    assert {name: finding.vendor for name, finding in found.items()} == {
+        "likely": "", "stopped": "", "sure": "fortinet", "proxy": "",
+    }  # fmt: skip
+    assert found["likely"].verdict is found["sure"].verdict is Verdict.BLOCKED_BY_RESET
+
+
+def test_what_may_be_down_is_asked_of_the_provider_first() -> None:
+    """One side cannot tell a gateway that is stopped from a box, and says so."""
+    seen = Evidence(agent=cut(last_io=LastIo.REFUSED, tcp_error="ECONNREFUSED"), expected=expected())
+    finding = judge(seen)
+    report = make_report(seen, finding)
+
+    assert "is down, or a box" in finding.blame
+    assert finding.family is Family.UNKNOWN
+    assert finding.advice[0].startswith("Provider: ")
+    assert report.playbook.call.startswith("First the provider")
+    assert any(line.startswith("agent.probes: ") for line in finding.missing)
+
+
+def test_a_ticket_about_a_proxy_leads_to_the_proxy() -> None:
+    """In the session and in the words for its log; and to no place that a stranger could have written."""
+    down = cut(
+        proxy=ProxyUse(url="http://proxy.example:3128", source="config", used=True),
+        hello=None, handshake_complete=None, last_io=LastIo.REFUSED, tcp_error="ECONNREFUSED",
+    )  # fmt: skip
+    seen = Evidence(agent=down, expected=expected())
+    text = render_text(seen, judge(seen))
+
+    assert "→ proxy.example:3128, TCP, the proxy on the way to 203.0.113.10:6180" in " ".join(text.split())
+    assert "destination  proxy.example:3128" in text
+    odd = attrs.evolve(down, proxy=attrs.evolve(down.proxy, url="http://$(reboot):1;x"))
+    assert "destination  PROXY:PORT" in render_text(Evidence(agent=odd), judge(Evidence(agent=odd)))
+
+
+def test_words_may_be_taken_from_less_than_the_judgement() -> None:
+    """Whoever is not to know an address has the same verdict, as sure, and its reasons."""
+    seen = both(agent=agent(local="10.1.2.3:50000"))
+    assert seen.gateway is not None
+    less = attrs.evolve(
+        seen,
+        gateway=attrs.evolve(seen.gateway, source=None),
+        expected=attrs.evolve(seen.expected, gateways=()),
+    )
+    finding, told = judge(seen), judge(seen, told=less)
+
+    assert (told.verdict, told.confidence) == (finding.verdict, finding.confidence)
+    assert finding.verdict is Verdict.PROXIED_INTACT
+    assert len(told.evidence) == len(finding.evidence) > 0
+    assert "198.51.100.7" in str(finding)
+    assert "198.51.100.7" not in str(told)
