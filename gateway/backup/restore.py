@@ -19,7 +19,6 @@ from datetime import datetime
 from pathlib import Path
 
 import attrs
-from sqlalchemy.engine import make_url
 
 from certs import Authority, AuthorityError, from_ms
 from gateway.backup.create import STORE_FILE
@@ -30,7 +29,7 @@ from gateway.backup.verify import examine_store, read_manifest, unpack
 from gateway.config import Config, load_config
 from gateway.datafolder import LAYOUT_VERSION, DataFolder, DataFolderError
 from gateway.revocations import LOG_NAME, Log, RevocationLogError, read_log
-from gateway.store import AuditEntry, Store, open_store, store_from_copy
+from gateway.store import AuditEntry, Store, file_of, open_store, store_from_copy
 from protocol import Code
 
 __all__ = ["Restored", "restore_backup"]
@@ -193,7 +192,7 @@ def settle_store(
     """Put the store where the settings say, and make of it what it would be now."""
     store = place_store(into, config)
     try:
-        store.restoring.settle()
+        store.restoring.settle(now_ms=now_ms)
         if log is None:
             agents, tokens = store.restoring.hold(now_ms=now_ms)
             restored = attrs.evolve(restored, held_agents=agents, held_tokens=tokens)
@@ -216,12 +215,11 @@ def place_store(into: Path, config: Config) -> Store:
         StoreError: as it says.
     """
     here = into / STORE_FILE
-    url = make_url(config.store_url)
-    if url.get_backend_name() != "sqlite":
+    there = file_of(config.store_url)
+    if there is None:
         store = store_from_copy(here, config.store_url)
         here.unlink()
         return store
-    there = Path(url.database or "")
     if there.absolute() != here.absolute():
         if there.exists():
             raise TargetInUse(

@@ -73,6 +73,10 @@ COMMANDS = {
         "upgrade:upgrade_app",
         "What this version would make of a data folder, and whether it may.",
     ),
+    "support-bundle": (
+        "support:support_bundle",
+        "Write what somebody has to know who is asked for help: no secret in it, and nothing of tenants but counts and uids.",
+    ),
     "explain": (
         "explain:explain",
         "Say what a code means and what to do about it; without a code, list them all.",

@@ -12,6 +12,7 @@ from gateway.journal import JournalError, JournalFailed, JournalFull, JournalLoc
 from gateway.projector import JournalShorterError, ProjectorRunsAlready
 from gateway.revocations import RevocationLogError
 from gateway.store import Conflict, NotFound, StoreError, StoreFull, StoreLocked, StoreUnreachable
+from gateway.support import BundleWithheldError
 from protocol import Code
 
 __all__ = ["ending_of"]
@@ -21,7 +22,7 @@ __all__ = ["ending_of"]
 _ENDINGS: tuple[tuple[tuple[type[Exception], ...], int, Code | None], ...] = (
     ((Conflict, JournalShorterError, NotFound), WRONG_STATE, None),
     ((BackupIncomplete, StoreFull, StoreLocked, StoreUnreachable), FAILED, None),
-    ((BackupDamaged,), CHECK_FAILED, None),
+    ((BackupDamaged, BundleWithheldError), CHECK_FAILED, None),
     ((BackupError,), UNUSABLE, None),
     ((ConfigError, DataFolderError, ProjectorRunsAlready, RevocationLogError, StoreError), UNUSABLE, None),
     ((AuthorityError,), UNUSABLE, Code.AUTHORITY_UNUSABLE),

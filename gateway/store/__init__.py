@@ -39,8 +39,8 @@ The projector's verbs live in one transaction object, because rows, marks and cu
         p.inventory   apply
         p.usage       add
         p.commands    finish expire
-        p.rebuild     journaled missing rewind move_cursors
         p.quarantine  add
+        p.rebuild     journaled missing rewind move_cursors
         p.paths       find get add rejudge assign is_waiting due documents one_sided add_sighting sighting_near …
         p.incidents   find get open join show confirm reopen close over suffers unsaid silence alarmed …
 """
@@ -84,7 +84,7 @@ from gateway.store.facade import Store, open_store, store_from_copy
 from gateway.store.feed import Fact
 from gateway.store.gaps import Gap, GapState, GapView
 from gateway.store.incidents import Incident, IncidentAgent, IncidentState, IncidentView
-from gateway.store.looking import Found, look_at, versions_after_migrating
+from gateway.store.looking import Found, file_of, look_at, passwords_in, versions_after_migrating
 from gateway.store.organizations import CloudTenant, Location, Organization, Site
 from gateway.store.overrides import Override
 from gateway.store.parking import ParkedBatch, Parking
@@ -184,9 +184,11 @@ __all__ = [
     "TrustChanged",
     "answer",
     "examine",
+    "file_of",
     "listen",
     "look_at",
     "open_store",
+    "passwords_in",
     "ring",
     "store_from_copy",
     "versions_after_migrating",

@@ -17,6 +17,7 @@ from gateway.store.errors import StoreDamaged, StoreLocked, StoreUnreachable
 from gateway.store.events import Events
 from gateway.store.gaps import Gaps
 from gateway.store.incidents import Incidents
+from gateway.store.looking import count_rows
 from gateway.store.migrate import check_schema, migrate, versions
 from gateway.store.organizations import Organizations
 from gateway.store.overrides import Overrides
@@ -83,6 +84,10 @@ class Store:
             found = versions(connection)
         assert found is not None  # noqa: S101  # a store that was opened has tables
         return found
+
+    def count_rows(self) -> dict[str, int]:
+        """How many rows each table has."""
+        return count_rows(self._db)
 
     def copy_to(self, path: Path) -> None:
         """Write all of it, as of one moment, to a new SQLite file; writers go on meanwhile.

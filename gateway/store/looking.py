@@ -8,12 +8,12 @@ from pathlib import Path
 
 import attrs
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from gateway.store.engine import Database
-from gateway.store.errors import StoreMissing
+from gateway.store.errors import StoreMissing, StoreUrlError
 from gateway.store.migrate import migrate, versions
-from gateway.store.schema import edges
+from gateway.store.schema import edges, metadata
 from gateway.store.schema_paths import audit
 
 
@@ -63,12 +63,55 @@ def look_at(url: str, *, action: str, now_ms: int) -> Found:
         db.close()
 
 
+def count_rows(db: Database) -> dict[str, int]:
+    """How many rows each table has, at one moment."""
+    with db.read() as connection:
+        return {
+            table.name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+            for table in metadata.sorted_tables
+        }
+
+
+def file_of(url: str) -> Path | None:
+    """The file of a SQLite store; None for one on a server.
+
+    Raises:
+        StoreUrlError: it is no URL.
+    """
+    parsed = parsed_url(url)
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+
+
+def passwords_in(url: str) -> list[str]:
+    """What of a URL is a secret, wherever it stands in it; all of it where it is no URL."""
+    try:
+        parsed = parsed_url(url)
+    except StoreUrlError:
+        return [url]
+    found = [str(parsed.password or "")]
+    for name in ("password", "sslpassword"):
+        value = parsed.query.get(name, ())
+        found += [value] if isinstance(value, str) else value
+    return [each for each in found if each]
+
+
+def parsed_url(url: str) -> URL:
+    """The parts of a store's URL.
+
+    Raises:
+        StoreUrlError: it is none.
+    """
+    try:
+        return make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise StoreUrlError("not a store's URL") from error
+
+
 def file_bytes(url: str) -> int:
     """What a store takes on this machine's disk, its write-ahead log included."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
+    path = file_of(url)
+    if path is None:
         return 0
-    path = Path(parsed.database or "")
     files = (path, path.with_name(path.name + "-wal"))
     return sum(file.stat().st_size for file in files if file.exists())
 

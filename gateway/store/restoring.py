@@ -15,9 +15,11 @@ from sqlalchemy.engine import Connection
 
 from gateway.store.agents import add_revocations
 from gateway.store.bodies import Revocation
+from gateway.store.command_rows import CommandState
 from gateway.store.engine import Database
 from gateway.store.errors import NotFound
 from gateway.store.schema import agents, certificates, edges, locations, organizations, tokens
+from gateway.store.schema_operations import commands
 from gateway.store.standing import Standing
 from protocol import Code
 
@@ -140,10 +142,20 @@ class Restoring:
                 connection.execute(reset.values(reset_ms=now_ms)).rowcount,
             )
 
-    def settle(self) -> None:
-        """End the leases that the copy holds: its edges do not live, and no agent's session is with one of them."""
+    def settle(self, *, now_ms: int) -> None:
+        """Let go of what was true of the copy's moment alone.
+
+        Its edges do not live: their leases end, and no agent's session is with one of them. A command that waited for its agent then may
+        have been cancelled since: it is now. (One that had been delivered is the agent's, who says what became of it.)
+        """
+        withdrawn = {
+            "state": CommandState.CANCELLED.value, "finished_ms": now_ms, "code": int(Code.COMMAND_CANCELLED),
+            "message": "the gateway was restored from a backup of before it was delivered: give it again if it is still wanted",
+        }  # fmt: skip
         with self._db.write() as connection:
             connection.execute(sa.update(edges).values(lease_until_ms=0))
+            waits = sa.update(commands).where(commands.c.state == CommandState.QUEUED.value)
+            connection.execute(waits.values(withdrawn))
 
 
 def facts_of(connection: Connection, row: sa.RowMapping) -> dict[str, Any]:
