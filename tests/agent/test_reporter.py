@@ -21,6 +21,7 @@ from agent.backoff import Backoff
 from agent.cli import main
 from agent.client import Client
 from agent.identity import Keeper
+from agent.inspection import probes
 from agent.inspection.keep import Keep, Opinion
 from agent.observer import Ending
 from agent.reporter import Reporter
@@ -31,7 +32,7 @@ from certs import ReportKey, ReportPublic
 from certs.inspection import LastIo, SignedAnswer, Verdict, open_report, unarmour
 from protocol import Code, Goodbye, Message, PathReport, PathVerdict, Rejected
 from tests.agent.inspection.desk import Desk, proven, rejected
-from tests.agent.inspection.peers import listening, silent
+from tests.agent.inspection.peers import listening, resetting, silent
 from tests.agent.rig import Rig, make_keeper
 from tests.certs.inspection.scenes import box_ca, signed
 from tests.helpers.gateway import NOW_MS, Gateway, Peer
@@ -165,6 +166,26 @@ async def test_a_gateways_word_outlives_attempts_at_another(clock: MockClock, tm
     last = site.keep.opinion()
     assert last is not None
     assert last.by_gateway
+
+
+async def test_a_first_look_does_not_undo_what_control_experiments_showed(
+    clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway shows itself on another port, so that a box cuts this one; each new attempt alone could not tell."""
+    ours = Gateway.make()
+    async with ours.listening(), listening(resetting, 3600) as cut:
+        monkeypatch.setattr(probes, "OTHER_PORT", ours.port)
+        site = Site.make(ours, tmp_path, Desk(), cut)
+        async with site.running():
+            await site.until("ended", 5)
+
+    verdicts = [each.verdict for each in site.news]
+    assert Verdict.BLOCKED_BY_RESET.value in verdicts
+    after = verdicts[verdicts.index(Verdict.BLOCKED_BY_RESET.value) :]
+    assert set(after) == {Verdict.BLOCKED_BY_RESET.value}
+    opinion = site.keep.opinion()
+    assert opinion is not None
+    assert (opinion.found, opinion.glimpsed) == (Verdict.BLOCKED_BY_RESET.value, Verdict.NOT_REACHED.value)
 
 
 def test_a_restarted_agent_shows_only_what_a_gateway_signed(tmp_path: Path) -> None:
