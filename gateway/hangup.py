@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import structlog
@@ -70,13 +70,19 @@ class Terminal:
 
 
 class Hangups:
-    """The SIGHUPs of this process, from its first line on; what comes is kept until somebody asks."""
+    """The SIGHUPs of this process, from its first line on; what comes is kept until somebody asks. Use with `with`."""
 
     def __init__(self) -> None:
         self.terminal = Terminal(has_terminal(), signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)
         self._pending = False
         self._act: Callable[[], None] | None = None
-        signal.signal(signal.SIGHUP, self._note)
+        self._before = signal.signal(signal.SIGHUP, self._note)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGHUP, self._before)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._pending = True

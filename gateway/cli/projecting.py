@@ -11,6 +11,7 @@ from gateway.cli.common import now_ms, open_provider, operator
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import rows, say, size, when
 from gateway.cli.run import projector
+from gateway.logs import configure_logs
 from gateway.projector import Clock, only_one, rebuild
 from gateway.store import AuditEntry
 
@@ -39,6 +40,8 @@ def projector_rebuild(
     """
     clock = Clock(now_ms=now_ms, monotonic=time.monotonic)
     with open_provider(data) as provider, only_one(provider.folder.run):
+        # What the projector has to say goes to standard error, as ever.
+        configure_logs(provider.config.log_format, process="rebuild", log_level=provider.config.log_level)
         done = rebuild(
             provider.store, provider.folder.journals, resync=resync, bell=provider.ring, clock=clock,
             progress=lambda unread: _progress(unread, quiet=json_),

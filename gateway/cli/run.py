@@ -65,16 +65,14 @@ def edge(*, name: str | None = None, data: Data = DEFAULT_DATA) -> int:
     name
         Its name, and that of its journal; default: the setting `name`.
     """
-    hangups = Hangups()
-    with _prepared(data, "edge", name=name) as (config, announcement):
+    with Hangups() as hangups, _prepared(data, "edge", name=name) as (config, announcement):
         told = EdgeHangups(hangups, announcement, partial(load_config, data, name=name))
         return trio.run(partial(serve_edge, config, hangups=told))
 
 
 def projector(*, data: Data = DEFAULT_DATA) -> int:
     """Run the projector: journals into the store. One for a data folder."""
-    hangups = Hangups()
-    with _prepared(data, "projector") as (config, announcement):
+    with Hangups() as hangups, _prepared(data, "projector") as (config, announcement):
         monitor = (config.monitor_host, config.monitor_port + 1 if config.monitor_port else 0)
         settings = Settings(config, announcement, hangups, "projector", PROJECTOR_SETTINGS)
         hangups.act_beside(settings.reload_or_end)
@@ -88,8 +86,7 @@ def projector(*, data: Data = DEFAULT_DATA) -> int:
 
 def serve(*, data: Data = DEFAULT_DATA) -> int:
     """Run edge and projector on this machine, supervised. SIGTERM or Ctrl-C drains the agents and stops both."""
-    hangups = Hangups()
-    with _prepared(data, "supervisor") as (config, announcement):
+    with Hangups() as hangups, _prepared(data, "supervisor") as (config, announcement):
         settings = Settings(config, announcement, hangups, "supervisor", SUPERVISOR_SETTINGS)
         with only_one(serve_lock(config), orphans_s=edge_stop_s(config)) as held:
             return supervise(child_specs(config, inherits=(held,)), hung_up=settings.reload)
