@@ -1,7 +1,6 @@
 """A run while it goes on: what a terminal shows twice a second, and a log every few seconds. Pure: moments in, text out."""
 
 import collections
-import itertools
 import math
 from collections.abc import Iterator
 from typing import Final
@@ -19,8 +18,9 @@ from protocol import printable
 
 __all__ = ["Moment", "Story"]
 
-# A rate is taken over so long: shorter, and the second of who tells it shows in it.
-_RATE_S: Final = 3.0
+# Processes tell of a second when it is over, each a little later than the other: a rate over less would see who was late.
+_RATE_S: Final = 5
+_SMOOTH_S: Final = 3
 # What a sparkline looks back on, a bar each second.
 _BACK_S: Final = 40
 _BARS: Final = "▁▂▃▄▅▆▇█"
@@ -100,7 +100,11 @@ class Story:
     def _head(self, now: Moment) -> Iterator[RenderableType]:
         yield Text.assemble((printable(now.phase), "bold"), f" {_when(now)}")
         if now.measured_s is not None and math.isfinite(now.duration_s):
-            yield ProgressBar(total=now.duration_s, completed=min(now.measured_s, now.duration_s), width=40)
+            bar = Table.grid()  # a bar by itself ends no line
+            bar.add_row(
+                ProgressBar(total=now.duration_s, completed=min(now.measured_s, now.duration_s), width=40)
+            )
+            yield bar
 
     def _rate(self, name: str) -> float:
         """A second, over the last ones."""
@@ -110,10 +114,10 @@ class Story:
         return max(0, getattr(now, name) - getattr(then, name)) / passed if passed else 0.0
 
     def _spark(self, name: str) -> str:
-        """What each second brought, the highest of them as high as a line."""
+        """What every few seconds brought, the highest of them as high as a line."""
         at_second = {int(each.at_s): int(getattr(each, name)) for each in self._moments}
         values = list(at_second.values())
-        steps = [max(0, after - before) for before, after in itertools.pairwise(values)][-_BACK_S:]
+        steps = [max(0, after - before) for before, after in zip(values, values[_SMOOTH_S:], strict=False)]
         high = max(steps, default=0)
         return "".join(_BARS[step * (len(_BARS) - 1) // high] for step in steps) if high else ""
 

@@ -91,12 +91,20 @@ def test_a_bottleneck_is_told_while_something_can_be_done() -> None:
 
 
 def test_a_sparkline_is_as_high_as_its_seconds() -> None:
-    """A bar for each second, the highest for the best of them."""
+    """Three of them together, the highest for the best."""
     story = Story()
-    for second, events in enumerate((0, 10, 30, 100, 100)):
+    for second, events in enumerate((0, 0, 0, 10, 40, 70, 70, 70, 70)):
         story.tell(moment(second, events=events, acked=0, released=0))
     row = next(line for line in shown(story).splitlines() if line.startswith("said"))
-    assert row.split()[-1] == "▂▃█▁"
+    assert row.split()[-1] == "▂▅█▇▄▁"
+
+
+def test_the_bar_is_a_line_of_its_own() -> None:
+    """And full when the time is over, though delivering goes on."""
+    lines = shown(told(95)).splitlines()
+    assert lines[0].rstrip() == "reporting 1:30 of 1:30"
+    assert lines[1].rstrip() == "━" * 40
+    assert lines[2].startswith("enrolled")
 
 
 def test_what_is_long_past_is_forgotten() -> None:
