@@ -101,7 +101,7 @@ def _expected(persona: PersonaOutcome) -> Cell:
 
 def _seen(persona: PersonaOutcome) -> Cell:
     return "<br>".join(
-        f"{_code(code)} × {times:,}" for code, times in coded(persona.seen)
+        f"{_code(code)}&nbsp;×&nbsp;{times:,}" for code, times in coded(persona.seen)
     ) or "no refusal", ""
 
 
