@@ -15,7 +15,7 @@ COMMANDS: Final[dict[Code, Explanation]] = {
         "a command does not say what its kind calls for",
         "A field of the command is missing, unknown or out of its bounds, or names something that the agent has not, such as a job. "
         "Nothing was done.",
-        "Read the message; it names the field. docs/protocol.md, section 14, has the kinds and what each takes. If the agent refuses "
+        "Read the message; it names the field. The help of `fieldgate command send` has the kinds and what each takes. If the agent refuses "
         "what the gateway let pass, the two are of different versions.",
     ),
     Code.COMMAND_NOT_ALLOWED: Explanation(
@@ -28,7 +28,7 @@ COMMANDS: Final[dict[Code, Explanation]] = {
         "a command was not begun in time",
         "Its time ran out before the agent began it: most often the agent was not connected. Nothing was done, and an agent that "
         "comes back later is not given the command any more.",
-        "See with `fieldgate agent show` when the agent was last there. Send the command anew, with more time if it may wait.",
+        "See with `fieldgate agent show` when the agent was last there. Send the command anew, with a longer --ttl if it may wait.",
     ),
     Code.COMMAND_INTERRUPTED: Explanation(
         "the agent stopped in the middle of a command",
@@ -39,7 +39,7 @@ COMMANDS: Final[dict[Code, Explanation]] = {
     Code.COMMAND_CANCELLED: Explanation(
         "a command was cancelled",
         "Somebody took the command back. If the agent had begun, it stopped what it could; what was done until then is not undone.",
-        "Nothing to do. The audit says who cancelled it and when.",
+        "Nothing to do. `fieldgate command show` says who cancelled it and when.",
     ),
     Code.COMMAND_NOT_GIVEN: Explanation(
         "a result of a command that this agent was not given",

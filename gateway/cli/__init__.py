@@ -94,6 +94,7 @@ COMMANDS = {
         "endpoints:endpoints",
         "Print what tenants' agents dial, a line each, for firewalls' external lists; with ports in JSON.",
     ),
+    "command": ("command:command_app", "Commands to agents: send one now or for when it returns, watch it, take it back."),
     "gap": ("agents:gap_app", "Gaps: records that are missing between two that arrived."),
     "events": ("events:events_app", "Job events: follow them, or export them."),
     "ca": ("ca:ca_app", "Certificates: show, rotate, revoke, export."),

@@ -5,6 +5,7 @@ from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 import attrs
+import sqlalchemy as sa
 
 from gateway.store.command_rows import (
     COLUMNS,
@@ -21,6 +22,7 @@ from gateway.store.engine import Database
 from gateway.store.errors import Conflict, NotFound
 from gateway.store.given import INTEGER, TEXT, packed
 from gateway.store.hot import Hot, insert_into
+from gateway.store.schema import agents, jobs
 from gateway.store.standing import Standing
 from protocol import Code, commands
 
@@ -153,6 +155,17 @@ class Commands:
         if agent_uid is not None:
             where, cells = f"{where} AND commands.agent_uid = ?", [*cells, agent_uid]
         return self._read(f"{where} ORDER BY created_ms DESC, commands.uid LIMIT ?", (*cells, limit))
+
+    def jobs(self, agent_uid: str) -> dict[str, str]:
+        """The names of the agent's jobs by their uids, as its inventory has them: what start-job can be about."""
+        query = (
+            sa.select(jobs.c.uid, jobs.c.name)
+            .join(agents, agents.c.id == jobs.c.agent_id)
+            .where(agents.c.uid == agent_uid)
+            .order_by(jobs.c.name, jobs.c.uid)
+        )
+        with self._db.read() as connection:
+            return {row.uid: row.name for row in connection.execute(query)}
 
     def cancel(self, uid: str, *, who: str, now_ms: int) -> StoredCommand:
         """Take a command back; ring the doorbell afterwards.
