@@ -1,14 +1,16 @@
 """What is looked at before a simulation begins, so that it does not fail in the middle: each problem says what to do about it."""
 
+import difflib
 import errno
 import ipaddress
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from agent.simulator.machine import available_bytes
+from agent.simulator.personas import PERSONAS
 
 # Of each process, beside one for each agent: the outbox, the channel, connections that are just ending.
 SPARE_DESCRIPTORS: Final = 200
@@ -55,6 +57,23 @@ def parse_sources(text: str) -> tuple[str, ...]:
                     " or take loopback addresses (127.0.0.2, 127.0.1.0/24) for a gateway on this machine"
                 ) from None
     return tuple(found)
+
+
+def check_personas(names: Iterable[str], *, has_data: bool) -> None:
+    """Whether such agents can be had.
+
+    Raises:
+        CheckError: there is no such persona, or it needs the provider's data folder.
+    """
+    for name in names:
+        if name not in PERSONAS:
+            near = difflib.get_close_matches(name, PERSONAS, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(PERSONAS)}"
+            raise CheckError(f"there is no persona {name!r}; {hint}")
+        if PERSONAS[name].needs_data and not has_data:
+            raise CheckError(
+                f"the persona {name} needs the provider's data folder: it can be played with --data only"
+            )
 
 
 def check(agents: int, processes: int, sources: Sequence[str]) -> None:

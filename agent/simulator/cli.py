@@ -14,7 +14,7 @@ from rich.console import Console
 
 from agent.exits import FAILED, NEGATIVE, UNUSABLE, CommandError
 from agent.path import PathError, split_address
-from agent.simulator.checks import CheckError, parse_sources
+from agent.simulator.checks import CheckError, check_personas, parse_sources
 from agent.simulator.ledger import Ledger, LedgerError
 from agent.simulator.members import MAX_BATCH_EVENTS, MAX_RATE, FleetError, FleetOptions
 from agent.simulator.provider import Provider, ProviderError
@@ -68,6 +68,7 @@ def simulate(
     source: str | None = None,
     seed: int = FleetOptions().seed,
     company: Annotated[Sequence[str], Parameter(negative="")] = (),
+    persona: Annotated[Sequence[str], Parameter(negative="")] = (),
     verify: Annotated[bool, Parameter(negative="")] = False,
     ledger: Path | None = None,
     reconnect_s: float = FleetOptions().reconnect_s,
@@ -103,6 +104,8 @@ def simulate(
         The same seed gives the same estates.
     company
         Whose agents they are; give it several times to spread them. Default: a company made for the purpose.
+    persona
+        Agents beside these that misbehave: NAME=COUNT, several times for several kinds (docs/load-testing.md lists them).
     verify
         At the end, hold the store against what the agents were told.
     ledger
@@ -135,7 +138,9 @@ def simulate(
     )
     request = Request(
         target=target, count=count, options=options, warm_up_s=warm_up,
-        duration_s=math.inf if duration is None else duration, companies=company, processes=processes, state=state,
+        duration_s=math.inf if duration is None else duration, companies=company, processes=processes,
+        state=state,
+        personas=_personas(persona, target),
         verify=verify,
     )  # fmt: skip
     if report is not None:
@@ -197,6 +202,21 @@ def _target(data: Path, gateway: str | None, token: str | None) -> Target:
     except PathError as error:
         raise SimulationError(f"--gateway: {error}") from None
     return RemoteTarget(parsed, address)
+
+
+def _personas(words: Sequence[str], target: Target) -> dict[str, int]:
+    """How many of each, from NAME=COUNT."""
+    found: dict[str, int] = {}
+    for word in words:
+        name, _, count = word.partition("=")
+        if not count.isdigit() or not int(count):
+            raise SimulationError(f"--persona {word}: expected NAME=COUNT")
+        found[name] = found.get(name, 0) + int(count)
+    try:
+        check_personas(found, has_data=target.data is not None)
+    except CheckError as error:
+        raise SimulationError(str(error)) from None
+    return found
 
 
 def _has_port(address: str) -> bool:

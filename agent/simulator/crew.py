@@ -72,6 +72,8 @@ class Crew:
     def __init__(self, workers: Sequence[_Hired]) -> None:
         self._workers = workers
         self.record = Record()
+        self.personas: list[dict[str, Any]] = []
+        """What each says of those who misbehaved."""
         self.found = Result(said=0, released=0)
         """What those found who read back."""
         self._changed = trio.Event()
@@ -106,8 +108,9 @@ class Crew:
                     raise FleetError(why)
                 case {"delivered": _}:
                     worker.is_delivered = True
-                case {"done": _, "waiting": waiting, "found": found}:
+                case {"done": _, "waiting": waiting, "found": found, "personas": personas}:
                     worker.is_done = True
+                    self.personas.append(personas)
                     if found is not None:
                         self.found.take(Result.from_document(found))
                     self.record.hands[worker.plan.number].waiting = waiting

@@ -9,6 +9,7 @@ present; one that does catch up goes on in real time.
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import attrs
@@ -16,16 +17,18 @@ import trio
 
 from agent.backoff import Backoff
 from agent.client import Client, Stopped
-from agent.collector import Collector
+from agent.collector import Collector, Told
 from agent.enrollment import Applicant, Enrollment, EnrollmentError, enroll
 from agent.facilities import Facilities
 from agent.identity import Keeper
+from agent.observer import Observer
 from agent.outbox import Outbox
 from agent.path import PathError
 from agent.service import now_ms
 from agent.simulator.berths import Berths, Plot
 from agent.simulator.ledger import Ledger
-from agent.simulator.members import Actor, FleetError, FleetOptions, Member, Part, Phase
+from agent.simulator.members import FleetError, FleetOptions, Member, Part, Phase
+from agent.simulator.personas import Notes, Stage
 from agent.simulator.pump import Pump
 from agent.simulator.tally import AgentTally, Tally
 from agent.spool import Spool
@@ -44,8 +47,8 @@ DAY_MS: Final = 24 * 3600 * 1000
 LEAST_HISTORY_DAYS: Final = 2.0
 """What there is to see at once; an open-ended fleet goes on in real time when it has been played."""
 
-# A closed loop takes as much as it can get, and an estate of so many years has it.
-_CLOSED_HISTORY_DAYS: Final = 20 * 365.0
+# A closed loop takes as much as it can get, a persona as much as it needs, and an estate of so many years has it.
+_LONG_HISTORY_DAYS: Final = 20 * 365.0
 
 # Prime, so that fleets with neighbouring seeds share no estate.
 _SEED_STEP: Final = 1_000_003
@@ -62,8 +65,10 @@ class Fleet:
     """Where agents are kept for a later run; None: they live as long as this one."""
     ledger: Ledger = attrs.field(factory=Ledger)
     members: list[Member] = attrs.field(factory=list)
-    cast: list[Actor] = attrs.field(factory=list)
-    """Those who misbehave."""
+    data: Path | None = None
+    """The provider's data folder, if it is on this machine; for those who misbehave."""
+    cast: list[tuple[str, Stage]] = attrs.field(factory=list)
+    """Those who do, by persona."""
     phase: Phase = Phase.OPENING
     up: trio.Event = attrs.field(factory=trio.Event)
     """Everybody has tried to connect once."""
@@ -115,7 +120,7 @@ class Fleet:
             plot = Plot(seed=seed, begin_ms=now_ms(), agent_type=part.agent_type, company=part.company)
             # Built twice: how far back it begins depends on how much happens in it.
             estate = plot.estate()
-            plot = attrs.evolve(plot, begin_ms=plot.begin_ms - self._history_ms(estate))
+            plot = attrs.evolve(plot, begin_ms=plot.begin_ms - self._history_ms(estate, part.persona))
             applicant = Applicant(
                 installation_uid=f"simulated-{seed}", host_name=estate.host_name, agent_type=part.agent_type,
                 synthetic=True, key_pem=key_to_pem(generate_key()),
@@ -160,33 +165,39 @@ class Fleet:
             await trio.sleep(wait_s * (0.5 + random.random()))  # noqa: S311  # spreads retries, keeps no secret
         raise AssertionError("the last try returns or raises")
 
-    def _history_ms(self, estate: Estate | Site) -> int:
-        if self.options.batch_events:
-            return int(_CLOSED_HISTORY_DAYS * DAY_MS)
+    def _history_ms(self, estate: Estate | Site, persona: str) -> int:
+        if self.options.batch_events or persona:
+            return int(_LONG_HISTORY_DAYS * DAY_MS)
         wanted = self.options.rate * (self.options.duration_s or 0.0)
         days = max(LEAST_HISTORY_DAYS, 1.5 * wanted / max(1.0, estate.events_per_day))
         return int(days * DAY_MS)
 
     def _join(self, keeper: Keeper, plot: Plot) -> None:
         tally = AgentTally(self.tally, self.ledger, keeper.identity.agent_uid)
-        facilities = self._facilities(keeper, plot, tally)
+        facilities = self._facilities(keeper, plot, tally, tally.told)
         jitter = random.Random(plot.seed)  # noqa: S311  # spreads reconnects, keeps no secret
         client = Client(facilities, draw=jitter.random, backoff=Backoff(base_s=self.options.reconnect_s))
         self.members.append(Member(plot, facilities, client, tally))
         self.tally.enrolled += 1
 
     def _cast(self, persona: str, keeper: Keeper, plot: Plot) -> None:
-        tally = AgentTally(self.tally, self.ledger, keeper.identity.agent_uid)
-        self.cast.append(Actor(persona, plot, self._facilities(keeper, plot, tally), tally))
+        notes = Notes(self.ledger, keeper.identity.agent_uid)
+        agent = self._facilities(keeper, plot, notes, notes.told)
+        self.cast.append(
+            (
+                persona,
+                Stage(plot=plot, agent=agent, notes=notes, folder=self.spool.path.parent, data=self.data),
+            )
+        )
         self.tally.enrolled += 1
 
-    def _facilities(self, keeper: Keeper, plot: Plot, tally: AgentTally) -> Facilities:
+    def _facilities(self, keeper: Keeper, plot: Plot, observer: Observer, told: Told) -> Facilities:
         outbox = Outbox(self.spool, keeper.identity.agent_uid)
         estate = plot.estate()
         estate.skip(outbox.taken)
         return Facilities(
-            keeper=keeper, outbox=outbox, collector=Collector(source=estate, outbox=outbox, told=tally.told),
-            now=now_ms, observer=tally, source=self.options.source(plot.seed),
+            keeper=keeper, outbox=outbox, collector=Collector(source=estate, outbox=outbox, told=told), now=now_ms,
+            observer=observer, source=self.options.source(plot.seed),
         )  # fmt: skip
 
     # -- running -----------------------------------------------------------------------------------------------

@@ -93,13 +93,3 @@ class Member:
     client: Client
     tally: AgentTally
     allowance: float = 0.0
-
-
-@attrs.define(eq=False)
-class Actor:
-    """One simulated agent that misbehaves: `agent.simulator.personas` has the parts."""
-
-    persona: str
-    plot: Plot
-    facilities: Facilities
-    tally: AgentTally

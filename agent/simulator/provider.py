@@ -76,6 +76,14 @@ class Provider:
         if not any(company["name"] == DEFAULT_COMPANY for company in companies):
             self._json("company", "add", DEFAULT_COMPANY)
 
+    def revoke(self, agent_uid: str, why: str) -> None:
+        """End an agent for good.
+
+        Raises:
+            ProviderError: the command failed.
+        """
+        self._run("agent", "revoke", agent_uid, "--why", why)
+
     @contextlib.contextmanager
     def events(self) -> Iterator[Iterator[dict[str, Any]]]:
         """Every simulated event in the store, as it comes.
@@ -102,7 +110,13 @@ class Provider:
                 )
 
     def _json(self, *arguments: str) -> Any:
-        argv = self._argv(*arguments, "--json")
+        try:
+            return json.loads(self._run(*arguments, "--json"))
+        except ValueError as error:
+            raise ProviderError(f"fieldgate {' '.join(arguments)}: its answer is no JSON", 1) from error
+
+    def _run(self, *arguments: str) -> str:
+        argv = self._argv(*arguments)
         try:
             done = subprocess.run(argv, capture_output=True, text=True, timeout=COMMAND_S, check=False)
         except subprocess.TimeoutExpired as error:
@@ -111,10 +125,7 @@ class Provider:
             ) from error
         if done.returncode:
             raise ProviderError(f"fieldgate {' '.join(arguments)}: {done.stderr.strip()}", done.returncode)
-        try:
-            return json.loads(done.stdout)
-        except ValueError as error:
-            raise ProviderError(f"fieldgate {' '.join(arguments)}: its answer is no JSON", 1) from error
+        return done.stdout
 
     def _argv(self, *arguments: str) -> Sequence[str]:
         return [sys.executable, "-m", "gateway", *arguments, "--data", str(self.data)]

@@ -4,46 +4,24 @@ Each agent is asked for over a connection of its own, after the fleet has left, 
 ones that read back.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any, Final
 
 import attrs
 import trio
 
 from agent.facilities import Facilities
-from agent.hello import hello
-from agent.observer import code_text
-from agent.path import PathError, open_path
+from agent.path import PathError
 from agent.simulator.ledger import Ledger
+from agent.simulator.line import Line, LineError, line_of
 from agent.simulator.verification import Result, compare
-from certs import from_ms
-from protocol import (
-    MAX_VERIFY_ROWS,
-    NEED_DATA,
-    PEER_CLOSED,
-    Capability,
-    Code,
-    Connection,
-    Goodbye,
-    HeldEvent,
-    Message,
-    Rejected,
-    RemoteProtocolError,
-    Role,
-    VerifyRequest,
-    VerifyRows,
-    Welcome,
-)
-from transport import BrokenStreamError, TLSStream, client_context
+from protocol import MAX_VERIFY_ROWS, Capability, HeldEvent, VerifyRequest, VerifyRows
 
 # Each answer is one query of the gateway's store, and it takes one at a time.
 AT_ONCE: Final = 8
 
-ANSWER_S: Final = 60.0
 _TRIES: Final = 4
 _PAUSE_S: Final = 2.0
-_LAST_WORD_S: Final = 2.0
 
 _CELLS: Final = tuple(field.name for field in attrs.fields(HeldEvent))
 
@@ -85,83 +63,36 @@ async def _rows_patiently(agent: Facilities) -> list[dict[str, Any]]:
     for left in reversed(range(_TRIES)):
         try:
             return await _rows(agent)
-        except ReadingError:
+        except (LineError, PathError) as error:
             if not left:
-                raise
+                raise ReadingError(str(error)) from error
             await trio.sleep(_PAUSE_S)
     raise AssertionError("the last try returns or raises")
 
 
 async def _rows(agent: Facilities) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
     uid = agent.keeper.identity.agent_uid
+    rows: list[dict[str, Any]] = []
     place, more = (0, 0, 0), True
-    async with _session(agent) as line:
+    async with line_of(agent, abilities=Capability.VERIFY) as line:
+        if Capability.VERIFY not in line.connection.capabilities:
+            raise ReadingError("this gateway lets no agent read back: it is an older one")
         while more:
-            epoch, sequence, stream = place
-            question = VerifyRequest(
-                after_epoch=epoch, after_sequence=sequence, after_stream=stream, rows=MAX_VERIFY_ROWS
-            )
-            answer = await line.ask(question)
+            answer = await _ask(line, place)
             rows += [{"agent_uid": uid} | dict(zip(_CELLS, row, strict=True)) for row in answer.rows]
             more = answer.more and bool(answer.rows)
             if more:
                 last = HeldEvent.from_row(answer.rows[-1])
                 place = last.epoch, last.sequence, last.stream_id
+        await line.leave()
     return rows
 
 
-@attrs.frozen
-class _Line:
-    """An open session that only asks."""
-
-    stream: TLSStream
-    connection: Connection
-
-    async def ask(self, question: VerifyRequest) -> VerifyRows:
-        await self.stream.send_all(self.connection.send(question))
-        while True:
-            if isinstance(message := await self.hear(), VerifyRows):
-                return message
-
-    async def hear(self) -> Message:
-        with trio.move_on_after(ANSWER_S):
-            while (event := self.connection.next_event()) is NEED_DATA:
-                self.connection.receive_data(await self.stream.receive_some())
-            if event is PEER_CLOSED:
-                raise ReadingError("the gateway closed without a word")
-            if isinstance(event, Rejected | Goodbye):
-                raise ReadingError(f"{code_text(event.code)}: {event.message}")
-            return event
-        raise ReadingError(f"no answer within {ANSWER_S:.0f} s")
-
-
-@asynccontextmanager
-async def _session(agent: Facilities) -> AsyncIterator[_Line]:
-    keeper = agent.keeper
-    credential = keeper.credential
-    try:
-        path = await open_path(
-            keeper.identity.gateways, context=client_context(credential.chain_pem, credential.key_pem),
-            anchors=keeper.identity.anchors(), certified=True, at=from_ms(agent.now()), source=agent.source,
-        )  # fmt: skip
-    except PathError as error:
-        raise ReadingError(str(error)) from error
-    line = _Line(path.stream, Connection(Role.AGENT))
-    try:
-        greeting = hello(keeper, agent.outbox, now_ms=agent.now())
-        greeting = attrs.evolve(greeting, capabilities=greeting.capabilities | Capability.VERIFY)
-        await path.stream.send_all(line.connection.send(greeting))
-        if isinstance(welcome := await line.hear(), Welcome):
-            keeper.remember(welcome.nonce)
-        if Capability.VERIFY not in line.connection.capabilities:
-            raise ReadingError(
-                "this gateway does not let agents read back: an older one, or no agent for simulation"
-            )
-        yield line
-        goodbye = Goodbye(code=Code.GOODBYE, message="read back")
-        await path.stream.send_last(line.connection.send(goodbye), within_s=_LAST_WORD_S)
-    except (BrokenStreamError, RemoteProtocolError) as error:
-        raise ReadingError(f"the connection ended: {error}") from error
-    finally:
-        await trio.aclose_forcefully(path.stream)
+async def _ask(line: Line, place: tuple[int, int, int]) -> VerifyRows:
+    epoch, sequence, stream = place
+    await line.say(
+        VerifyRequest(after_epoch=epoch, after_sequence=sequence, after_stream=stream, rows=MAX_VERIFY_ROWS)
+    )
+    while not isinstance(answer := await line.hear(), VerifyRows):
+        pass
+    return answer

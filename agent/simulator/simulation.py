@@ -1,15 +1,18 @@
 """One simulation, from what was asked to what came of it."""
 
+import collections
 import contextlib
 import math
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 import trio
 
 from agent.failures import unwrapped
+from agent.observer import code_text
 from agent.simulator.berths import Berths
 from agent.simulator.checks import check
 from agent.simulator.conduct import Conductor
@@ -17,6 +20,7 @@ from agent.simulator.crew import hired
 from agent.simulator.ledger import Ledger
 from agent.simulator.machine import GatewayWatch, this_machine
 from agent.simulator.members import COLLECTS_PER_S, STARTS_PER_S, FleetOptions, Part
+from agent.simulator.personas import PERSONAS
 from agent.simulator.plan import Plan, divided, process_count
 from agent.simulator.record import Record, is_saturated
 from agent.simulator.result import (
@@ -24,6 +28,7 @@ from agent.simulator.result import (
     Generator,
     Histograms,
     Load,
+    PersonaOutcome,
     Phase,
     RunResult,
     Verification,
@@ -188,7 +193,7 @@ def _result(
         events=said,
         unreleased=record.waiting,
         verification=verification,
-        personas=(),
+        personas=tuple(_personas(conductor.crew.personas)),
         expectations=(),
         warnings=tuple(_warnings(record)),
     )
@@ -214,6 +219,25 @@ def verification_of(found: Result, over: str) -> Verification:
         unsaid=counts[Kind.UNSAID],
         examples=tuple(map(str, found.examples)),
     )
+
+
+def _personas(told: Sequence[Mapping[str, Any]]) -> Iterator[PersonaOutcome]:
+    """Those of all processes, by persona."""
+    for name in dict.fromkeys(name for each in told for name in each):
+        accounts = [each[name] for each in told if name in each]
+        seen: collections.Counter[str] = collections.Counter()
+        for account in accounts:
+            seen.update(account["seen"])
+        faults = [fault for account in accounts for fault in account["faults"]]
+        detail = f"{faults[0]} ({len(faults):,} in all)" if len(faults) > 1 else "".join(faults)
+        yield PersonaOutcome(
+            name=name,
+            agents=sum(account["agents"] for account in accounts),
+            expected=tuple(map(code_text, PERSONAS[name].meets)),
+            seen=dict(seen),
+            passed=not faults,
+            detail=detail,
+        )
 
 
 def _warnings(record: Record) -> Iterator[str]:

@@ -25,9 +25,11 @@ from agent.simulator.channel import Channel
 from agent.simulator.fleet import Fleet
 from agent.simulator.histogram import Histogram
 from agent.simulator.members import FleetError, Phase
+from agent.simulator.personas import PERSONAS
 from agent.simulator.plan import Plan
 from agent.simulator.reading import ReadingError, read_back
 from agent.simulator.tally import Tally
+from agent.simulator.troupe import Troupe
 from agent.spool import OutboxError, Spool
 from agent.state import StateError
 
@@ -48,7 +50,10 @@ class Worker:
         self._channel = channel
         self._plan = plan
         self._tally = Tally(count=plan.count)
-        self.fleet = Fleet(spool, plan.options, self._tally, Berths(plan.folder) if plan.keeps else None)
+        self.fleet = Fleet(
+            spool, plan.options, self._tally, Berths(plan.folder) if plan.keeps else None, data=plan.data
+        )
+        self._troupe = Troupe(())
         self._lag = Histogram()
         self._cpu_s = time.process_time()
         self._enrolling = trio.CancelScope()
@@ -64,7 +69,10 @@ class Worker:
             await self._say_tick(math.floor(time.monotonic()))
             self.fleet.ledger.save(self._plan.ledger)
             found = await self._read_back() if self._plan.reads_back else None
-            await self._channel.say(done=True, waiting=self.fleet.waiting_records, found=found)
+            personas = {name: account.to_document() for name, account in self._troupe.accounts.items()}
+            await self._channel.say(
+                done=True, waiting=self.fleet.waiting_records, found=found, personas=personas
+            )
             nursery.cancel_scope.cancel()
 
     async def _live(self) -> None:
@@ -86,6 +94,7 @@ class Worker:
 
     async def _read_back(self) -> dict[str, Any] | None:
         agents = [member.facilities for member in self.fleet.members]
+        agents += [stage.agent for name, stage in self.fleet.cast if PERSONAS[name].again]
         try:
             return (await read_back(agents, self.fleet.ledger)).to_document()
         except ReadingError as error:
@@ -104,9 +113,12 @@ class Worker:
                 case {"order": "produce", "from": begin}:
                     self._tally.measured_from = _here(begin)
                     self.fleet.phase = Phase.PRODUCING
+                    self._troupe = Troupe(self.fleet.cast)
+                    nursery.start_soon(self._troupe.run)
                 case {"order": "deliver", "at": end}:
                     self._tally.measured_until = _here(end)
                     self.fleet.phase = Phase.DELIVERING
+                    self._troupe.wind_down()
                     nursery.start_soon(self._say_when_delivered)
                 case {"order": "stop"}:
                     self._enrolling.cancel()
@@ -115,7 +127,7 @@ class Worker:
         nursery.cancel_scope.cancel()  # nobody is there any more who wants to know
 
     async def _say_when_delivered(self) -> None:
-        while self.fleet.waiting_records:  # noqa: ASYNC110  # outboxes set no event
+        while self.fleet.waiting_records or not self._troupe.is_over:  # noqa: ASYNC110  # outboxes set no event
             await trio.sleep(_LOOK_S)
         await self._channel.say(delivered=True)
 
