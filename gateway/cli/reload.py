@@ -22,9 +22,7 @@ POLL_S = 0.05
 
 
 def reload(*, data: Data = DEFAULT_DATA, json_: Json = False) -> int:
-    """Have edges, projector and supervisor read their settings and certificates again; says what changed and what takes a restart.
-    No session ends. Settings that can't be used are refused, and everything goes on as before.
-    """
+    """Have every process read its settings and certificates again; says what changed. No session ends."""
     folder = DataFolder(data)
     folder.check()
     load_config(data)  # what can't be used is said here, and nobody is troubled with it

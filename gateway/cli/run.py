@@ -71,7 +71,7 @@ def edge(*, name: str | None = None, data: Data = DEFAULT_DATA) -> int:
 
 
 def projector(*, data: Data = DEFAULT_DATA) -> int:
-    """Run the projector: journals into the store. One for a data folder."""
+    """Run the projector: journals into the store. One for a data folder. `rebuild` makes the tables anew."""
     with Hangups() as hangups, _prepared(data, "projector") as (config, announcement):
         monitor = (config.monitor_host, config.monitor_port + 1 if config.monitor_port else 0)
         settings = Settings(config, announcement, hangups, "projector", PROJECTOR_SETTINGS)

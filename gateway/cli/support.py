@@ -60,7 +60,7 @@ def support_bundle(
     without: Annotated[list[str] | None, Parameter(negative="")] = None,
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Write what somebody has to know who is asked for help: no key, token or password in it, and nothing of tenants but counts and uids.
+    """Write what somebody has to know who is asked for help: no secret in it, and nothing of tenants but counts and uids.
 
     Parameters
     ----------

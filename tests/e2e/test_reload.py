@@ -18,6 +18,7 @@ from protocol import Ack, Code
 from tests.e2e.stage import Said, Stage, line_of, stage_in
 from tests.helpers.agent import TestAgent, enrolled
 from tests.helpers.edges import Provider, running_edge
+from tests.helpers.provider import Process
 from transport import TransportError
 
 
@@ -187,18 +188,25 @@ async def test_sighup_reloads_refuses_and_ends(provider: Provider, monkeypatch: 
     assert codes == [0]
 
 
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    """A provider and its processes."""
-    with stage_in(tmp_path, heartbeat_s="5") as made:
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A provider; whoever starts a process on it ends it."""
+    with stage_in(tmp_path_factory.mktemp("reload"), heartbeat_s="5") as made:
         yield made
 
 
-async def test_the_command_says_what_changed_and_no_agent_notices(stage: Stage) -> None:
+@pytest.fixture
+def serving(stage: Stage) -> Iterator[Process]:
+    """`fieldgate serve`, as soon as both of its children work."""
+    process = stage.start("serve", "--data", str(stage.provider.data))
+    line_of(process, event="edge ready")
+    line_of(process, event="projector started")
+    yield process
+    process.terminate()
+
+
+async def test_the_command_says_what_changed_and_no_agent_notices(stage: Stage, serving: Process) -> None:
     """Supervisor, edge and projector answer; an agent goes on reporting through it all in one session."""
-    serving = stage.start("serve", "--data", str(stage.provider.data))
-    line_of(serving, event="edge ready")
-    line_of(serving, event="projector started")
     settings = stage.provider.data / "fieldgate.toml"
     good = settings.read_text()
     agent = await TestAgent(synthetic=True).enroll(
@@ -246,6 +254,7 @@ def test_a_bad_file_is_refused_by_the_processes_too(stage: Stage) -> None:
     assert said.code == 0, said.text
     assert "edge: nothing has changed" in said.text
     assert edge.running
+    assert edge.terminate() == 0
 
 
 def test_nothing_runs(stage: Stage) -> None:

@@ -16,6 +16,9 @@ from protocol import Inventory, InventoryMode, ResyncScope, batch_id, encode
 from tests.gateway.projector.rig import START_MS, Chain, Rig, tombstone_of
 from tests.gateway.projector.test_poison import changed, with_a_bug
 
+on_sqlite = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+"""For what does not depend on the database."""
+
 # Ids that count up, and times of writing: of no meaning to anybody.
 IGNORED = {"cursors", "changes", "change_counter", "feed", "audit", "resyncs"}
 
@@ -105,6 +108,7 @@ def test_the_tables_are_as_they_were(rig: Rig) -> None:
         assert rig.texts(agent) == texts
 
 
+@on_sqlite
 def test_a_mistake_that_was_mended_is_undone(rig: Rig) -> None:
     """What a bug had put into quarantine is projected."""
     agent, chain = rig.agent(), Chain()
@@ -117,6 +121,7 @@ def test_a_mistake_that_was_mended_is_undone(rig: Rig) -> None:
     assert rig.store.events.quarantined() == []
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "statement",
     [
@@ -136,6 +141,7 @@ def test_what_was_wrong_is_right_again(rig: Rig, statement: str) -> None:
     assert dump(rig) == before
 
 
+@on_sqlite
 def test_what_comes_afterwards_is_placed_as_ever(rig: Rig) -> None:
     """And a hole that an operator declared stays one, without a second word."""
     agent, chain = everything(rig)
@@ -163,6 +169,7 @@ def older(rig: Rig) -> tuple[AgentEntry, Chain, AgentEntry]:
     return agent, chain, other
 
 
+@on_sqlite
 def test_it_refuses_where_something_would_be_lost(rig: Rig) -> None:
     """And says how much. Nothing has changed, also for the edges: the cursors are where they were."""
     older(rig)
@@ -192,6 +199,7 @@ def test_with_resync_what_only_the_tables_have_is_kept(rig: Rig) -> None:
     assert rig.texts(other) == ["o"]
 
 
+@on_sqlite
 def test_a_kill_in_the_middle_costs_time_only(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was taken back is projected by whoever reads next."""
     everything(rig)
@@ -209,6 +217,7 @@ def test_a_kill_in_the_middle_costs_time_only(rig: Rig, monkeypatch: pytest.Monk
     assert dump(rig) == before
 
 
+@on_sqlite
 def test_edges_keep_their_journals_meanwhile(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """They hear that all of it is needed before anybody looks what is there."""
     everything(rig)
