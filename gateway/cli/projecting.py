@@ -17,9 +17,7 @@ from gateway.store import AuditEntry
 
 __all__ = ["projector_app"]
 
-projector_app = App(
-    name="projector", help="Run the projector: journals into the store. One for a data folder."
-)
+projector_app = App(name="projector")
 projector_app.default(projector)
 
 

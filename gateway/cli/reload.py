@@ -35,7 +35,7 @@ def reload(*, data: Data = DEFAULT_DATA, json_: Json = False) -> int:
     for process in before:
         if process.parent_pid not in supervisors:  # those hear of it from their supervisor
             with contextlib.suppress(ProcessLookupError):  # it has ended since
-                os.kill(process.pid, signal.SIGHUP)
+                _hang_up(process)
     outcomes = [_record(process, _answer(folder, process)) for process in before]
     if json_:
         rows(outcomes, {}, as_json=True, empty="")
@@ -45,6 +45,14 @@ def reload(*, data: Data = DEFAULT_DATA, json_: Json = False) -> int:
     if any(outcome["refused"] for outcome in outcomes):
         return UNUSABLE
     return 0 if all(outcome["answered"] for outcome in outcomes) else FAILED
+
+
+def _hang_up(process: Running) -> None:
+    try:
+        os.kill(process.pid, signal.SIGHUP)
+    except PermissionError:
+        text = f"process {process.pid} is another user's: run this as the user that the gateway runs as"
+        raise CommandError(text, exit_code=UNUSABLE) from None
 
 
 def _answer(folder: DataFolder, asked: Running) -> dict[str, Any] | None:
