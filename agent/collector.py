@@ -2,14 +2,15 @@
 
 Events are taken in time order and stored together with the number taken so far, in one transaction. What was taken and
 could not be stored is held here (at most `TAKE` rows, one inventory) and nothing more is taken until it is: collection
-pauses. After a crash the source is made again and skips what was stored, so an event is neither lost nor told twice.
+pauses. After a crash the source is made again and skips what was stored, so an event is neither lost nor told twice. A source
+that is not deterministic has cursors instead, which are stored with the events in the same way (`Live`).
 
 Inventory is not collected ahead of time. A session says when everything cut so far has been sent (`occasion`), so a long
 outage leaves one inventory to send and not hundreds.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import attrs
 
@@ -35,6 +36,24 @@ def _nobody(_epoch: int, _first_sequence: int, _rows: Sequence[Row]) -> None:
     """Nobody wants to know."""
 
 
+class Live(Protocol):
+    """What a source that is not deterministic does besides (`agent.collectors.desk`)."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it can say everything there is; until then a full inventory would name as gone what is only not known yet."""
+
+    @property
+    def is_ailing(self) -> bool:
+        """Whether a person should look at it."""
+
+    def cut(self, outbox: Outbox, rows: Sequence[Row]) -> tuple[int, int]:
+        """`Outbox.cut_events`, and in the same transaction what says how far the source has been heard."""
+
+    def stored(self) -> None:
+        """That is committed."""
+
+
 @attrs.define(kw_only=True, eq=False)
 class Collector:
     """One agent's way from source to outbox."""
@@ -43,6 +62,8 @@ class Collector:
     outbox: Outbox
     told: Told = _nobody
     """Told of events that have just been stored: a simulator's ledger."""
+    live: Live | None = None
+    """The source, if it is not deterministic."""
     why_paused: str = ""
     """What the outbox said when it was full; empty while there is room."""
     _held: list[Row] = attrs.field(factory=list, init=False)
@@ -63,7 +84,8 @@ class Collector:
     @property
     def health(self) -> Health:
         """For the heartbeat."""
-        return Health.WARNING if self.paused else Health.HEALTHY
+        is_ailing = self.paused or (self.live is not None and self.live.is_ailing)
+        return Health.WARNING if is_ailing else Health.HEALTHY
 
     def collect(self, now_ms: int, limit: int = TAKE) -> None:
         """Cut what has happened up to *now_ms*, at most *limit* events, and an inventory if one is due.
@@ -81,7 +103,8 @@ class Collector:
         self.why_paused, self._events_at, self._inventory_cut = "", None, False
         try:
             if self._held:
-                self._events_at = self.outbox.cut_events(self._held)
+                cut = self.outbox.cut_events if self.live is None else self._cut_live
+                self._events_at = cut(self._held)
             if self._inventory is not None:
                 mode, facts = self._inventory
                 self.outbox.cut_inventory(facts, mode, now_ms)
@@ -94,6 +117,8 @@ class Collector:
         count = 0
         if self._events_at is not None:
             self.told(*self._events_at, self._held)
+            if self.live is not None:
+                self.live.stored()
             count += len(self._held)
             self._held, self._events_at, self._delta_wanted = [], None, True
         if self._inventory_cut:
@@ -114,8 +139,12 @@ class Collector:
         """Everything cut so far has been sent, and there is credit for more."""
         self._occasion = True
 
+    def _cut_live(self, rows: Sequence[Row]) -> tuple[int, int]:
+        assert self.live is not None  # noqa: S101  # the caller has looked
+        return self.live.cut(self.outbox, rows)
+
     def _take_inventory(self, now_ms: int) -> tuple[InventoryMode, Facts] | None:
-        if now_ms >= self._full_due_ms:
+        if now_ms >= self._full_due_ms and (self.live is None or self.live.is_whole):
             self._full_due_ms = now_ms + FULL_EVERY_MS
             self._delta_wanted, self._delta_due_ms = False, now_ms + DELTA_EVERY_MS
             return InventoryMode.FULL, self.source.inventory()

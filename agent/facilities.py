@@ -2,11 +2,11 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
-import trio
 
+from agent.bell import Bell
 from agent.collector import Collector
 from agent.identity import Keeper
 from agent.observer import Observer
@@ -15,36 +15,11 @@ from agent.proxies import DIRECT, Proxies
 from agent.reporter import Reporter
 from protocol import CancelCommand, Code, Command, Outcome
 
+if TYPE_CHECKING:
+    from agent.collectors.desk import Desk
+
 # Commands whose answers are remembered, so that one that is delivered twice is answered once.
 _ANSWERED: Final = 256
-
-
-class Bell:
-    """Wakes one sleeper; rung while nobody sleeps, it is heard by the next who would."""
-
-    __slots__ = ("_rung", "_sleeper")
-
-    def __init__(self) -> None:
-        self._rung = False
-        self._sleeper: trio.Event | None = None
-
-    def ring(self) -> None:
-        """There is something to do."""
-        self._rung = True
-        if self._sleeper is not None:
-            self._sleeper.set()
-
-    async def wait(self) -> None:
-        """Sleep until it rings."""
-        if self._rung:
-            await trio.lowlevel.checkpoint()
-        else:
-            self._sleeper = trio.Event()
-            try:
-                await self._sleeper.wait()
-            finally:
-                self._sleeper = None
-        self._rung = False
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -64,6 +39,10 @@ class Facilities:
     proxies: Proxies = DIRECT
     source: str | None = None
     """The address of this machine to dial from; None: whichever the system chooses."""
+    desk: "Desk | None" = None
+    """Who asks the collectors; None in a fleet, where each agent has one estate."""
+    usage_agreed: bool = True
+    """Whether the last gateway takes reports of usage; until one has spoken we think so."""
     renew_now: bool = False
     """A gateway told us to renew, whatever the dates say."""
     _answered: OrderedDict[tuple[str, int], None] = attrs.field(factory=OrderedDict)

@@ -14,3 +14,9 @@ def unwrapped() -> Iterator[None]:
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         raise error from group
+
+
+def first_line(error: BaseException) -> str:
+    """What an error that nobody expected says, in one line: its type, and the first line of its text."""
+    text = str(error).strip().split("\n")[0][:300]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

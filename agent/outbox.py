@@ -9,6 +9,7 @@ What happens when the file has reached its limit:
 | kind | policy |
 |---|---|
 | job events | refused: collection pauses, the source keeps its place and goes on when there is room |
+| usage | refused, and measured again when there is room; the report says when that was |
 | inventory | not cut: a newer one replaces it in any case, so none is cut before the last one has left |
 | command results | may use 1 MiB beyond the limit; a command that finds no room for its answer is not begun |
 """
@@ -33,6 +34,7 @@ from protocol import (
     Mark,
     Outcome,
     Row,
+    UsageReport,
     batch_id,
     encode,
 )
@@ -47,7 +49,7 @@ _KEPT_ASIDE: Final = 16
 # The columns that `Stored` is made of, in its order.
 _STORED: Final = "position, epoch, first, next, tag, batch_id, previous, payload"
 
-_Cuttable = Inventory | EventBatch | CommandResult
+_Cuttable = Inventory | EventBatch | CommandResult | UsageReport
 _UNPLACED: Final[dict[str, Any]] = {"epoch": 1, "first_sequence": 1, "previous": NO_BATCH}
 
 
@@ -158,6 +160,13 @@ class Outbox:
             finished_ms=finished_ms, **_UNPLACED,
         )  # fmt: skip
         self._cut([result], reserve=True)
+
+    def cut_usage(self, rows: Sequence[Row], incomplete_why: str) -> None:
+        """Store one usage report; it is complete if *incomplete_why* is empty. Raises as `cut_events` does."""
+        report = UsageReport(
+            count=1, rows=rows, complete=not incomplete_why, incomplete_why=incomplete_why, **_UNPLACED
+        )
+        self._cut([report])
 
     def _cut(
         self,

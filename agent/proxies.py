@@ -128,8 +128,8 @@ def _settings(folder: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise StateError(f"cannot read {path}: {error}") from error
-    if foreign := fields.keys() - {"proxy"}:
-        raise StateError(f"{path}: there is no setting {min(foreign)!r}, only proxy")
+    if foreign := fields.keys() - {"proxy", "collector", "job"}:
+        raise StateError(f"{path}: there is no setting {min(foreign)!r}, only proxy, collector and job")
     url = fields.get("proxy", "")
     if not isinstance(url, str):
         raise StateError(f"{path}: proxy is a text, as in http://proxy.example:3128")

@@ -15,7 +15,7 @@ from agent.marks import covers, may_skip
 from agent.spool import OutboxFullError
 from agent.stored import Stored
 from certs import from_ms
-from protocol import Code, Connection, Heartbeat, Mark, Standing, State, Welcome
+from protocol import Capability, Code, Connection, Heartbeat, Mark, Standing, State, UsageReport, Welcome
 
 RENEWAL_CHECK_S: Final = 3600.0
 
@@ -125,7 +125,13 @@ class Sender:
         """The next batch, as it was cut; one that the disk has changed since is mended first, and never sent as it is."""
         outbox = self._with.outbox
         batch = outbox.next_batch(self._sent)
-        if batch is None or self._is_held_there(batch) or batch.is_whole:
+        if batch is None or self._is_held_there(batch):
+            return batch
+        if batch.tag == UsageReport.tag and Capability.USAGE not in self._connection.capabilities:
+            # Cut for a gateway that takes them; this one, an older one, would take nothing that comes behind it.
+            outbox.set_aside(batch.epoch, batch.first_sequence)
+            return outbox.next_batch(self._sent)
+        if batch.is_whole:
             return batch
         mended = outbox.mend(batch)
         what = "set aside, a tombstone takes its place" if mended.is_tombstone else "its id is put right"

@@ -10,28 +10,28 @@ import attrs
 import trio
 
 from agent.backoff import BASE_S, Backoff
+from agent.bell import Bell
 from agent.client import Client, Farewell
-from agent.collector import TAKE, Collector
+from agent.collector import Collector
+from agent.collectors.assembly import assemble
+from agent.collectors.contract import CollectorError
+from agent.collectors.desk import Desk
+from agent.collectors.meter import Meter
+from agent.cursors import Cursors
 from agent.facilities import Facilities
-from agent.facts import Source
 from agent.failures import unwrapped
 from agent.former import open_own
-from agent.host import Host
 from agent.identity import Identity
 from agent.inspection.keep import Keep
 from agent.outbox import Outbox
 from agent.proxies import DIRECT, Proxies
 from agent.reporter import SPREAD, Reporter
 from agent.spool import LIMIT_BYTES, OutboxError, OutboxFullError, Spool
-from agent.state import StateFolder
+from agent.state import StateError, StateFolder
 from agent.watch import Watch
-from agent.workload import Estate, Site
-from protocol import AgentType, Code
+from protocol import Code
 
 TICK_S: Final = 1.0
-
-# A synthetic estate has been running for a month when its agent enrolls, so that there is something to see at once.
-HISTORY_MS: Final = 30 * 24 * 3600 * 1000
 
 
 def now_ms() -> int:
@@ -51,20 +51,11 @@ class ServiceOptions:
     proxies: Proxies = DIRECT
 
 
-def source_of(identity: Identity) -> Source:
-    """Where this agent's facts come from: a simulated one plays an estate, the same one for the same agent."""
-    if not identity.synthetic:
-        return Host(identity.installation_uid, identity.agent_type)
-    seed = int(identity.agent_uid.replace("-", ""), 16) % 2**62
-    make = Site if identity.agent_type is AgentType.SITE else Estate
-    return make(seed, identity.since_ms - HISTORY_MS)
-
-
 async def serve_agent(folder: Path, options: ServiceOptions) -> Farewell:
     """Run the agent in *folder* until it is signalled or a gateway stops it.
 
     Raises:
-        StateError: the folder cannot be used.
+        StateError: the folder, its agent.toml or a collector cannot be used.
         OutboxError: the outbox cannot be used.
     """
     keeper = StateFolder.load(folder)
@@ -76,16 +67,15 @@ async def serve_agent(folder: Path, options: ServiceOptions) -> Farewell:
         watch.trouble(Code.FORMER_OUTBOX, str(put_aside))
     with spool:
         outbox = Outbox(spool, keeper.identity.agent_uid)
-        source = source_of(keeper.identity)
-        source.skip(outbox.taken)
-        facilities = Facilities(
-            keeper=keeper,
-            outbox=outbox,
-            collector=Collector(source=source, outbox=outbox),
-            now=now_ms,
-            observer=watch,
-            proxies=options.proxies,
+        desk = _desk(
+            folder, keeper.identity, outbox, Cursors(spool, keeper.identity.agent_uid), watch, options
         )
+        collector = Collector(source=desk, outbox=outbox, live=desk)
+        facilities = Facilities(
+            keeper=keeper, outbox=outbox, collector=collector, desk=desk, now=now_ms, observer=watch, proxies=options.proxies,
+        )  # fmt: skip
+        desk.attach(collector, facilities.bell)
+        meter = Meter(desk, outbox, bell=facilities.bell, agreed=lambda: facilities.usage_agreed)
         jitter = random.Random()  # noqa: S311  # spreads reconnects, keeps no secret
         reporter = facilities.reporter = Reporter(
             keeper, Keep(folder), now=now_ms, observer=watch, proxies=options.proxies, draw=jitter.random,
@@ -97,7 +87,9 @@ async def serve_agent(folder: Path, options: ServiceOptions) -> Farewell:
             with unwrapped():
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(_stop_on_signal, client)
-                    nursery.start_soon(_collect, facilities, spool, options.rate)
+                    nursery.start_soon(desk.run)
+                    nursery.start_soon(meter.run)
+                    nursery.start_soon(_collect, facilities, spool, desk.news)
                     nursery.start_soon(watch.refresh)
                     nursery.start_soon(reporter.run)
                     farewell = await client.run()
@@ -118,15 +110,39 @@ async def _stop_on_signal(client: Client) -> None:
             client.stop()
 
 
-async def _collect(facilities: Facilities, spool: Spool, rate: float) -> None:
-    """Bring what happens into the outbox, once a second."""
-    allowance, had_room = 0.0, True
+def _desk(
+    folder: Path, identity: Identity, outbox: Outbox, cursors: Cursors, watch: Watch, options: ServiceOptions
+) -> Desk:
+    """All collectors of the agent.
+
+    Raises:
+        StateError: agent.toml names one that cannot be used.
+        OutboxError: the cursors cannot be read or written.
+    """
+    if identity.synthetic and outbox.taken and not cursors.read():
+        # Before there were cursors, the number of events that were taken was the synthetic estate's.
+        cursors.keep({"synthetic": str(outbox.taken)})
+    try:
+        collectors = assemble(folder, identity, now=now_ms, rate=options.rate)
+    except CollectorError as error:
+        raise StateError(f"{error.code}: {error.message}") from error
+    return Desk(
+        collectors,
+        cursors,
+        now=now_ms,
+        host_name=identity.host_name,
+        agent_type=identity.agent_type,
+        observer=watch,
+    )
+
+
+async def _collect(facilities: Facilities, spool: Spool, news: Bell) -> None:
+    """Bring what happens into the outbox: when there is news, and once a second."""
+    had_room = True
     collector, observer = facilities.collector, facilities.observer
     while True:
-        allowance = min(allowance + rate * TICK_S, float(TAKE))
-        collector.collect(facilities.now(), max(1, int(allowance)))
-        if taken := collector.stored():
-            allowance -= taken
+        collector.collect(facilities.now())
+        if collector.stored():
             facilities.bell.ring()
         why_full = collector.why_paused or _flush(spool)
         if why_full and had_room:
@@ -134,7 +150,8 @@ async def _collect(facilities: Facilities, spool: Spool, rate: float) -> None:
         elif not why_full and not had_room:
             observer.mended(Code.OUTBOX_FULL, "the outbox has room again, collection goes on")
         had_room = not why_full
-        await trio.sleep(TICK_S)
+        with trio.move_on_after(TICK_S):
+            await news.wait()
 
 
 def _flush(spool: Spool) -> str:

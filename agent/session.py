@@ -29,6 +29,7 @@ from protocol import (
     Ack,
     Action,
     CancelCommand,
+    Capability,
     Code,
     Command,
     Connection,
@@ -224,6 +225,7 @@ class Session:
         if self._with.reporter is not None:
             self._with.reporter.welcomed(welcome, self._address)
         self._with.observer.welcomed(welcome, self._address)
+        self._with.usage_agreed = Capability.USAGE in self._connection.capabilities
         self._sender = Sender(self._with, self._connection, welcome)
         self._release(welcome.released)
 

@@ -72,6 +72,12 @@ CREATE TABLE IF NOT EXISTS set_aside (
     first INTEGER NOT NULL,
     payload BLOB NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS cursors (
+    owner TEXT NOT NULL,
+    collector TEXT NOT NULL,
+    cursor TEXT NOT NULL,
+    PRIMARY KEY (owner, collector)
+) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 1;
 """
 _VERSION: Final = 1

@@ -58,6 +58,8 @@ def status(*, state: State, json_: Json = False) -> int:
 
 
 def _shown(name: str, value: object) -> object:
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {each}" for key, each in value.items())
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if name == "path_said_by":

@@ -104,6 +104,8 @@ class Watch(Observer):
                 "outbox_bytes": outbox.waiting_bytes,
                 "collection_paused": self._facilities.collector.paused,
             }
+            if self._facilities.desk is not None:
+                fields["collectors"] = self._facilities.desk.status()
             if (reporter := self._facilities.reporter) is not None:
                 fields |= reporter.status(connected=self._state["state"] == "connected")
         try:

@@ -6,6 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from agent.bell import Bell
 from agent.service import TICK_S, _collect
 from agent.spool import OutboxFullError, Spool
 from protocol import Code
@@ -34,7 +35,7 @@ async def test_a_disk_that_stays_full_is_said_once(
 
     monkeypatch.setattr(Spool, "flush", flush)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_collect, rig.facilities, rig.spool, 1.0)
+        nursery.start_soon(_collect, rig.facilities, rig.spool, Bell())
         await trio.sleep(100 * TICK_S)
         assert listener.seen == [("trouble", (Code.OUTBOX_FULL, "no space left"))]
         full = False

@@ -9,7 +9,8 @@ import attrs
 import pysqlite3
 import pytest
 
-from agent.service import now_ms, source_of
+from agent.collectors.synthetic import estate_of
+from agent.service import now_ms
 from agent.simulator.verification import CELLS
 from agent.state import StateFolder
 from tests.e2e.stage import Said, Stage, stage_in, text_of, uid_of, until
@@ -165,7 +166,9 @@ def test_a_killed_agent_neither_loses_nor_repeats(simulated: Simulated) -> None:
     events = sorted((json.loads(line) for line in exported), key=lambda event: int(event["sequence"]))
     told = [tuple(event[cell] for cell in CELLS) for event in events]
     assert len({event["epoch"] for event in events}) == 1
-    assert told == source_of(StateFolder.load(state).identity).advance(1 << 62, len(told))
+    identity = StateFolder.load(state).identity
+    estate = estate_of(identity.agent_uid, identity.agent_type, identity.since_ms)
+    assert told == estate.advance(1 << 62, len(told))
     assert len(told) >= 300
 
 

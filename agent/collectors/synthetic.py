@@ -1,0 +1,117 @@
+"""The synthetic workload as a collector: what an agent that was enrolled with `--synthetic` reports, and no other may.
+
+It is deterministic: its cursor is the number of events that were taken. Asked from an older one, it is built again and passes over that
+many. It catches up with its history at a rate, an event or more a second, and goes on in real time.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+import attrs
+
+from agent.collectors.config import SettingError, read_options
+from agent.collectors.contract import (
+    EVENTS_LIMIT,
+    Ability,
+    Collector,
+    CollectorSettings,
+    Found,
+    Measured,
+    Surroundings,
+)
+from agent.facts import Facts
+from agent.workload import Estate, Site
+from protocol import (
+    AgentType,
+    CloudTenant,
+    Repository,
+    Row,
+    Usage,
+    UsageMetric,
+    UsageSubject,
+)
+
+# A synthetic estate has been running for a month when its agent enrolls, so that there is something to see at once.
+HISTORY_MS: Final = 30 * 24 * 3600 * 1000
+
+DEFAULT_RATE: Final = 5.0
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """Of a [[collector]] of kind synthetic: none."""
+
+
+def make(settings: CollectorSettings, around: Surroundings) -> "Synthetic":
+    """For the registry."""
+    read_options(Options, settings.options, f"collector {settings.name}")
+    if not around.synthetic:
+        raise SettingError(
+            f"collector {settings.name}: synthetic is for agents that were enrolled with --synthetic"
+        )
+    return Synthetic(settings.name, around)
+
+
+def estate_of(agent_uid: str, agent_type: AgentType, since_ms: int) -> Estate | Site:
+    """What an agent plays: always the same for the same agent."""
+    seed = int(agent_uid.replace("-", ""), 16) % 2**62
+    estate = Site if agent_type is AgentType.SITE else Estate
+    return estate(seed, since_ms - HISTORY_MS)
+
+
+class Synthetic(Collector):
+    """The estate that belongs to this agent, the same one every time."""
+
+    abilities: ClassVar[frozenset[Ability]] = frozenset({Ability.INVENTORY, Ability.JOBS, Ability.USAGE})
+    poll_s = 1.0
+
+    def __init__(self, name: str, around: Surroundings, *, rate: float = DEFAULT_RATE) -> None:
+        super().__init__(name)
+        self._rate = rate
+        self._now: Callable[[], int] = around.now
+        self._make = lambda: estate_of(around.agent_uid, around.agent_type, around.since_ms)
+        self._estate = self._make()
+        self._taken = 0
+        self._allowance = 0.0
+        self._asked_ms = around.now() - 1000
+
+    async def events(self, since: str) -> Found:
+        """As many as the rate allows for the time since it was asked last; at least one."""
+        stored = int(since or 0)
+        if stored < self._taken:
+            self._estate, self._taken = self._make(), 0
+        self._estate.skip(stored - self._taken)
+        now_ms = self._now()
+        gain = self._rate * max(0, now_ms - self._asked_ms) / 1000
+        self._allowance = min(self._allowance + gain, float(EVENTS_LIMIT))
+        rows = self._estate.advance(now_ms, max(1, int(self._allowance)))
+        self._allowance -= len(rows)
+        self._asked_ms, self._taken = now_ms, stored + len(rows)
+        return Found(rows=rows, cursor=str(self._taken))
+
+    async def inventory(self) -> Facts:
+        """The estate, as of the last event."""
+        return self._estate.inventory()
+
+    async def usage(self) -> Measured:
+        """What lies in the repositories, and what cloud tenants use of their quotas."""
+        facts, now_ms = self._estate.inventory(), self._now()
+        rows: list[Row] = []
+        for each in map(Repository.from_row, facts.repositories):
+            used = each.capacity_bytes - each.free_bytes
+            rows.append(_row(UsageSubject.REPOSITORY, each, UsageMetric.STORAGE_BYTES, used, now_ms))
+        for tenant in map(CloudTenant.from_row, facts.cloud_tenants):
+            for metric, value in (
+                (UsageMetric.STORAGE_BYTES, tenant.used_bytes),
+                (UsageMetric.QUOTA_BYTES, tenant.quota_bytes),
+            ):
+                rows.append(_row(UsageSubject.CLOUD_TENANT, tenant, metric, value, now_ms))
+        return Measured(rows=rows)
+
+
+def _row(
+    kind: UsageSubject, subject: Repository | CloudTenant, metric: UsageMetric, value: int, now_ms: int
+) -> Row:
+    return Usage(
+        subject_kind=kind, subject_uid=subject.uid, name=subject.name, metric=metric, value=value, observed_ms=now_ms
+    ).to_row()  # fmt: skip
