@@ -1,10 +1,12 @@
 """The revocation log: append-only, synced before the deed, and told from one that was cut or edited."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+import gateway as gateway_package
 from gateway.revocations import RevocationLog, RevocationLogError, read_log
 
 
@@ -117,3 +119,16 @@ def test_a_line_is_one_object_whatever_the_words_are(log: RevocationLog) -> None
         pass
     assert len(log.path.read_bytes().splitlines()) == 4
     assert json.loads(log.path.read_bytes().splitlines()[-1])["why"] == "zwei\nZeilen\u2028 ü"
+
+
+def test_nobody_decides_past_the_log() -> None:
+    """What shuts somebody out is decided in one place, which writes it down; a verb of the store alone would be rolled back."""
+    verbs = re.compile(r"\b(agents\.(accept|reject|revoke)|tokens\.(reset|revoke)|forget_agent_issuers)\(")
+    gateway = Path(gateway_package.__file__).parent
+    deciding = {
+        str(path.relative_to(gateway))
+        for path in gateway.rglob("*.py")
+        if verbs.search(path.read_text(encoding="utf-8"))
+    }
+    # The authority's two: one is wrapped in a decision, the other takes one again.
+    assert deciding == {"cli/decisions.py", "cli/ca.py", "backup/restore.py"}
