@@ -92,7 +92,7 @@ NAMES = (
             need(reach.DIALED_LISTED, False),
             guard(truth.ONE_TLS, unknown=0.02),
         ),
-        blame="{dialed} leads to the provider's gateway, and is no address that the provider publishes; {clean}.",
+        blame="The address {dialed} leads to the provider's gateway, and is none that the provider publishes; {clean}.",
         reason="What answered is the provider's own, with a certificate for {names}. The provider publishes {listed}: dial what it publishes.",
     ),
     Rule(

@@ -83,8 +83,8 @@ DIALED_LISTED = Fact(
     name="dialed-listed",
     fields=("expected.gateways",),
     derive=reach.dialed_listed,
-    yes="{dialed} is an address that the provider publishes.",
-    no="{dialed} is none of the addresses that the provider publishes: there may be no gateway at all.",
+    yes="The address {dialed} is one that the provider publishes.",
+    no="The address {dialed} is none that the provider publishes: there may be no gateway at all.",
     why="the provider's list of addresses, to exclude a wrong one in the agent's settings",
 )
 NO_GATEWAYS_ANSWER = Fact(

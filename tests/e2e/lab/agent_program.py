@@ -20,6 +20,8 @@ import trio
 from agent.enrollment import Applicant, enroll
 from agent.inspection.keep import Cut, Keep
 from agent.inspection.teller import Teller, agent_teller, token_teller
+from agent.probe.asker import pasted_asker
+from agent.probe.examine import examine
 from agent.proxies import Proxies
 from agent.service import now_ms
 from agent.state import StateFolder, enrollment_key
@@ -98,6 +100,21 @@ async def do_attempt(request: Request) -> Any:
     return said(teller, await attempt(teller, request["dial"], persist_s=request.get("persist_s", 0.0)))
 
 
+async def do_probe(request: Request) -> Any:
+    """Look with the probe, tell nobody, and say what it makes of that."""
+    ahead_ms = 1000 * request.get("ahead_s", 0)
+    examined = await examine(
+        request["dial"], pasted_asker(Token.parse(request["token"])),
+        Proxies.settle(request.get("proxy", "none"), Path(request["folder"]), {}),
+        now=lambda: from_ms(now_ms() + ahead_ms),
+    )  # fmt: skip
+    finding = examined.finding
+    outcome = Outcome(
+        verdict=finding.verdict.value, confidence=finding.confidence, blame=finding.blame, by_gateway=False, counter=0
+    )  # fmt: skip
+    return attrs.asdict(outcome) | {"signer": "a probe"}
+
+
 async def do_refused(request: Request) -> Any:
     """Say Hello, and say what the agent makes of the refusal."""
     teller = teller_of(request)
@@ -146,6 +163,7 @@ DO: dict[str, Callable[[Request], Awaitable[Any]]] = {
     "attempt": do_attempt,
     "cut": do_cut,
     "enroll": do_enroll,
+    "probe": do_probe,
     "refused": do_refused,
     "session": do_session,
     "stranger": do_stranger,

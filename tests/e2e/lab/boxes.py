@@ -33,6 +33,7 @@ class Boxes:
     folder: Path
     gateway: LabGateway
     company: Maker
+    public: Maker
     mitmproxy: Mitmproxy = attrs.field(init=False)
     squid: Squid = attrs.field(init=False)
     haproxy: Haproxy = attrs.field(init=False)
@@ -92,6 +93,11 @@ class Boxes:
         address = self.ground.beside(site)
         return {"resolve": {NAME: address, SECOND: address}}
 
+    def dialing(self, site: int, name: str, address: str) -> Extras:
+        """The site's agents dial *name*, which leads to *address*; the gateway itself is where it always is."""
+        known = self.beside(site, translated=False)["resolve"]
+        return {"resolve": known | {name: address}, "dial": f"{name}:{self.ground.port}"}
+
     def start(self) -> None:
         """Start them, and lead the sites' connections through them."""
         plan = self.folder / "relays.json"
@@ -137,11 +143,11 @@ def _squid_proxy(answers: str = "") -> Build:
     return lambda boxes, site: boxes.squid.proxy(site, answers)
 
 
-def _haproxy(*, announce: bool = False) -> Build:
+def _haproxy(*, announce: bool = False, wanted: bool = True) -> Build:
     def build(boxes: Boxes, site: int) -> Extras:
         boxes.divert(site)
-        boxes.haproxy.balance(site, announce=announce)
-        if announce:
+        boxes.haproxy.balance(site, announce=announce, wanted=wanted)
+        if announce and wanted:
             boxes.gateway.balancers.append(f"{boxes.ground.seen_as(site)}/32")
         return {}
 
@@ -158,6 +164,30 @@ def _other_server(boxes: Boxes, site: int) -> Extras:
     boxes.divert(site)
     boxes.haproxy.serve(site, boxes.company.leaf("www", ("www.example.org",)))
     return {}
+
+
+def _own_web_server(boxes: Boxes, site: int) -> Extras:
+    name = "portal.example.test"
+    boxes.divert(site)
+    boxes.haproxy.serve(site, boxes.public.leaf("portal", (name,)))
+    return boxes.dialing(site, name, boxes.ground.at(site))
+
+
+def _header_wanted(boxes: Boxes, site: int) -> Extras:
+    source = boxes.ground.box_source(site) or boxes.ground.seen_as(site)
+    boxes.gateway.balancers.append(f"{source}/32")
+    return boxes.relay(site, "plain", upstream=(boxes.ground.upstream(site), boxes.ground.announced))
+
+
+def _proxy_503(boxes: Boxes, site: int) -> Extras:
+    boxes.squid.lost = SECOND
+    return boxes.squid.proxy(site) | {"dial": f"{SECOND}:{boxes.ground.port}"}
+
+
+def _proxy_down(boxes: Boxes, site: int) -> Extras:
+    """Where a box would be, and none is."""
+    host, port = boxes.ground.box(site)
+    return boxes.beside(site) | {"proxy": f"http://{boxes.ground.proxy_address(host)}:{port}"}
 
 
 def _health_check(boxes: Boxes, site: int) -> Extras:
@@ -189,16 +219,11 @@ def _no_dns(boxes: Boxes, site: int) -> Extras:
     return {"resolve": {SECOND: boxes.ground.beside(site)}}
 
 
-def _wrong_san(boxes: Boxes, site: int) -> Extras:
-    name = "former.example.test"
-    extras = boxes.beside(site, translated=False)
-    return {
-        "resolve": extras["resolve"] | {name: boxes.ground.beside(site)},
-        "dial": f"{name}:{boxes.ground.port}",
-    }
+def _unlisted(boxes: Boxes, site: int) -> Extras:
+    return boxes.dialing(site, "former.example.test", boxes.ground.beside(site))
 
 
-DAYS_200 = 200 * 24 * 3600
+DAY_S = 24 * 3600
 
 
 def _skewed(ahead_s: int) -> Build:
@@ -250,10 +275,15 @@ BOXES: dict[str, Build] = {
     "squid-connect": _squid_proxy(),
     "proxy-407": _squid_proxy("407"),
     "proxy-403": _squid_proxy("403"),
+    "proxy-503": _proxy_503,
+    "proxy-down": _proxy_down,
     "haproxy": _haproxy(),
     "haproxy-announced": _haproxy(announce=True),
+    "header-unwanted": _haproxy(announce=True, wanted=False),
+    "header-wanted": _header_wanted,
     "haproxy-tls": _haproxy_tls,
     "other-server": _other_server,
+    "own-web-server": _own_web_server,
     "health-check": _health_check,
     "same-ja4": _forging(),
     "asks-for-certificate": _forging(asks=True),
@@ -283,9 +313,10 @@ BOXES: dict[str, Build] = {
     "no-dns": _no_dns,
     "direct": _beside,
     "nat": _nat,
-    "clock-ahead": _skewed(DAYS_200),
-    "clock-behind": _skewed(-DAYS_200),
-    "wrong-san": _wrong_san,
+    "clock-ahead": _skewed(200 * DAY_S),
+    "clock-behind": _skewed(-200 * DAY_S),
+    "clock-far-ahead": _skewed(400 * DAY_S),
+    "unlisted-address": _unlisted,
     "revoked": _beside,
     "port-scanner": _translated,
     "http-scanner": _translated,

@@ -24,6 +24,7 @@ class Case:
     who: tuple[str, ...]
     store: tuple[str, ...]
     """Empty text where it makes no difference."""
+    loopback: str = ""
     innocent: bool = False
     session: bool = False
 
@@ -46,6 +47,10 @@ class Run:
     def expected(self) -> str:
         """The verdict."""
         return self.case.expected[self.store]
+
+    def expected_on(self, ground: str) -> str:
+        """The verdict there: on loopback it may be another."""
+        return (ground == "loopback" and self.case.loopback) or self.expected
 
     @property
     def enrolled(self) -> bool:

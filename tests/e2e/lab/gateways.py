@@ -33,6 +33,8 @@ class LabGateway:
     """More lines of its settings."""
     balancers: list[str] = attrs.field(factory=list)
     """Networks of those that announce agents' addresses."""
+    names: tuple[str, ...] = (NAME, SECOND)
+    """Of its certificate."""
     process: Process | None = None
     _starts: int = 0
 
@@ -82,7 +84,7 @@ class LabGateway:
         monitor = free_ports(1)[0]
         told = json.dumps(self.addresses)
         lines = [
-            "[fieldgate]", f'names = ["{NAME}", "{SECOND}"]', f"monitor_port = {monitor}", 'log_format = "json"', *self.extra,
+            "[fieldgate]", f"names = {json.dumps(self.names)}", f"monitor_port = {monitor}", 'log_format = "json"', *self.extra,
             "[fieldgate.limits]", "drain_s = 1.0",
             "[[fieldgate.listeners]]", f'host = "{self.host}"', f"port = {self.ground.port}", f"advertise = {told}",
         ]  # fmt: skip

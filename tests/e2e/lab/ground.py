@@ -143,6 +143,11 @@ class Ground:
         """Where the gateways with something wrong listen; no box stands before them."""
         return f"127.213.{200 + number}.1"
 
+    @property
+    def nowhere(self) -> str:
+        """An address at which nobody listens."""
+        return self.other(49)
+
     def box(self, site: int) -> tuple[str, int]:
         """Where the box of a site is to listen."""
         return self.at(site), self.port

@@ -197,7 +197,7 @@ def standing_lab(folder: Path, runs: list[Run]) -> Iterator[Lab]:
         public = Maker.create(
             folder, "public", common_name="Example Public Root", organization="Example Trust Services"
         )
-        boxes = Boxes(ground, folder, gateway, company)
+        boxes = Boxes(ground, folder, gateway, company, public)
         outer.callback(boxes.squid.remove)
         extras = {run.site: boxes.build(run.case.name, run.site) for run in runs if run.case.name in BOXES}
         gateway.start()

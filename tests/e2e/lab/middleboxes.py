@@ -10,9 +10,9 @@ from pathlib import Path
 import attrs
 
 from tests.e2e.lab.forging import Maker, Pems
-from tests.e2e.lab.ground import BOX, ROOT, Ground, Namespaces
+from tests.e2e.lab.ground import BOX, OTHER, ROOT, Ground, Namespaces
 
-__all__ = ["Haproxy", "Mitmproxy", "Squid", "missing"]
+__all__ = ["Haproxy", "Mitmproxy", "Squid", "forsaken", "missing"]
 
 MITMDUMP = ROOT / ".venv-mitmproxy" / "bin" / "mitmdump"
 CERTGEN = "/usr/lib/squid/security_file_certgen"
@@ -91,9 +91,9 @@ class Haproxy:
     sections: list[str] = attrs.field(factory=list, init=False)
     bound: list[tuple[str, int]] = attrs.field(factory=list, init=False)
 
-    def balance(self, site: int, *, announce: bool = False) -> None:
-        """Forward TCP as it is; *announce* says the agent's true address by PROXY protocol."""
-        port = self.ground.announced if announce else self.ground.port
+    def balance(self, site: int, *, announce: bool = False, wanted: bool = True) -> None:
+        """Forward TCP as it is; *announce* says the agent's true address by PROXY protocol, to a listener where that is *wanted*."""
+        port = self.ground.announced if announce and wanted else self.ground.port
         self._add(site, "", port, " send-proxy-v2" if announce else "")
 
     def terminate(self, site: int, forged: Pems) -> None:
@@ -141,6 +141,18 @@ class Haproxy:
         return lambda: process.wait_for(*self.bound)
 
 
+def forsaken(ground: Ground, folder: Path, host: str) -> Ready:
+    """A haproxy of the provider's, where its gateway was: it knows that there is none."""
+    config = folder / "forsaken.cfg"
+    config.write_text(
+        "defaults\n  mode tcp\n  timeout connect 1s\n  timeout client 60s\n  timeout server 60s\n  retries 0\n"
+        f"listen gateway\n  bind {host}:{ground.port}\n  server gateway 127.0.0.1:9 check inter 100ms fall 1\n",
+        encoding="utf-8",
+    )
+    process = ground.start(OTHER, program("haproxy"), "-db", "-f", str(config), log=folder / "forsaken.log")
+    return lambda: process.wait_for((host, ground.port))
+
+
 def _both(pems: Pems) -> Path:
     """Chain and key in one file."""
     path = pems.chain.with_name(f"{pems.chain.stem}-both.pem")
@@ -162,6 +174,8 @@ class Squid:
     name: str
     resolves_to: str = attrs.field(default="", init=False)
     """What it takes *name* for. Where it splices, it wants to see the same address as the agent."""
+    lost: str = attrs.field(default="", init=False)
+    """A name of the gateway's that leads it to where nobody listens."""
     _home: Path | None = attrs.field(default=None, init=False)
     _lines: list[str] = attrs.field(factory=list, init=False)
     _bound: list[tuple[str, int]] = attrs.field(factory=list, init=False)
@@ -222,7 +236,10 @@ class Squid:
         subprocess.run(
             [CERTGEN, "-c", "-s", str(helpers), "-M", "4MB"], capture_output=True, timeout=30, check=True
         )
-        hosts.write_text(f"{self.resolves_to} {self.name}\n", encoding="utf-8")
+        known = f"{self.resolves_to} {self.name}\n" + (
+            f"{self.ground.nowhere} {self.lost}\n" if self.lost else ""
+        )
+        hosts.write_text(known, encoding="utf-8")
         (self._home / "logins").write_text("", encoding="utf-8")
         config.write_text(
             "\n".join(

@@ -15,6 +15,7 @@ from tests.e2e.lab.forging import Pems
 from tests.e2e.lab.gateways import NAME, SECOND, LabGateway
 from tests.e2e.lab.lab import Lab, Result
 from tests.e2e.lab.meddling import HELD_S
+from tests.e2e.lab.middleboxes import forsaken
 
 __all__ = ["STORIES", "play"]
 
@@ -67,7 +68,7 @@ def _together(lab: Lab, runs: list[Run]) -> list[Result]:
         elif run.case.name == "session-cut":
             waiting[run.id] = lab.ask("cut", run, person, good=f"{SECOND}:{lab.ground.port}", patient=True)
         else:
-            waiting[run.id] = lab.ask("attempt", run, person)
+            waiting[run.id] = lab.ask(looking(run), run, person)
     return lab.results(runs, lab.gateway, answers(waiting))
 
 
@@ -85,7 +86,12 @@ def answers(waiting: dict[str, "Future[Any]"]) -> Said:
 
 def attempts(lab: Lab, gateway: LabGateway, runs: list[Run], **token: Any) -> Said:
     """Everybody's attempt."""
-    return answers({run.id: lab.ask("attempt", run, lab.person(run, gateway, **token)) for run in runs})
+    return answers({run.id: lab.ask(looking(run), run, lab.person(run, gateway, **token)) for run in runs})
+
+
+def looking(run: Run) -> str:
+    """How whoever reports looks at the path."""
+    return "probe" if run.who == "probe" else "attempt"
 
 
 def told(lab: Lab, gateway: LabGateway, runs: list[Run], **token: Any) -> list[Result]:
@@ -193,6 +199,33 @@ def _restarting(lab: Lab, gateway: LabGateway, runs: list[Run]) -> list[Result]:
     return lab.results(runs, gateway, answers(waiting))
 
 
+def _misnamed(lab: Lab, gateway: LabGateway, runs: list[Run]) -> list[Result]:
+    """A gateway that publishes two names and has a certificate for one."""
+    provider = gateway.provider
+    gateway.names = (NAME,)
+    provider.authority = provider.authority.rotate_gateway(datetime.now(UTC), names=gateway.names).save(
+        provider.data / "ca"
+    )
+    gateway.start()
+    gateway.ready()
+    enroll(lab, gateway, runs)
+    for run in runs:
+        lab.extras[run.site]["dial"] = f"{SECOND}:{lab.ground.port}"
+    return told(lab, gateway, runs)
+
+
+def _stopped(lab: Lab, gateway: LabGateway, runs: list[Run]) -> list[Result]:
+    """A gateway that is stopped; then a balancer before it that is not."""
+    gateway.start()
+    gateway.ready()
+    enroll(lab, gateway, runs)
+    assert gateway.process is not None
+    gateway.process.end()
+    results = told(lab, gateway, named(runs, "gateway-stopped"))
+    forsaken(lab.ground, lab.folder, gateway.host)()
+    return results + told(lab, gateway, named(runs, "stopped-behind-balancer"))
+
+
 Story = Callable[[Lab, LabGateway, list[Run]], list[Result]]
 
 STORIES: dict[tuple[str, ...], Story] = {
@@ -201,5 +234,7 @@ STORIES: dict[tuple[str, ...], Story] = {
     ("public-certificate-renewed", "expired"): _public,
     ("incomplete-chain",): _careless,
     ("gateway-restart",): _restarting,
+    ("wrong-san",): _misnamed,
+    ("gateway-stopped", "stopped-behind-balancer"): _stopped,
 }
 """By the cases that each tells."""

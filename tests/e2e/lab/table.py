@@ -21,7 +21,8 @@ mitmproxy, squid and haproxy are the real ones; the rest are relays of the lab's
 down before it was run (`tests/e2e/lab/cases.toml`); this page is written by a run (`make lab`), and a run that comes to anything
 else fails. How the verdicts are found: [TLS inspection](tls-inspection.md).
 
-*Reporter*: an enrolled agent, somebody with an enrollment token, or nobody (the gateway speaks alone). *Root store*: whether
+*Reporter*: an enrolled agent, somebody with an enrollment token, somebody with a token who runs the probe (and tells no gateway), or
+nobody (the gateway speaks alone). *Root store*: whether
 the operating system of the agent's server trusts the interceptor's CA; a dash where there is none, or where it makes no difference.
 *Session*: whether an agent's session opens on this path. *Confidence* is rounded to a tenth. What the gateway saw is of the very
 connection, where it carried the report; else of the likeliest one, by time and address. Where no gateway could be told, there is
@@ -130,7 +131,10 @@ def gateway_saw(half: GatewaySide) -> Iterator[str]:
         yield "" if half.hello.versions[:1] == ("TLSv1.3",) else f"offering {', '.join(half.hello.versions)}"
         yield "" if "fieldgate/1" in half.hello.alpn else "without our ALPN"
     if half.first_bytes:
-        yield f"`{half.first_bytes.splitlines()[0].decode('ascii', 'replace')}`"
+        line = next(
+            (line for line in half.first_bytes.splitlines() if line.strip(b"\0")), b""
+        )  # a PROXY header begins with empty ones
+        yield f"`{line.decode('ascii', 'replace')}`"
     for near in half.nearby:
         yield f"its own {near.kind.value}"
     if half.last_io is not None and half.join is not Join.CARRYING:
