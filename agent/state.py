@@ -4,7 +4,7 @@
     credential.pem         key and certificate chain, in one file so that they cannot disagree
     credential-next.pem    a renewed one that is not yet proven
     nonces.json            of the last two Welcomes
-    enrollment.key         while enrolling: the key, so that a second try is the same agent and not another
+    enrollment.key         while enrolling: the key, so that a second try is the same agent and the same installation
     outbox.sqlite          what is not yet in the store (`agent.spool`)
     outbox-former-1.sqlite what a former identity of this machine had not delivered (`agent.former`)
     status.json            what `fieldgate-agent status` shows
@@ -31,6 +31,7 @@ from certs import (
     key_from_pem,
     key_to_pem,
     make_private_folder,
+    pin_of_key,
     write_private,
 )
 from protocol import AgentType
@@ -197,11 +198,19 @@ def enrollment_key(folder: Path) -> bytes:
 
 
 def installation_uid(folder: Path) -> str:
-    """The installation's id: the one it had before, if it enrolled before and that can be read; else a new one."""
+    """The installation's id: the one it had before, if it enrolled before and that can be read; else a new one.
+
+    A new one follows from the enrollment key. So it is the same from the first try on, until one succeeds: what is
+    reported of a try that something in the path has broken, is this installation's own.
+
+    Raises:
+        StateError: as for `enrollment_key`.
+    """
     try:
         return _identity(folder / "identity.json").installation_uid
     except (OSError, StateError):
-        return str(uuid.uuid4())
+        key = key_from_pem(enrollment_key(folder))
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, pin_of_key(key.public_key()).hex()))
 
 
 def _identity(path: Path) -> Identity:

@@ -22,7 +22,7 @@ from certs.chain import (
 from certs.csr import MAX_CSR_BYTES, Csr, CsrError, make_csr, read_csr
 from certs.diagnosis import ChainVerdict, Usage
 from certs.enrollment import EXPORTER_BYTES, EXPORTER_LABEL, sign_enrollment, verify_enrollment
-from certs.keys import KeyFileError, generate_key, key_from_pem, key_to_pem
+from certs.keys import KeyFileError, generate_key, key_from_pem, key_to_pem, pin_of_key
 from certs.keystore import is_exposed, make_private_folder, write_private, write_public
 from certs.own import OwnCertificate, OwnCertificateError, check_certificate, own_issuer_pins
 from certs.problems import Problem, ProblemKind
@@ -80,6 +80,7 @@ __all__ = [
     "make_csr",
     "make_private_folder",
     "own_issuer_pins",
+    "pin_of_key",
     "public_key_of",
     "read_certificate",
     "read_csr",

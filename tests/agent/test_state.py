@@ -98,6 +98,19 @@ def test_an_enrollment_key_survives_until_it_is_used(folder: Path) -> None:
     assert enrollment_key(folder) != first
 
 
+def test_an_installation_is_the_same_at_every_try(folder: Path) -> None:
+    """What a path has kept from enrolling reports as the one that enrolls in the end; the next one in that folder is another."""
+    first = installation_uid(folder)
+    assert str(uuid.UUID(first)) == first
+    enrollment_key(folder)
+    assert installation_uid(folder) == first
+    made = make_keeper(Gateway.make())
+    keeper = StateFolder.create(folder, attrs.evolve(made.identity, installation_uid=first), made.credential)
+    assert installation_uid(folder) == first
+    (keeper.folder / "identity.json").unlink()
+    assert installation_uid(folder) != first
+
+
 def test_nobody_is_nobody(folder: Path) -> None:
     """An empty folder, a missing one, and one whose enrollment was cut short: all say how to enroll."""
     for _ in range(2):
