@@ -50,6 +50,10 @@ COMMANDS: Final = {
         "agent.report_command:report",
         "Write out the newest path report that no gateway has heard yet, for the provider to read. Exit code 1 if there is none.",
     ),
+    "collector": (
+        "agent.collectors.command:collector_app",
+        "Collectors, where the agent's facts come from: list the kinds, check one against the contract.",
+    ),
     "probe": (
         "agent.probe.command:probe",
         "Look at the way to a gateway, and say who is in it. It ends in one line that says who broke the connection, how sure that is, what to type on that product, how to find this session in its log, and how to undo it; then comes what was seen. Exit code 0: clean; 10: a box opens the TLS; 11: the network; 12: the provider; 13: this server; 14: not clear.",

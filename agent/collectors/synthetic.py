@@ -5,6 +5,7 @@ many. It catches up with its history at a rate, an event or more a second, and g
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar, Final
 
 import attrs
@@ -69,7 +70,9 @@ class Synthetic(Collector):
         super().__init__(name)
         self._rate = rate
         self._now: Callable[[], int] = around.now
-        self._make = lambda: estate_of(around.agent_uid, around.agent_type, around.since_ms)
+        self._make: Callable[[], Estate | Site] = partial(
+            estate_of, around.agent_uid, around.agent_type, around.since_ms
+        )
         self._estate = self._make()
         self._taken = 0
         self._allowance = 0.0

@@ -15,7 +15,9 @@ from agent.watch import configure_logs
 from tests.agent.rig import make_keeper
 from tests.helpers.gateway import Gateway
 
-COMMANDS = [name for name in app if not name.startswith("-")]
+GROUPS = {"collector": ("check", "list")}
+COMMANDS = [name for name in app if not name.startswith("-") and name not in GROUPS]
+COMMANDS += [f"{group} {name}" for group, names in GROUPS.items() for name in names]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -25,7 +27,10 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
 
     assert capsys.readouterr().out.startswith(f"Usage: fieldgate-agent {command}".rstrip())
     if command:
-        for argument in app[command].assemble_argument_collection(parse_docstring=True):
+        found = app
+        for word in command.split():
+            found = found[word]
+        for argument in found.assemble_argument_collection(parse_docstring=True):
             assert argument.parameter.help, f"{command}: {argument.name} is not described"
             assert not argument.negatives
 

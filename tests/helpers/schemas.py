@@ -103,6 +103,7 @@ _CLAIMS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "required": lambda value, says: set(says) <= value.keys(),
     "minimum": lambda value, says: value >= says,
     "maximum": lambda value, says: value <= says,
+    "minLength": lambda value, says: len(value) >= says,
     "maxLength": lambda value, says: len(value) <= says,
     "minItems": lambda value, says: len(value) >= says,
     "maxItems": lambda value, says: len(value) <= says,

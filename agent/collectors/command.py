@@ -1,0 +1,66 @@
+"""`fieldgate-agent collector list` and `check`."""
+
+import sys
+from typing import Annotated
+
+import trio
+from cyclopts import App, Parameter
+
+from agent.collectors.assembly import assemble
+from agent.collectors.check import check
+from agent.collectors.contract import Collector, CollectorError
+from agent.collectors.registry import kinds
+from agent.exits import NEGATIVE, UNUSABLE, CommandError
+from agent.options import State
+from agent.service import ServiceOptions, now_ms
+from agent.state import StateFolder
+from protocol import printable
+
+collector_app = App(name="collector")
+
+
+@collector_app.command(name="list")
+def list_(*, state: Annotated[State | None, Parameter(env_var="FIELDGATE_AGENT_STATE")] = None) -> int:
+    """Show which kinds of collectors there are, and which ones the agent in a folder has."""
+    for kind, by in kinds().items():
+        _say(f"kind {kind:16} offered by {by}")
+    if state is not None:
+        for collector in _collectors(state):
+            _say(f"{collector.name:21} {', '.join(sorted(each.value for each in collector.abilities))}")
+    return 0
+
+
+@collector_app.command(name="check")
+def check_(name: str, /, *, state: State) -> int:
+    """Ask a collector of agent.toml everything that the agent would ask, and hold the answers against the contract.
+
+    Nothing is stored or reported, and no job is started. Exit code 4 when a rule does not hold.
+
+    Parameters
+    ----------
+    name
+        As agent.toml has it.
+    """
+    found = {collector.name: collector for collector in _collectors(state)}
+    if name not in found:
+        raise CommandError(f"there is no collector {name!r}; there are {', '.join(found)}", UNUSABLE)
+    verdicts = trio.run(check, found[name])
+    for verdict in verdicts:
+        _say(f"{'ok  ' if not verdict.why else 'FAIL'} {verdict.rule}" + _more(verdict.why or verdict.seen))
+    return NEGATIVE if any(verdict.why for verdict in verdicts) else 0
+
+
+def _collectors(state: State) -> list[Collector]:
+    keeper = StateFolder.load(state)
+    try:
+        return assemble(state, keeper.identity, now=now_ms, rate=ServiceOptions().rate)
+    except CollectorError as error:
+        raise CommandError(f"{error.code}: {error.message}", UNUSABLE) from None
+
+
+def _more(text: str) -> str:
+    return f": {text}" if text else ""
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(printable(line) + "\n")
