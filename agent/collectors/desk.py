@@ -66,16 +66,34 @@ class Attendant:
     """In a row."""
     asked_ms: int = 0
     """When it last answered."""
+    events_at: float = -math.inf
+    """When it is to be asked for events again; trio's clock."""
     inventory_at: float = -math.inf
-    """When it is to be asked for its inventory again; trio's clock."""
+    """Likewise for its inventory."""
+    poked: bool = False
+    """Since it was asked."""
     bell: Bell = attrs.field(factory=Bell)
     looking: trio.Lock = attrs.field(factory=trio.Lock)
     """One question at a time."""
 
     @property
-    def pause_s(self) -> float:
-        """Until it is asked again."""
-        return min(self.collector.poll_s * 2.0 ** min(self.failures, 16), max(RETRY_S, self.collector.poll_s))
+    def due_at(self) -> float:
+        """When it is asked next; for events not before its last answer is stored."""
+        return min(self.inventory_at, self.events_at if self.waiting is None else math.inf)
+
+    def poke(self) -> None:
+        """The collector has something to say."""
+        self.events_at = self.inventory_at = -math.inf
+        self.poked = True
+        self.bell.ring()
+
+    def failed(self) -> None:
+        """It is asked again after a while, which grows."""
+        self.failures += 1
+        poll_s = self.collector.poll_s
+        at = trio.current_time() + min(poll_s * 2.0 ** min(self.failures, 16), max(RETRY_S, poll_s))
+        if not self.poked:
+            self.events_at = self.inventory_at = at
 
 
 class Desk:
@@ -99,7 +117,7 @@ class Desk:
         kept = cursors.read()
         self.attendants = [Attendant(each, kept.get(each.name, "")) for each in collectors]
         for attendant in self.attendants:
-            attendant.collector.changed = attendant.bell.ring
+            attendant.collector.changed = attendant.poke
         self.host_name = host_name
         self.agent_type = agent_type
         self.inventory_s = INVENTORY_S
@@ -165,8 +183,9 @@ class Desk:
             if attendant.waiting is not None:
                 attendant.cursor = attendant.waiting.cursor
                 if attendant.waiting.more:
-                    attendant.bell.ring()
+                    attendant.events_at = -math.inf
                 attendant.waiting = None
+                attendant.bell.ring()
         self._taken = []
 
     @property
@@ -195,38 +214,47 @@ class Desk:
         """Ask everybody now, and report what they say: all of it (*full*), or what has changed."""
         async with trio.open_nursery() as nursery:
             for attendant in self.attendants:
-                attendant.inventory_at = -math.inf
+                attendant.poke()
                 nursery.start_soon(self._look, attendant)
         self._want(InventoryMode.FULL if full else InventoryMode.DELTA)
+
+    def set_interval(self, inventory_s: float) -> None:
+        """So often, in seconds, each collector is asked for its inventory from now on."""
+        self.inventory_s = inventory_s
+        for attendant in self.attendants:
+            attendant.inventory_at = min(attendant.inventory_at, trio.current_time() + inventory_s)
+            attendant.bell.ring()
 
     async def _attend(self, attendant: Attendant) -> None:
         while True:
             await self._look(attendant)
-            with trio.move_on_after(attendant.pause_s):
+            with trio.move_on_at(attendant.due_at):
                 await attendant.bell.wait()
 
     async def _look(self, attendant: Attendant) -> None:
         async with attendant.looking:
+            attendant.poked = False
             if await self._guarded(attendant, "", lambda: self._ask(attendant)):
                 attendant.asked_ms, attendant.failures = self._now(), 0
             else:
-                attendant.failures += 1
+                attendant.failed()
 
     async def _ask(self, attendant: Attendant) -> None:
-        collector, is_news = attendant.collector, False
-        if attendant.waiting is None:
+        collector = attendant.collector
+        if attendant.waiting is None and trio.current_time() >= attendant.events_at:
+            # Before it is asked: whatever it calls `changed` for meanwhile, it is asked for once more.
+            attendant.events_at = trio.current_time() + collector.poll_s
             found = checked_events(await collector.events(attendant.cursor))
-            is_news = bool(found.rows)
             if found.rows:
-                attendant.waiting = found
+                attendant.waiting, attendant.inventory_at = found, -math.inf
                 self.news.ring()
             elif found.cursor != attendant.cursor:
                 self._cursors.keep({collector.name: found.cursor})
                 attendant.cursor = found.cursor
-        if is_news or attendant.facts is None or trio.current_time() >= attendant.inventory_at:
+        if trio.current_time() >= attendant.inventory_at:
+            attendant.inventory_at = trio.current_time() + self.inventory_s
             before = attendant.facts
             attendant.facts = checked_facts(await collector.inventory())
-            attendant.inventory_at = trio.current_time() + self.inventory_s
             if attendant.facts != before:
                 self._want(InventoryMode.DELTA)
 
