@@ -91,8 +91,7 @@ class Handshake:
         self._broken = False
         self._fault = _NO_FAULT
         self._first_bytes = b""
-        self._looked = server_side
-        """Whether what came first was looked at before OpenSSL took any of it: what comes later is no beginning."""
+        self._looked = server_side  # at what came first: what comes later is no beginning
         self._taken: tuple[Break, str] | None = None
         """An error of the socket's that looking has taken away from OpenSSL."""
         self._ready = False
@@ -123,8 +122,7 @@ class Handshake:
         # The gateway's listener has looked at its peer's first bytes already. A client looks before OpenSSL reads: for those
         # that talk at once, again when the hello is made and sent (a millisecond later), and when the first answer comes.
         self._look()
-        if not self._looked:
-            self._record.hello_sent = self._glance
+        self._record.hello_sent = None if self._looked else self._glance
         while True:
             # Of anything else OpenSSL would read five bytes, and throw them away.
             await self._refuse_strange(read=0)

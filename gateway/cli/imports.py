@@ -42,7 +42,7 @@ from certs.inspection import (
 from gateway.cli.ca import announced_trust
 from gateway.cli.common import Provider, now_ms, open_provider, operator
 from gateway.cli.errors import FAILED, CommandError
-from gateway.cli.inspection import to_act
+from gateway.cli.inspection import to_act_on
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import json_line, say
 from gateway.config import CO_LOCATED
@@ -115,7 +115,7 @@ def inspection_import(
         return
     say(
         f"{finding.blame}",
-        f"{finding.verdict.value}, {finding.confidence:.0%} sure. To act: {to_act(finding.family.value)}.",
+        f"{finding.verdict.value}, {finding.confidence:.0%} sure. To act: {to_act_on(finding)}.",
         "The projector takes it in within seconds: fieldgate inspection list --reports",
     )
 

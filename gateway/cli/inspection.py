@@ -1,7 +1,7 @@
 """Paths on which no session opens: who broke them, since when, for whom, and what to tell whoever has to act."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 from cyclopts import App, Parameter
@@ -13,7 +13,10 @@ from gateway.cli.output import ago, facts, rows, say, when
 from gateway.cli.places import names_of
 from gateway.store import IncidentView, StoredReport
 
-__all__ = ["Flag", "halves", "inspection_app", "per_cent", "record_of", "to_act"]
+if TYPE_CHECKING:
+    from certs.inspection import Finding
+
+__all__ = ["Flag", "halves", "inspection_app", "per_cent", "record_of", "to_act", "to_act_on"]
 
 inspection_app = App(name="inspection")
 
@@ -285,6 +288,11 @@ def halves(value: str) -> str:
         "time and address": "both ends, joined by time and address",
         "carrying connection": "both ends of one connection",
     }.get(value, value)
+
+
+def to_act_on(finding: "Finding") -> str:
+    """Who has to act on *finding*; on a guess nobody yet."""
+    return "nobody yet, it is a guess" if finding.is_guess else to_act(finding.family.value)
 
 
 def to_act(family: str) -> str:

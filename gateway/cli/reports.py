@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from gateway.cli.cases import Case, case_of_incident, case_of_report
 from gateway.cli.common import Provider, open_provider
 from gateway.cli.errors import FAILED, UNUSABLE, CommandError
-from gateway.cli.inspection import halves, per_cent, to_act
+from gateway.cli.inspection import halves, per_cent, to_act_on
 from gateway.cli.options import DEFAULT_DATA, Data, Json, RowId
 from gateway.cli.output import rows, say, when
 from gateway.cli.tickets import Form, ticket
@@ -48,7 +48,7 @@ def inspection_explain(
         finding.blame,
         "",
         f"Verdict: {finding.verdict.value}, {per_cent(case.report.confidence)} sure, by {halves(case.report.halves)} "
-        f"(report {case.report.report_id} of {when(case.report.happened_ms)}). To act: {to_act(finding.family.value)}.",
+        f"(report {case.report.report_id} of {when(case.report.happened_ms)}). To act: {to_act_on(finding)}.",
         finding.reason,
     )
     if finding.vendor_why:

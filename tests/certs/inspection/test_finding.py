@@ -279,8 +279,9 @@ def test_what_may_be_down_is_asked_of_the_provider_first() -> None:
 
 def test_a_ticket_about_a_proxy_leads_to_the_proxy() -> None:
     """In the session and in the words for its log; and to no place that a stranger could have written."""
+    proxy = ProxyUse(url="http://proxy.example:3128", source="config", used=True)
     down = cut(
-        proxy=ProxyUse(url="http://proxy.example:3128", source="config", used=True),
+        proxy=proxy,
         hello=None, handshake_complete=None, last_io=LastIo.REFUSED, tcp_error="ECONNREFUSED",
     )  # fmt: skip
     seen = Evidence(agent=down, expected=expected())
@@ -288,7 +289,7 @@ def test_a_ticket_about_a_proxy_leads_to_the_proxy() -> None:
 
     assert "→ proxy.example:3128, TCP, the proxy on the way to 203.0.113.10:6180" in " ".join(text.split())
     assert "destination  proxy.example:3128" in text
-    odd = attrs.evolve(down, proxy=attrs.evolve(down.proxy, url="http://$(reboot):1;x"))
+    odd = attrs.evolve(down, proxy=attrs.evolve(proxy, url="http://$(reboot):1;x"))
     assert "destination  PROXY:PORT" in render_text(Evidence(agent=odd), judge(Evidence(agent=odd)))
 
 
