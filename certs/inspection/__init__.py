@@ -10,6 +10,7 @@ from certs.inspection.answers import (
     unseal_answer,
 )
 from certs.inspection.armour import armour, unarmour
+from certs.inspection.attempt import AT_ONCE_MS, Attempt, attempt_of
 from certs.inspection.clienthello import ClientHelloError, IncompleteHelloError, parse_client_hello
 from certs.inspection.document import (
     MAX_DOCUMENT_BYTES,
@@ -72,6 +73,7 @@ from certs.inspection.vendors import VendorMatch, name_vendor
 from certs.inspection.vendors_data import PRODUCTS
 
 __all__ = [
+    "AT_ONCE_MS",
     "EXPORTER_BYTES",
     "EXPORTER_LABEL",
     "MAX_ANSWER_BYTES",
@@ -84,6 +86,7 @@ __all__ = [
     "AgentSide",
     "Alert",
     "Answer",
+    "Attempt",
     "ClientHello",
     "ClientHelloError",
     "Delivery",
@@ -122,6 +125,7 @@ __all__ = [
     "agent_side_from_document",
     "agent_signer",
     "armour",
+    "attempt_of",
     "code_signer",
     "document_from_json",
     "document_schema",

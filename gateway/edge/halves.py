@@ -11,12 +11,9 @@ __all__ = ["Halves", "is_same"]
 HALVES = 2000
 OF_ONE_ADDRESS = 64
 
-# How far the two clocks may be apart once the agent's is corrected, or told by what it says of itself: a round trip, and the
-# kernel's word of a connection that waited in the backlog.
+# How far the two clocks may be apart once the agent's is corrected: a round trip, and the kernel's word of a connection that waited
+# in the backlog.
 APART_MS = 3_000
-
-# An agent that tells at once has sealed its report within this time.
-FRESH_MS = 120_000
 
 
 class Halves:
@@ -47,13 +44,12 @@ class Halves:
         return next((half for half in self._all() if is_same(side, half)), None)
 
     def likeliest(
-        self, side: AgentSide, key: str, *, counter: int, now_ms: int, ports: Container[int] = ()
+        self, side: AgentSide, key: str, *, at_ms: int, ports: Container[int] = ()
     ) -> GatewaySide | None:
         """The half from the address *key* that is closest in time to the attempt that *side* tells of.
 
         Args:
-            counter: of the report.
-            now_ms: now.
+            at_ms: when that began, by the gateway's clock.
             ports: that the gateway listens on. An attempt at one of them did not come to another: that was the agent's own
                 control experiment, or it was announced by a balancer, which may forward to any.
         """
@@ -66,10 +62,7 @@ class Halves:
         lasted_ms = (side.connect_ms or 0) + (side.handshake_ms or 0)
 
         def apart_ms(half: GatewaySide) -> float:
-            return min(
-                max(at_ms - half.at_ms, half.at_ms - at_ms - lasted_ms, 0)
-                for at_ms in moments(side, counter=counter, now_ms=now_ms)
-            )
+            return max(at_ms - half.at_ms, half.at_ms - at_ms - lasted_ms, 0)
 
         best = min(known, key=apart_ms, default=None)
         return best if best is not None and apart_ms(best) <= APART_MS else None
@@ -83,19 +76,6 @@ def port_of(endpoint: str) -> int | None:
     """Of `host:port`; None where there is none."""
     _, separator, port = endpoint.rpartition(":")
     return int(port) if separator and port.isascii() and port.isdigit() and len(port) <= 5 else None
-
-
-def moments(side: AgentSide, *, counter: int, now_ms: int) -> list[int]:
-    """When the attempt may have been, by the gateway's clock.
-
-    By the agent's clock and what a session told of it; and, if it reports at once, by how long ago it says that was: the
-    counter is its clock when it sealed the report.
-    """
-    ago_ms = counter - side.at_ms
-    found = [side.at_ms - (side.clock_offset_ms or 0)]
-    if 0 <= ago_ms <= FRESH_MS:
-        found.append(now_ms - ago_ms)
-    return found
 
 
 def is_same(side: AgentSide, half: GatewaySide) -> bool:

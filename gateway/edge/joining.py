@@ -6,16 +6,17 @@ terminates leaves nothing in common, and the same values that differ mean nothin
 It is inside the signature, so no box can add it or take it away.
 
 Otherwise the connections that ended lately are looked through: for those same values, which settle it, then for one from the
-same address at about that time, which is a likelihood and is called so (`Join.TIME_AND_ADDRESS`).
+same address at the time of the attempt (`certs.inspection.attempt_of`), which is a likelihood and is called so
+(`Join.TIME_AND_ADDRESS`).
 """
 
 from typing import TYPE_CHECKING
 
 import attrs
 
-from certs.inspection import AgentSide, Delivery, Evidence, Finding, GatewaySide, Join, LastIo, judge
+from certs.inspection import AgentSide, Attempt, Delivery, Evidence, Finding, GatewaySide, Join, LastIo, judge
 from gateway.edge.admission import address_key
-from gateway.edge.halves import is_same, moments
+from gateway.edge.halves import is_same
 from gateway.edge.networks import is_within, network_of
 from gateway.edge.peer import Peer
 from gateway.edge.sight import Sight, endpoint
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from gateway.edge.inspection import Inspection
 
 __all__ = ["Carrier", "delivery_of", "finding_for", "is_theirs", "join", "visible"]
-
-# Beyond this, a report was kept until a path was good again.
-LATE_MS = 10 * 60 * 1000
 
 HTTPS_PORT = 443
 
@@ -52,8 +50,8 @@ class Carrier:
         return network_of(self.peer.address)
 
 
-def join(side: AgentSide, carrier: Carrier, inspection: "Inspection", *, counter: int) -> GatewaySide | None:
-    """The gateway's half of the attempt that *side* describes; None where nothing is known of it."""
+def join(side: AgentSide, carrier: Carrier, inspection: "Inspection", *, at_ms: int) -> GatewaySide | None:
+    """The gateway's half of the attempt at *at_ms* that *side* describes; None where nothing is known of it."""
     own = inspection.half(
         carrier.peer, carrier.sight, last_io=LastIo.COMPLETE, stream=carrier.stream, shaken=True
     )
@@ -62,41 +60,28 @@ def join(side: AgentSide, carrier: Carrier, inspection: "Inspection", *, counter
     if (same := inspection.halves.same_as(side)) is not None:
         return attrs.evolve(same, join=Join.CARRYING)
     key = address_key(carrier.peer.address)
-    now_ms = inspection.services.now()
     ports = {listener.port for listener in inspection.services.config.listeners}
-    found = inspection.halves.likeliest(side, key, counter=counter, now_ms=now_ms, ports=ports)
-    if found is None:
-        found = _unseen(side, carrier, inspection, moments(side, counter=counter, now_ms=now_ms))
+    found = inspection.halves.likeliest(side, key, at_ms=at_ms, ports=ports) or _unseen(
+        key, inspection, at_ms
+    )
     return None if found is None else attrs.evolve(found, join=Join.TIME_AND_ADDRESS)
 
 
-def _unseen(
-    side: AgentSide, carrier: Carrier, inspection: "Inspection", moments_ms: list[int]
-) -> GatewaySide | None:
-    """No connection was seen; what the gateway was doing then may say why."""
-    key = address_key(carrier.peer.address)
-    for at_ms in moments_ms:
-        if nearby := inspection.surroundings.near(at_ms, key):
-            return GatewaySide(at_ms=at_ms, source=carrier.source, nearby=nearby)
-    return None
+def _unseen(key: str, inspection: "Inspection", at_ms: int) -> GatewaySide | None:
+    """No connection was seen, so that nothing is known of where it came from; what the gateway was doing then may say why."""
+    nearby = inspection.surroundings.near(at_ms, key)
+    return GatewaySide(at_ms=at_ms, nearby=nearby) if nearby else None
 
 
-def delivery_of(
-    side: AgentSide, carrier: Carrier, counter: int, half: GatewaySide | None, now_ms: int
-) -> Delivery:
-    """How the report came. Its counter is its sender's clock when it was sealed, or later."""
+def delivery_of(carrier: Carrier, attempt: Attempt, half: GatewaySide | None) -> Delivery:
+    """How the report of *attempt* came."""
     if carrier.http:
         return Delivery.HTTP
     if half is not None and half.join is Join.CARRYING and half.at_ms == carrier.sight.at_ms:
         return Delivery.CONNECTION
-    if now_ms - happened_ms(side) > LATE_MS or counter - side.at_ms > LATE_MS:
+    if attempt.was_kept:
         return Delivery.LATER
     return Delivery.PORT_443 if carrier.peer.listener.port == HTTPS_PORT else Delivery.OTHER_ADDRESS
-
-
-def happened_ms(side: AgentSide) -> int:
-    """When the attempt was, by the agent's clock, corrected by what a session told it."""
-    return side.at_ms - (side.clock_offset_ms or 0)
 
 
 def is_theirs(side: AgentSide, half: GatewaySide | None, carrier: Carrier) -> bool:

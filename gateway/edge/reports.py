@@ -12,6 +12,7 @@ answer is sealed to the reporter and signed by the report key.
 has forgotten the projector still knows, and the rows do not change.
 """
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -30,6 +31,7 @@ from certs.inspection import (
     PathRecord,
     RecordKind,
     SealError,
+    attempt_of,
     judge,
     open_report,
     seal_answer,
@@ -38,7 +40,7 @@ from gateway.edge.identify import Refused
 from gateway.edge.joining import Carrier, delivery_of, finding_for, is_theirs, join, visible
 from gateway.edge.rates import Rates
 from gateway.edge.reportroom import ReportRoom
-from gateway.edge.signers import Reporter, product_of, reporter_of
+from gateway.edge.signers import Reporter, product_of, reporter_of, told_offset_ms
 from gateway.journal import JournalFull, Record, RecordFlags
 from gateway.store import StoreError
 from protocol import Action, Code
@@ -164,7 +166,11 @@ class Reports:
             JournalFull: it was not written.
         """
         services, inspection = self.inspection.services, self.inspection
-        half = join(opened.side, carrier, inspection, counter=opened.counter)
+        dated = functools.partial(
+            attempt_of, opened.side, counter=opened.counter, came_ms=services.now(),
+            told_offset_ms=await told_offset_ms(services, opened),
+        )  # fmt: skip
+        half = join(opened.side, carrier, inspection, at_ms=dated().at_ms)
         evidence = Evidence(
             agent=opened.side,
             gateway=half,
@@ -172,7 +178,7 @@ class Reports:
             tenant_product=await self._product(reporter),
         )
         now_ms = services.now()
-        delivery = delivery_of(opened.side, carrier, opened.counter, half, now_ms)
+        delivery = delivery_of(carrier, dated(half=half), half)
         finding, payload, sealed = await self._in_thread(
             lambda: _conclude(opened, reporter, evidence, carrier, delivery, now_ms)
         )

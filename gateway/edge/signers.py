@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import attrs
 
 from certs import ChainVerdict, from_ms
-from certs.inspection import OpenedReport, SignerKind
-from gateway.store import Standing, Store
+from certs.inspection import AT_ONCE_MS, OpenedReport, SignerKind
+from gateway.store import Reporter as StoredReporter
+from gateway.store import Standing, Store, StoreError
 from protocol import Code
 
 if TYPE_CHECKING:
     from gateway.edge.services import Services
 
-__all__ = ["NOBODY", "Reporter", "product_of", "reporter_of"]
+__all__ = ["NOBODY", "Reporter", "product_of", "reporter_of", "told_offset_ms"]
 
 NOBODY = bytes(16)
 """What a record has in the place of an agent's uid when no agent reports."""
@@ -100,3 +101,23 @@ def product_of(store: Store, reporter: Reporter) -> str | None:
         return None
     known = store.organizations.list_locations(reporter.organization_uid)
     return next((each.firewall for each in known if each.uid == reporter.location_uid), None)
+
+
+async def told_offset_ms(services: "Services", opened: OpenedReport) -> int | None:
+    """What a session that is open, or was a moment ago, says of the reporter's clock; None if none does, or if the report itself does."""
+    side, now_ms = opened.side, services.now()
+    if side.clock_offset_ms is not None and side.at_ms - side.clock_offset_ms <= now_ms:
+        return None
+    if opened.kind is SignerKind.AGENT:
+        agent = services.directory.find(opened.uid)
+        if agent is not None and agent.session is not None:
+            return agent.session.offset_ms
+    reporter = StoredReporter(
+        kind=opened.kind.value, uid=opened.uid, installation_uid=opened.installation_uid
+    )
+    try:
+        return await services.link.call(
+            lambda: services.link.store.paths.told_offset_ms(reporter, since_ms=now_ms - AT_ONCE_MS)
+        )
+    except StoreError:
+        return None  # the projector asks again

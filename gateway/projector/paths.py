@@ -7,8 +7,9 @@ The two halves of a connection are joined by the edge where the report came on t
 another one of that time and address. What is left is joined here: the report may have come to another edge, or before the sighting,
 which edges sum up for a minute. Whichever comes second finds the first, and the evidence is judged again with both halves.
 
-A report that comes long after what it tells of waits a minute before it counts. Its agent is usually on its way to a session, over
-the path that the report came by, and then nobody needs to be called.
+A report that comes some time after what it tells of waits a minute before it counts. Its agent is usually on its way to a session, over
+the path that the report came by, and then nobody needs to be called. By then it is also known whether there is a session that
+dates it (`certs.inspection.attempt_of`).
 """
 
 import hashlib
@@ -17,6 +18,9 @@ from typing import Final
 import attrs
 
 from certs.inspection import (
+    AT_ONCE_MS,
+    Attempt,
+    Delivery,
     Evidence,
     Family,
     Finding,
@@ -27,6 +31,7 @@ from certs.inspection import (
     SessionEnd,
     SignerKind,
     Verdict,
+    attempt_of,
     document_to_json,
     judge,
     to_document,
@@ -34,7 +39,7 @@ from certs.inspection import (
 from gateway.projector.documents import read_evidence, read_finding
 from gateway.projector.incidents import Incidents
 from gateway.projector.items import Outcome
-from gateway.projector.whence import global_network, happened_ms, network_of
+from gateway.projector.whence import global_network, network_of
 from gateway.store import (
     Documents,
     Halves,
@@ -57,7 +62,6 @@ _HTTPS: Final = ":443"
 
 # Longer than an agent takes from the report to a session, and the edge from there to the claim's row.
 WAIT_MS: Final = 60_000
-LATE_MS: Final = 10_000
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
 # An incident's reports are asked for again while it is talked about; who scanned us last quarter is nobody's question.
@@ -121,15 +125,16 @@ class Paths:
         if known is not None:
             self._outcome.paths["duplicate", record.finding.verdict.value] += 1
             gateway = record.evidence.gateway
-            if known.halves is Halves.AGENT and gateway is not None and _has_seen(gateway):
+            if known.halves is Halves.AGENT and gateway is not None and gateway.is_seen:
                 self._join(known, gateway)
             return
-        at_ms, evidence, finding = happened_ms(record), record.evidence, record.finding
-        network = self._network(record)
-        completed = self._complete(record, evidence, network, at_ms)
+        evidence, finding, network = record.evidence, record.finding, self._network(record)
+        attempt = self._attempt(
+            evidence, reporter, counter=record.counter, came_ms=record.at_ms, delivered_by=record.delivered_by
+        )
+        completed = self._complete(evidence, record.location_uid, network, attempt.at_ms)
         if completed is not evidence:
             evidence, finding = completed, judge(completed)
-        late = record.at_ms - at_ms > LATE_MS
         new = NewReport(
             reporter=reporter,
             counter=record.counter,
@@ -139,21 +144,33 @@ class Paths:
             source=record.source,
             network=network,
             at_ms=record.at_ms,
-            happened_ms=at_ms,
-            wait_until_ms=self._now_ms + WAIT_MS if late else None,
+            happened_ms=attempt.at_ms,
+            wait_until_ms=self._now_ms + WAIT_MS if attempt.may_be_over else None,
         )
         report = self._p.paths.add(new, judged(evidence, finding, network=network, uid=reporter.uid))
         self._outcome.paths["report", finding.verdict.value] += 1
-        if not late:
+        if not attempt.may_be_over:
             self._incidents.take(report, finding, _sessions(evidence))
 
-    def _complete(self, record: PathRecord, evidence: Evidence, network: str, at_ms: int) -> Evidence:
+    def _attempt(
+        self, evidence: Evidence, reporter: Reporter, *, counter: int, came_ms: int, delivered_by: str
+    ) -> Attempt:
+        """When it happened, as far as is known now."""
+        if evidence.agent is None:
+            return Attempt(at_ms=came_ms, came_ms=came_ms)
+        by_hand = delivered_by == Delivery.FILE
+        told_ms = self._p.paths.told_offset_ms(reporter, since_ms=0 if by_hand else came_ms - AT_ONCE_MS)
+        return attempt_of(
+            evidence.agent, counter=counter, came_ms=came_ms, told_offset_ms=told_ms, half=evidence.gateway, by_hand=by_hand
+        )  # fmt: skip
+
+    def _complete(self, evidence: Evidence, location_uid: str, network: str, at_ms: int) -> Evidence:
         """The evidence with what the store knows beside it; the same object where that is nothing."""
-        if evidence.tenant_product is None and record.location_uid:
-            firewall = self._p.paths.firewall(record.location_uid)
+        if evidence.tenant_product is None and location_uid:
+            firewall = self._p.paths.firewall(location_uid)
             if firewall is not None:
                 evidence = attrs.evolve(evidence, tenant_product=firewall)
-        if not _has_seen(evidence.gateway) and network:
+        if (evidence.gateway is None or not evidence.gateway.is_seen) and network:
             found = self._p.paths.sighting_near(
                 network,
                 from_ms=at_ms - NEAR_MS,
@@ -203,8 +220,23 @@ class Paths:
         finding = None if documents is None else read_finding(documents.finding)
         if evidence is None or finding is None:
             self._p.paths.assign(report.report_id, None)
-        else:
-            self._incidents.take(report, finding, _sessions(evidence))
+            return
+        attempt = self._attempt(
+            evidence, report.reporter, counter=report.counter, came_ms=report.at_ms, delivered_by=report.delivered_by
+        )  # fmt: skip
+        moved_ms = abs(attempt.at_ms - report.happened_ms)
+        if moved_ms:
+            report = self._p.paths.redate(report.report_id, attempt.at_ms)
+        half = evidence.gateway
+        if moved_ms > NEAR_MS and (half is None or half.join is not Join.CARRYING):
+            # What was joined to it for its time was another connection.
+            anew = attrs.evolve(evidence, gateway=None)
+            anew = self._complete(anew, report.location_uid, report.network, report.happened_ms)
+            if anew != evidence:
+                evidence, finding = anew, judge(anew)
+                new = judged(evidence, finding, network=report.network, uid=report.reporter.uid)
+                report = self._p.paths.rejudge(report.report_id, new)
+        self._incidents.take(report, finding, _sessions(evidence))
 
     # -- sightings -------------------------------------------------------------------------------------------------------
 
@@ -245,7 +277,7 @@ def judged(evidence: Evidence, finding: Finding, *, network: str, uid: str) -> J
     """
     gateway = evidence.gateway
     halves = Halves.AGENT
-    if gateway is not None and _has_seen(gateway):
+    if gateway is not None and gateway.is_seen:
         halves = Halves.CARRYING if gateway.join is Join.CARRYING else Halves.NEAR
     return Judged(
         verdict=finding.verdict.value,
@@ -254,11 +286,6 @@ def judged(evidence: Evidence, finding: Finding, *, network: str, uid: str) -> J
         halves=halves,
         documents=documents_of(evidence, finding),
     )
-
-
-def _has_seen(gateway: GatewaySide | None) -> bool:
-    """Whether a half is of a connection, and not only of what else the gateway did at that time."""
-    return gateway is not None and (gateway.last_io is not None or gateway.handshake_complete is not None)
 
 
 def _may_be(gateway: GatewaySide, evidence: Evidence) -> bool:

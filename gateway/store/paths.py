@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from gateway.store.engine import Database
 from gateway.store.errors import NotFound
+from gateway.store.hot import Hot
 from gateway.store.schema_paths import path_reports, sightings
 
 # A chain in base64 does not shrink much, field names do: half of the bytes at a tenth of the time that level 6 takes.
@@ -143,6 +144,11 @@ class Paths:
             row = connection.execute(query).first()
         return None if row is None else report_of(tuple(row))
 
+    def told_offset_ms(self, reporter: Reporter, *, since_ms: int) -> int | None:
+        """See `last_told_offset_ms`."""
+        with self._db.read() as connection:
+            return last_told_offset_ms(Hot(connection), reporter, since_ms=since_ms)
+
     def documents(self, report_id: int) -> Documents | None:
         """The documents of a report; None once they were too old to keep.
 
@@ -182,6 +188,28 @@ class Paths:
         )
         with self._db.read() as connection:
             return [sighting_of(tuple(row)) for row in connection.execute(query)]
+
+
+def last_told_offset_ms(hot: Hot, reporter: Reporter, *, since_ms: int) -> int | None:
+    """How far a reporter's clock is ahead of the gateway's, as its last session said, if that was open at *since_ms* or is since.
+
+    A token's holder is looked for as the agent that the token has enrolled on the same installation.
+    """
+    open_since = "coalesce(c.ended_ms, c.last_heartbeat_ms) >= ?"
+    if reporter.kind == "agent":
+        row = hot.one(
+            f"SELECT c.clock_offset_ms FROM claims c WHERE c.agent_uid = ? AND {open_since}",  # noqa: S608  # texts of ours
+            (reporter.uid, since_ms),
+        )
+    elif reporter.kind == "token":
+        row = hot.one(
+            "SELECT c.clock_offset_ms FROM agents a JOIN claims c ON c.agent_uid = a.uid"  # noqa: S608  # texts of ours
+            f" WHERE a.token_id = ? AND a.installation_uid = ? AND {open_since} ORDER BY c.claimed_ms DESC LIMIT 1",
+            (reporter.uid, reporter.installation_uid, since_ms),
+        )
+    else:
+        row = None
+    return None if row is None else int(row[0])
 
 
 def report_of(row: tuple[Any, ...]) -> StoredReport:

@@ -10,6 +10,7 @@ from gateway.store.paths import (
     Reporter,
     StoredReport,
     documents_of,
+    last_told_offset_ms,
     packed_document,
     report_of,
     unpacked,
@@ -116,6 +117,15 @@ class ProjectedPaths:
             ),
         )  # fmt: skip
         return self.get(report_id)
+
+    def redate(self, report_id: int, happened_ms: int) -> StoredReport:
+        """It is known better now when it happened."""
+        self._hot.run("UPDATE path_reports SET happened_ms = ? WHERE id = ?", (happened_ms, report_id))
+        return self.get(report_id)
+
+    def told_offset_ms(self, reporter: Reporter, *, since_ms: int) -> int | None:
+        """See `last_told_offset_ms`."""
+        return last_told_offset_ms(self._hot, reporter, since_ms=since_ms)
 
     def assign(self, report_id: int, incident_id: int | None) -> None:
         """The report belongs to that incident, or to none; it waits no longer."""

@@ -1,7 +1,7 @@
 """A real agent and a real edge, with a box, a proxy, or nothing but trouble between them."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -51,6 +51,7 @@ class Walker:
     keeper: StateFolder
     recorder: Recorder = attrs.field(factory=Recorder)
     proxies: Proxies = DIRECT
+    now: Callable[[], int] = wall_ms
 
     @classmethod
     async def enrolled(cls, edge: RunningEdge, folder: Path) -> "Walker":
@@ -81,11 +82,11 @@ class Walker:
         with Spool.open(self.folder / "outbox.sqlite") as spool:
             outbox = Outbox(spool, self.keeper.identity.agent_uid)
             facilities = Facilities(
-                keeper=self.keeper, outbox=outbox, now=wall_ms, observer=self.recorder, proxies=self.proxies,
+                keeper=self.keeper, outbox=outbox, now=self.now, observer=self.recorder, proxies=self.proxies,
                 collector=Collector(source=Host("s"), outbox=outbox),
             )  # fmt: skip
             reporter = facilities.reporter = Reporter(
-                self.keeper, Keep(self.folder), now=wall_ms, observer=self.recorder, draw=lambda: 0.1,
+                self.keeper, Keep(self.folder), now=self.now, observer=self.recorder, draw=lambda: 0.1,
                 proxies=self.proxies,
             )  # fmt: skip
             client = Client(facilities, draw=lambda: 0.1, backoff=Backoff(base_s=1, ceiling_s=2))

@@ -80,7 +80,13 @@ def sighting_of(gateway: GatewaySide, *, at_ms: int) -> PathRecord:
 
 
 def begin_session(
-    store: Store, agent: AgentEntry, *, at_ms: int, lasted_ms: int = 0, address: str = "198.51.100.7:50200"
+    store: Store,
+    agent: AgentEntry,
+    *,
+    at_ms: int,
+    lasted_ms: int = 0,
+    address: str = "198.51.100.7:50200",
+    clock_offset_ms: int = 0,
 ) -> None:
     """The agent has a session from *at_ms* on, the last heartbeat of which came *lasted_ms* later."""
     directory = {claim.agent_uid: claim for claim in store.directory().claims}
@@ -91,12 +97,13 @@ def begin_session(
             Claim(
                 agent_uid=agent.agent_uid, edge_uid="edge", session_uid=session_uid, address=address, nonce=bytes(16),
                 previous_nonce=bytes(16), expected_fence=0 if before is None else before.fence, agent_version="1",
-                host_name=agent.host_name, heartbeat_ms=30_000, claimed_ms=at_ms, clock_offset_ms=0,
+                host_name=agent.host_name, heartbeat_ms=30_000, claimed_ms=at_ms, clock_offset_ms=clock_offset_ms,
             )
         ]
     )  # fmt: skip
     assert outcome.won
     seen = Presence(
-        agent_uid=agent.agent_uid, session_uid=session_uid, last_heartbeat_ms=at_ms + lasted_ms, health=1, clock_offset_ms=0
+        agent_uid=agent.agent_uid, session_uid=session_uid, last_heartbeat_ms=at_ms + lasted_ms, health=1,
+        clock_offset_ms=clock_offset_ms,
     )  # fmt: skip
     store.sessions.flush_presence([seen])

@@ -24,14 +24,9 @@ def remembered(*known: GatewaySide, key: str = "192.0.2.1") -> Halves:
 
 
 def likeliest(
-    memory: Halves,
-    side: AgentSide = SIDE,
-    *,
-    key: str = "192.0.2.1",
-    counter: int = NOW + 5_000,
-    now_ms: int = NOW + 5_000,
+    memory: Halves, side: AgentSide = SIDE, *, key: str = "192.0.2.1", at_ms: int = NOW
 ) -> GatewaySide | None:
-    return memory.likeliest(side, key, counter=counter, now_ms=now_ms)
+    return memory.likeliest(side, key, at_ms=at_ms)
 
 
 def test_the_closest_in_time_is_the_likeliest() -> None:
@@ -54,21 +49,12 @@ def test_an_attempt_lasts_as_long_as_it_lasted() -> None:
     assert likeliest(remembered(at(8_000)), slow) == at(8_000)
 
 
-def test_a_clock_that_a_session_corrected_is_corrected() -> None:
-    """An hour ahead, and known to be."""
-    side = attrs.evolve(SIDE, at_ms=NOW + 3_600_000, clock_offset_ms=3_600_000)
+def test_the_agents_own_clock_does_not_count() -> None:
+    """When the attempt was is known by then (`certs.inspection.attempt_of`)."""
+    side = attrs.evolve(SIDE, at_ms=NOW + 3_600_000)
 
-    assert likeliest(remembered(at(0)), side, counter=1) == at(0)
-
-
-def test_a_wrong_clock_tells_how_long_ago_it_was() -> None:
-    """Two hours behind, and nobody knows: it was five seconds before the report was sealed, by the same clock."""
-    side = attrs.evolve(SIDE, at_ms=NOW - 7_200_000)
-
-    assert likeliest(remembered(at(0)), side, counter=NOW - 7_195_000) == at(0)
-    assert likeliest(remembered(at(0)), side, counter=NOW - 3_600_000) is None, (
-        "it was kept; nobody knows for how long"
-    )
+    assert likeliest(remembered(at(0)), side) == at(0)
+    assert likeliest(remembered(at(3_600_000)), side) is None
 
 
 def test_what_only_one_connection_can_have_settles_it() -> None:
@@ -93,7 +79,7 @@ def test_one_address_keeps_its_latest() -> None:
 
     assert len(memory) == halves.OF_ONE_ADDRESS + 1
     assert likeliest(memory, key="192.0.2.2") == at(0)
-    assert likeliest(memory, attrs.evolve(SIDE, at_ms=NOW + 99)) == at(99)
+    assert likeliest(memory, at_ms=NOW + 99) == at(99)
 
 
 def test_the_whole_is_bounded() -> None:
@@ -103,7 +89,7 @@ def test_the_whole_is_bounded() -> None:
         memory.add(f"10.0.{n >> 8}.{n & 255}", at(n))
 
     assert len(memory) == halves.HALVES
-    assert memory.likeliest(SIDE, "10.0.0.1", counter=NOW, now_ms=NOW) is None
+    assert likeliest(memory, key="10.0.0.1") is None
 
 
 def test_a_connection_to_another_port_is_a_control_probe() -> None:
@@ -111,8 +97,8 @@ def test_a_connection_to_another_port_is_a_control_probe() -> None:
     probe = at(20, listener="192.0.2.9:443")
     memory = remembered(probe)
 
-    assert memory.likeliest(SIDE, "192.0.2.1", counter=NOW, now_ms=NOW, ports={6180, 443}) is None
-    assert memory.likeliest(SIDE, "192.0.2.1", counter=NOW, now_ms=NOW, ports={6443, 443}) == probe, (
+    assert memory.likeliest(SIDE, "192.0.2.1", at_ms=NOW, ports={6180, 443}) is None
+    assert memory.likeliest(SIDE, "192.0.2.1", at_ms=NOW, ports={6443, 443}) == probe, (
         "a port that is forwarded to another one tells nothing"
     )
 
@@ -120,4 +106,4 @@ def test_a_connection_to_another_port_is_a_control_probe() -> None:
 def test_what_a_balancer_announced_may_have_come_to_any_port() -> None:
     half = at(20, listener="192.0.2.9:7180", through_own_proxy=True)
 
-    assert remembered(half).likeliest(SIDE, "192.0.2.1", counter=NOW, now_ms=NOW, ports={6180, 7180}) == half
+    assert remembered(half).likeliest(SIDE, "192.0.2.1", at_ms=NOW, ports={6180, 7180}) == half

@@ -9,6 +9,7 @@ import structlog
 
 from certs.inspection import PATH_TAG, Join, PathRecord, SignerKind, Verdict, judge
 from gateway.journal import Record
+from gateway.projector.documents import read_evidence
 from gateway.projector.whence import network_of
 from gateway.store import AgentEntry, Halves, Incident, IncidentState, Reporter
 from protocol import Code
@@ -267,6 +268,104 @@ def test_a_report_delivered_later_counts_when_no_session_follows(rig: Rig) -> No
     pass_time(rig, 90)
     incident = the_incident(rig)
     assert (incident.state, incident.first_ms) == (IncidentState.OPENED, AT_MS - 60 * MINUTE_MS)
+
+
+KEPT: dict[str, Any] = {
+    "delivered_by": "other-address",
+    "happened_ms": AT_MS - 4 * MINUTE_MS,
+    "counter": AT_MS - 4 * MINUTE_MS + 12_000,
+}
+"""Of a report that was sealed at once, kept for four minutes, and said to an edge that may not know that."""
+
+
+@pytest.mark.parametrize("wrong_ms", [0, -120 * MINUTE_MS, 120 * MINUTE_MS])
+@pytest.mark.parametrize("order", ["session first", "report first"])
+def test_a_kept_report_of_an_agent_that_was_started_anew_opens_nothing(
+    rig: Rig, order: str, wrong_ms: int
+) -> None:
+    """It knows of no offset, and comes after the session that it comes beside; it tells of a time before, also by a wrong clock."""
+    agent = rig.agent()
+    happened_ms = KEPT["happened_ms"]
+    record = report_of(
+        agent, opened_one_sided(), at_ms=AT_MS,
+        **KEPT | {"happened_ms": happened_ms + wrong_ms, "counter": KEPT["counter"] + wrong_ms},
+    )  # fmt: skip
+    with structlog.testing.capture_logs() as log:
+        if order == "report first":
+            journal(rig, record)
+            rig.drain()
+        begin_session(rig.store, agent, at_ms=AT_MS - 2_000, clock_offset_ms=wrong_ms)
+        journal(rig, record)
+        rig.drain()
+        pass_time(rig, 90)
+        pass_time(rig, 700)
+    assert incidents(rig) == []
+    assert said(log) == []
+    [report] = rig.store.paths.reports()
+    assert report.happened_ms == happened_ms
+
+
+def test_a_kept_report_joins_what_is_open_and_ends_with_its_agents_session(rig: Rig) -> None:
+    """The incident of its neighbours counts it, and it holds nothing open."""
+    neighbour, agent = rig.agent(), rig.agent()
+    journal(rig, report_of(neighbour, opened_one_sided(), at_ms=AT_MS - 4 * MINUTE_MS))
+    rig.drain()
+    begin_session(rig.store, agent, at_ms=AT_MS - 2_000)
+    journal(rig, report_of(agent, opened_one_sided(), at_ms=AT_MS, **KEPT))
+    rig.drain()
+    pass_time(rig, 90)
+    assert (the_incident(rig).agents, the_incident(rig).is_open) == (2, True)
+    begin_session(rig.store, neighbour, at_ms=AT_MS)
+    rig.drain()
+    assert the_incident(rig).closed_why == "every agent concerned has had a session since"
+
+
+def test_what_was_near_a_kept_reports_arrival_is_not_its_connection(rig: Rig) -> None:
+    """By a wrong clock and its arrival it seemed to be that one; a session tells better, and finds the one that it was."""
+    agent = rig.agent()
+    wrong: dict[str, Any] = {name: KEPT[name] + 120 * MINUTE_MS for name in ("happened_ms", "counter")}
+    seen = attrs.evolve(beyond_a_box(), exporter=b"y" * 32)
+    journal(
+        rig,
+        sighting_of(beyond_a_box(), at_ms=AT_MS - 10_000),
+        sighting_of(seen, at_ms=KEPT["happened_ms"] + 5_000),
+        report_of(agent, opened_one_sided(), at_ms=AT_MS, **KEPT | wrong),
+    )
+    rig.drain()
+    assert exporter_beside(rig) == b"x" * 32
+    begin_session(rig.store, agent, at_ms=AT_MS - 2_000, clock_offset_ms=120 * MINUTE_MS)
+    pass_time(rig, 90)
+    assert exporter_beside(rig) == b"y" * 32
+    assert incidents(rig) == []
+
+
+def exporter_beside(rig: Rig) -> bytes | None:
+    """Of the connection that the only report was joined with."""
+    documents = rig.store.paths.documents(1)
+    assert documents is not None
+    evidence = read_evidence(documents.evidence)
+    assert evidence is not None
+    assert evidence.gateway is not None
+    return evidence.gateway.exporter
+
+
+@pytest.mark.parametrize("wrong_ms", [-120 * MINUTE_MS, 120 * MINUTE_MS])
+def test_a_report_by_a_wrong_clock_without_a_session_is_of_now(rig: Rig, wrong_ms: int) -> None:
+    """What it says of the time is nothing; it was well long ago, and is not now."""
+    agent = rig.agent()
+    begin_session(rig.store, agent, at_ms=AT_MS - 60 * MINUTE_MS)
+    record = report_of(
+        agent,
+        opened_one_sided(),
+        at_ms=AT_MS,
+        happened_ms=AT_MS + wrong_ms,
+        counter=AT_MS + wrong_ms + 12_000,
+    )
+    journal(rig, record)
+    rig.drain()
+    assert incidents(rig) == []
+    pass_time(rig, 90)
+    assert (the_incident(rig).is_open, the_incident(rig).first_ms) == (True, AT_MS - 12_000)
 
 
 def test_an_agent_that_is_expected_no_more_holds_nothing_open(rig: Rig) -> None:
@@ -623,8 +722,6 @@ def test_an_address_is_counted_under_its_network(source: str, network: str) -> N
 
 def test_a_joined_half_says_how_it_was_joined(rig: Rig) -> None:
     """It is never taken for the very connection."""
-    from gateway.projector.documents import read_evidence
-
     journal(
         rig,
         sighting_of(beyond_a_box(), at_ms=AT_MS),
