@@ -172,7 +172,7 @@ def test_single_reports_and_sightings_are_listed(data: Path, server: AgentEntry,
     [report] = found(capsys, data, "inspection", "list", "--reports", "--company", "Acme")
     assert (report["signer_uid"], report["halves"], report["incident_id"]) == (server.agent_uid, "agent", 1)
     assert found(capsys, data, "inspection", "list", "--reports", "--company", "Contoso") == []
-    assert "the agent's word alone" in run(capsys, data, "inspection", "list", "--reports")
+    assert "the agent's end alone" in run(capsys, data, "inspection", "list", "--reports")
     [sighting] = found(capsys, data, "inspection", "list", "--sightings")
     assert (sighting["network"], sighting["connections"]) == ("203.0.113.0/24", 7)
     assert "not both" in run(capsys, data, "inspection", "list", "--reports", "--sightings", expect=2)
@@ -486,7 +486,7 @@ def test_replay_says_what_a_changed_rule_would_have_said(
         "inspected-untrusted"
     ] * 2
     assert "no incident 9" in run(capsys, data, "inspection", "replay", "--incident", "9", expect=3)
-    assert "at least 1" in run(capsys, data, "inspection", "replay", "--days", "0", expect=2)
+    assert "between 1 and 36500" in run(capsys, data, "inspection", "replay", "--days", "0", expect=2)
 
 
 # -- codes, endpoints, firewalls ---------------------------------------------------------------------------------------
