@@ -26,6 +26,9 @@ HELD_S: Final = 60.0
 # The machine's clock may be set, and it may have slept: due times are looked at this often.
 LOOK_S: Final = 20.0
 
+AHEAD_MS: Final = 24 * 3600 * 1000
+"""A clock that is set back by less merely delays a run."""
+
 MESSAGE_LIMIT: Final = 1024
 
 
@@ -107,11 +110,12 @@ class Scheduler:
     def next_ms(self, job_uid: str) -> int:
         """When it is due, which may have passed; 0 for never."""
         entry, now_ms = self.entry(job_uid), self._now()
+        if max(entry.last_ms, entry.since_ms) > now_ms + AHEAD_MS:
+            # The clock was wrong when it ran: that must not keep it from running until that time has come.
+            entry.last_ms, entry.since_ms = 0, now_ms
         if not entry.enabled:
             return 0
-        # A clock that was ahead when the job ran must not keep it from running until that time has come.
-        last_ms, since_ms = min(entry.last_ms, now_ms), min(entry.since_ms, now_ms)
-        return self.jobs[job_uid].schedule.due_ms(last_ms, since_ms) or 0
+        return self.jobs[job_uid].schedule.due_ms(entry.last_ms, entry.since_ms) or 0
 
     async def run(self) -> None:
         """Find out what was interrupted, then run what is due, until cancelled.
