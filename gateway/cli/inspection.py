@@ -284,7 +284,7 @@ def per_cent(value: int) -> str:
 def halves(value: str) -> str:
     """Whose word a verdict rests on, for people."""
     return {
-        "agent": "the agent's word alone",
+        "agent": "the agent's end alone",
         "time and address": "both ends, joined by time and address",
         "carrying connection": "both ends of one connection",
     }.get(value, value)

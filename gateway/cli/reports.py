@@ -40,6 +40,7 @@ def inspection_explain(
             "verdict": finding.verdict.value,
             "family": finding.family.value,
             "report_id": case.report.report_id,
+            "halves": case.report.halves.value,
             "incident_id": case.report.incident_id,
         }
         rows([body], {}, as_json=True, empty="")

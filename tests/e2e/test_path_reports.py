@@ -172,8 +172,12 @@ async def test_the_gateways_own_restart_is_told_first(provider: Provider) -> Non
         assert (await told(provider, report_before, await dial(edge.remote_port)))[0] == 0
         report = seal(provider, signer_of(agent), side)
         _, verdict = await told(provider, report, await dial(edge.remote_port))
+        half = recorded(provider)[-1].evidence.gateway
 
     assert verdict is Verdict.GATEWAY_RESTART
+    assert half is not None
+    assert not half.is_seen
+    assert half.source is None, "what brought the report came from there, not what was refused"
 
 
 # -- whose word it is -----------------------------------------------------------------------------------------------------

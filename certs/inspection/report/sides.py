@@ -94,8 +94,9 @@ class Group:
 def groups_of(evidence: Evidence) -> tuple[Group, ...]:
     """All of it, in the order in which a connection comes about."""
     agent, gateway = evidence.agent, evidence.gateway
+    seen = gateway if gateway is not None and gateway.is_seen else None
     return (
-        Group("Time and addresses", tuple(_where(agent, gateway))),
+        Group("Time and addresses", tuple(_where(agent, seen))),
         Group("Name resolution and proxy", tuple(_way(agent, evidence))),
         Group("TCP", tuple(_tcp(agent, gateway))),
         Group("TLS: what was offered", tuple(_offered(agent, gateway))),

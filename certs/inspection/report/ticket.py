@@ -67,16 +67,18 @@ def sureness(finding: Finding) -> str:
 
 def rests_on(report: Report) -> str:
     """Which halves a finding rests on."""
-    evidence = report.evidence
-    if evidence.agent is None:
-        return "what the gateway saw alone" if evidence.gateway is not None else "no observation"
-    if evidence.gateway is None:
-        if report.meta.signed_by_gateway:  # it shows a half that surely is of this connection, and no other
-            return "what the agent saw, and what the gateway knows of that time"
-        return "what the agent saw alone"
-    if evidence.gateway.join is Join.CARRYING:
-        return SURELY_ONE
-    return "both ends, joined by time and address"
+    agent, gateway = report.evidence.agent, report.evidence.gateway
+    if agent is None:
+        return "what the gateway saw alone" if gateway is not None else "no observation"
+    if gateway is None or not gateway.is_seen:
+        # A gateway that signs shows a half that surely is of this connection, and no other.
+        knows = report.meta.signed_by_gateway or (gateway is not None and gateway.nearby)
+        return (
+            "what the agent saw, and what the gateway knows of that time"
+            if knows
+            else "what the agent saw alone"
+        )
+    return SURELY_ONE if gateway.join is Join.CARRYING else "both ends, joined by time and address"
 
 
 _VOUCHED: Final = {
@@ -111,8 +113,14 @@ def _session(evidence: Evidence) -> Iterator[tuple[str, str]]:
     if through:
         way += f", the proxy on the way to {to}"
     yield "Session", way + (f" (dialed: {agent.dialed})" if agent is not None and agent.dialed else "")
-    if agent is not None and gateway is not None and gateway.source and gateway.source != agent.local:
-        yield "Seen by the gateway", f"from {gateway.source}"
+    if (
+        agent is not None
+        and gateway is not None
+        and gateway.is_seen
+        and gateway.source not in ("", None, agent.local)
+    ):
+        surely = "" if gateway.join is Join.CARRYING else "presumably "
+        yield "Seen by the gateway", f"{surely}from {gateway.source}"
 
 
 def _extent(incident: IncidentSummary) -> Iterator[tuple[str, str]]:

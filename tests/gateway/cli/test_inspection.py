@@ -18,6 +18,10 @@ from certs.inspection import (
     PATH_TAG,
     PRODUCTS,
     AgentSide,
+    GatewaySide,
+    Join,
+    Nearby,
+    NearbyKind,
     PathRecord,
     Signer,
     SignerKind,
@@ -208,6 +212,43 @@ def test_a_verdict_is_explained(data: Path, server: AgentEntry, capsys: Capture)
         said = run(capsys, data, "inspection", "explain", *words, expect=2)
         assert "an incident by its number, or a report" in said
     assert "no path report 9" in run(capsys, data, "inspection", "explain", "--report", "9", expect=3)
+
+
+@pytest.mark.parametrize(
+    ("half", "says", "rests_on"),
+    [
+        (None, "the agent's end alone", "what the agent saw alone"),
+        ("unseen", "the agent's end alone", "what the agent saw, and what the gateway knows of that time"),
+        ("near", "both ends, joined by time and address", "both ends, joined by time and address"),
+        ("carrying", "both ends of one connection", "both ends of the very same connection"),
+    ],
+)
+def test_whose_word_it_is_is_said_alike(
+    half: str | None, says: str, rests_on: str, data: Path, server: AgentEntry, capsys: Capture
+) -> None:
+    """By the list, the explanation and the ticket; a gateway that saw no connection knows no port of it, but of what brought the report."""
+    source = "198.51.100.7:42532"
+    known = {
+        None: None,
+        "unseen": GatewaySide(
+            at_ms=AT_MS, join=Join.TIME_AND_ADDRESS, source=source, nearby=(Nearby(kind=NearbyKind.DRAIN, seconds=2),)
+        ),
+        "near": beyond_a_box(source=source, join=Join.TIME_AND_ADDRESS),
+        "carrying": beyond_a_box(source=source),
+    }  # fmt: skip
+    evidence = attrs.evolve(opened_one_sided(), gateway=known[half])
+    happened(data, report_of(server, evidence, at_ms=AT_MS, source=source))
+
+    [listed] = found(capsys, data, "inspection", "list", "--reports")
+    assert says in run(capsys, data, "inspection", "list", "--reports")
+    assert f"sure, by {says} (report 1 of" in run(capsys, data, "inspection", "explain", "--report", "1")
+    [explained] = found(capsys, data, "inspection", "explain", "--report", "1")
+    assert explained["halves"] == listed["halves"]
+    ticket = " ".join(run(capsys, data, "inspection", "report", "--report", "1").split())
+    assert f"rests on {rests_on}." in ticket
+    assert (f"Seen by the gateway from {source}" in ticket) is (half == "carrying")
+    assert (f"Seen by the gateway presumably from {source}" in ticket) is (half == "near")
+    assert (source in ticket) is (half in ("near", "carrying"))
 
 
 def test_a_ticket_is_written_for_whoever_has_to_act(
