@@ -1,9 +1,11 @@
 """A report that a person brought, from a server that nothing lets out: verified, judged, and journaled like any other.
 
 An edge has its journal to itself, so a report that comes by hand goes into one of its own, `journals/imported.reports`, which the
-projector reads beside the others. It has the same lock as an edge's: two imports at once take turns.
+projector reads beside the others. It has the same lock as an edge's: two imports at once take turns. A report is good for once, whether
+the store has it already or only this journal, behind what the projector has read.
 """
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -46,7 +48,7 @@ from gateway.cli.inspection import to_act_on
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import json_line, say
 from gateway.config import CO_LOCATED
-from gateway.journal import Cursor, JournalWriter, Record, RecordFlags
+from gateway.journal import Cursor, JournalReader, JournalWriter, Record, RecordFlags
 from gateway.store import AuditEntry, NotFound, Reporter, Standing
 from protocol import Code
 
@@ -92,19 +94,15 @@ def inspection_import(
             opened = open_report(unarmour(text), authority.report_keys())
         except SealError as error:
             raise CommandError(str(error), code=Code.REPORT_UNREADABLE) from None
-        reporter = Reporter(kind=opened.kind.value, uid=opened.uid, installation_uid=opened.installation_uid)
         sender = _sender(provider, authority, opened, now)
-        known = provider.store.paths.find(reporter, opened.counter)
-        if known is not None:
-            raise CommandError(
-                f"this report is here already, as report {known.report_id}", code=Code.REPORT_REPLAYED
-            )
-        if opened.kind is SignerKind.CODE and not provider.store.codes.use(opened.uid, now_ms=now):
-            raise CommandError("the code was used before, or has expired", code=Code.CODE_USED)
-        finding = _take(provider, authority, opened, sender, now)
-        about = f"report {opened.counter} of {opened.kind.value} {opened.uid}"
-        entry = AuditEntry(at_ms=now, who=operator(), action="report imported", about=about)
-        provider.store.audit.note(entry)
+        with contextlib.closing(JournalWriter(provider.folder.journals / JOURNAL)) as writer:
+            _refuse_known(provider, opened, _projected(provider, writer))
+            if opened.kind is SignerKind.CODE and not provider.store.codes.use(opened.uid, now_ms=now):
+                raise CommandError("the code was used before, or has expired", code=Code.CODE_USED)
+            finding = _take(provider, authority, writer, opened, sender, now)
+            about = f"report {opened.counter} of {opened.kind.value} {opened.uid}"
+            entry = AuditEntry(at_ms=now, who=operator(), action="report imported", about=about)
+            provider.store.audit.note(entry)
     if json_:
         json_line(
             {
@@ -134,8 +132,55 @@ def _read(file: Path) -> str:
     return raw.decode("utf-8", errors="replace")
 
 
+def _refuse_known(provider: Provider, opened: OpenedReport, projected: Cursor | None) -> None:
+    """Nobody else imports meanwhile. What the projector reads while we look is in one of the two places, for it is looked for here first.
+
+    Args:
+        projected: how far the projector had read our journal.
+
+    Raises:
+        CommandError: the report was taken before.
+    """
+    if _is_unread(provider.folder.journals / JOURNAL, projected, opened):
+        raise CommandError(
+            "this report was imported already, and waits for the projector", code=Code.REPORT_REPLAYED
+        )
+    reporter = Reporter(kind=opened.kind.value, uid=opened.uid, installation_uid=opened.installation_uid)
+    known = provider.store.paths.find(reporter, opened.counter)
+    if known is not None:
+        raise CommandError(
+            f"this report is here already, as report {known.report_id}", code=Code.REPORT_REPLAYED
+        )
+
+
+def _is_unread(folder: Path, projected: Cursor | None, opened: OpenedReport) -> bool:
+    """Whether a report lies in our journal, behind what was projected of that."""
+    reader, cursor = JournalReader(folder), projected
+    number = (opened.kind, opened.uid, opened.installation_uid, opened.counter)
+    while (chunk := reader.read(cursor, MAX_BYTES)).records:
+        for body in chunk.records:
+            try:
+                record = PathRecord.decode(Record.decode(body).payload)
+            except ValueError:  # a DocumentError is one
+                continue  # of another version's, or damaged: the projector says so
+            if number == (record.signer_kind, record.signer_uid, record.installation_uid, record.counter):
+                return True
+        cursor = chunk.cursor
+    return False
+
+
+def _projected(provider: Provider, writer: JournalWriter) -> Cursor | None:
+    at = provider.store.cursors().get(writer.journal_uid)
+    return None if at is None else Cursor(segment=at.segment, incarnation=at.incarnation, offset=at.offset)
+
+
 def _take(
-    provider: Provider, authority: Authority, opened: OpenedReport, sender: Sender, now: int
+    provider: Provider,
+    authority: Authority,
+    writer: JournalWriter,
+    opened: OpenedReport,
+    sender: Sender,
+    now: int,
 ) -> Finding:
     evidence = Evidence(
         agent=opened.side,
@@ -158,17 +203,10 @@ def _take(
     )
     flags = RecordFlags.SYNTHETIC if sender.synthetic else RecordFlags.NONE
     body = Record(agent_uid=sender.key, received_ms=now, tag=PATH_TAG, payload=record.encode(), flags=flags)
-    writer = JournalWriter(provider.folder.journals / JOURNAL)
-    try:
-        writer.append(body.encode())
-        writer.sync()
-        at = provider.store.cursors().get(writer.journal_uid)
-        floor = (
-            None if at is None else Cursor(segment=at.segment, incarnation=at.incarnation, offset=at.offset)
-        )
-        writer.prune(floor, older_than_ms=int(provider.config.limits.journal_keep_s * 1000), now_ms=now)
-    finally:
-        writer.close()
+    writer.append(body.encode())
+    writer.sync()
+    keep_ms = int(provider.config.limits.journal_keep_s * 1000)
+    writer.prune(_projected(provider, writer), older_than_ms=keep_ms, now_ms=now)
     return finding
 
 

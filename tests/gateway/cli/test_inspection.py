@@ -394,15 +394,36 @@ def test_a_report_by_mail_takes_the_way_of_all_others(
 
 
 def test_a_report_by_mail_counts_once(data: Path, by_agent: Signer, tmp_path: Path, capsys: Capture) -> None:
-    """A second import says which one it is, and two before the projector has looked make one row."""
+    """A second import is refused, also before the projector has looked, says which one it is, and is not audited; the next report is taken."""
     file = str(mail(data, tmp_path, by_agent))
     run(capsys, data, "inspection", "import", file)
-    run(capsys, data, "inspection", "import", file)
+    said = run(capsys, data, "inspection", "import", file, expect=3)
+    assert "imported already, and waits for the projector" in said
+    assert str(Code.REPORT_REPLAYED) in said
     project(data)
     assert len(found(capsys, data, "inspection", "list", "--reports")) == 1
     said = run(capsys, data, "inspection", "import", file, expect=3)
     assert "already, as report 1" in said
     assert str(Code.REPORT_REPLAYED) in said
+    assert len(found(capsys, data, "inspection", "audit")) == 1
+    run(capsys, data, "inspection", "import", str(mail(data, tmp_path, by_agent, counter=8)))
+    project(data)
+    assert len(found(capsys, data, "inspection", "list", "--reports")) == 2
+
+
+def test_a_report_by_mail_counts_once_after_one_that_waits(
+    data: Path, by_agent: Signer, server: AgentEntry, tmp_path: Path, capsys: Capture
+) -> None:
+    """Several lie unread, with something among them that is no record of ours: only the same signer's same number is the same report."""
+    token, _ = token_of(capsys, data)
+    for signer in (by_agent, token_signer(token, "i"), token_signer(token, "j")):
+        run(capsys, data, "inspection", "import", str(mail(data, tmp_path, signer)))
+        writer = JournalWriter(data / "journals" / JOURNAL)
+        writer.append([b"no record"])
+        writer.close()
+    said = run(capsys, data, "inspection", "import", str(tmp_path / "mail.txt"), expect=3)
+    assert "waits for the projector" in said
+    assert len(found(capsys, data, "inspection", "audit")) == 3
 
 
 def token_of(capsys: Capture, data: Path) -> tuple[Token, StoredToken]:
