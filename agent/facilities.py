@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import attrs
+import trio
 
 from agent.bell import Bell
 from agent.collector import Collector
@@ -17,6 +18,7 @@ from protocol import CancelCommand, Code, Command, Outcome
 
 if TYPE_CHECKING:
     from agent.collectors.desk import Desk
+    from agent.execution import Executor
 
 # Commands whose answers are remembered, so that one that is delivered twice is answered once.
 _ANSWERED: Final = 256
@@ -45,17 +47,40 @@ class Facilities:
     """Whether the last gateway takes reports of usage; until one has spoken we think so."""
     renew_now: bool = False
     """A gateway told us to renew, whatever the dates say."""
+    executor: "Executor | None" = None
+    """Who runs commands; None in a fleet, which declines them."""
+    opened: trio.Event = attrs.field(factory=trio.Event)
+    """Set, and replaced, when a session opens: a new certificate that was shown for it is good."""
     _answered: OrderedDict[tuple[str, int], None] = attrs.field(factory=OrderedDict)
 
-    def decline(self, said: Command | CancelCommand) -> None:
-        """No kind of command is known yet, and so none begins: say so, durably, and once in this process."""
+    def session_opened(self) -> None:
+        """Wake who waits for a session."""
+        opened, self.opened = self.opened, trio.Event()
+        opened.set()
+
+    def commanded(self, said: Command | CancelCommand) -> None:
+        """The gateway asks for something, or takes it back.
+
+        Raises:
+            OutboxFullError: no room for what is to be answered; the gateway asks again.
+            OutboxError: the outbox cannot be used.
+        """
+        if self.executor is None:
+            self._decline(said)
+        elif isinstance(said, Command):
+            self.executor.command(said)
+        else:
+            self.executor.cancel(said)
+
+    def _decline(self, said: Command | CancelCommand) -> None:
+        """No command begins here: say so, durably, and once in this process."""
         answered = (said.command_uid, said.fence)
         if answered in self._answered:
             return
         outcome, code, message = Outcome.CANCELLED, Code.COMMAND_CANCELLED, "cancelled before it began"
         if isinstance(said, Command):
             outcome, code = Outcome.UNSUPPORTED, Code.COMMAND_UNSUPPORTED
-            message = f"this agent does not know the command {said.kind!r}"
+            message = f"this agent does not run commands, and so not {said.kind!r}"
         self.outbox.cut_result(*answered, outcome=outcome, code=code, message=message, finished_ms=self.now())
         self._answered[answered] = None
         if len(self._answered) > _ANSWERED:

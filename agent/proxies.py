@@ -10,21 +10,18 @@ any other: TLS goes from end to end.
 """
 
 import ipaddress
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import attrs
 
-from agent.state import StateError
-from certs import is_exposed
+from agent.settings import SETTINGS, SettingError, read_document
 from transport import Proxy
 
-__all__ = ["DIRECT", "SETTINGS", "STRAIGHT", "Proxies", "ProxySettingError", "Way"]
+__all__ = ["DIRECT", "STRAIGHT", "Proxies", "ProxySettingError", "Way"]
 
 NONE: Final = "none"
-SETTINGS: Final = "agent.toml"
 
 
 class ProxySettingError(ValueError):
@@ -67,8 +64,7 @@ class Proxies:
             ProxySettingError: the option, or the one in agent.toml, is no proxy.
             StateError: agent.toml can't be read.
         """
-        settings = _settings(folder) if option is None and folder is not None else {}
-        url = option if option is not None else settings.get("proxy")
+        url = option if option is not None else _configured(folder)
         if url == NONE:
             return cls(never=True)
         if url:
@@ -114,28 +110,16 @@ class Proxies:
 DIRECT: Final = Proxies(never=True)
 
 
-def _settings(folder: Path) -> dict[str, Any]:
+def _configured(folder: Path | None) -> str | None:
     """What agent.toml says.
 
     Raises:
-        StateError: it can't be read, says something that is no setting, or has a password that others can read.
+        StateError: it can't be read, or it is no text.
     """
-    path = folder / SETTINGS
-    try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
-        is_open = is_exposed(path)
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise StateError(f"cannot read {path}: {error}") from error
-    if foreign := fields.keys() - {"proxy", "collector", "job"}:
-        raise StateError(f"{path}: there is no setting {min(foreign)!r}, only proxy, collector and job")
-    url = fields.get("proxy", "")
-    if not isinstance(url, str):
-        raise StateError(f"{path}: proxy is a text, as in http://proxy.example:3128")
-    if "@" in url and is_open:
-        raise StateError(f"{path} has a password in it and can be read by others: chmod 600 {path}")
-    return fields
+    url = None if folder is None else read_document(folder).get("proxy")
+    if url is not None and not isinstance(url, str):
+        raise SettingError(f"{folder}/{SETTINGS}: proxy is a text, as in http://proxy.example:3128")
+    return url
 
 
 def _is_excepted(host: str, port: int, exceptions: tuple[str, ...]) -> bool:

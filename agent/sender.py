@@ -48,7 +48,7 @@ class Sender:
         """Id of the last batch sent, until the gateway has it on disk."""
         self.renewal: Applicant | None = None
         """What we asked a new certificate for."""
-        self._renew = welcome.standing is Standing.RENEW_ONLY or facilities.renew_now
+        self._renew = welcome.standing is Standing.RENEW_ONLY
         self._offset_ms = welcome.gateway_time_ms - facilities.now()
         self._renewal_check_at = trio.current_time()
 
@@ -80,11 +80,15 @@ class Sender:
         if now >= self.wake_at:
             self.wake_at = now + self._heartbeat_s
             return self._connection.send(self._heartbeat())
-        if self.renewal is None and now >= self._renewal_check_at:
+        wanted = self._with.renew_now
+        if self.renewal is None and (wanted or now >= self._renewal_check_at):
             self._renewal_check_at = now + RENEWAL_CHECK_S
-            if self._renew or self._renewal_due():
+            if wanted or self._renew or self._renewal_due():
                 self.renewal = Applicant.renewing(self._with.keeper.identity)
                 return self._connection.send(self.renewal.request(self._with.now()))
+        executor = self._with.executor
+        if executor is not None and (progress := executor.take_progress()) is not None:
+            return self._connection.send(progress)
         return self._batch()
 
     def _heartbeat(self) -> Heartbeat:

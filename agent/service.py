@@ -18,6 +18,8 @@ from agent.collectors.contract import CollectorError
 from agent.collectors.desk import Desk
 from agent.collectors.meter import Meter
 from agent.cursors import Cursors
+from agent.execution import Executor, Ledger
+from agent.execution.kinds import Hands
 from agent.facilities import Facilities
 from agent.failures import unwrapped
 from agent.former import open_own
@@ -26,6 +28,7 @@ from agent.inspection.keep import Keep
 from agent.outbox import Outbox
 from agent.proxies import DIRECT, Proxies
 from agent.reporter import SPREAD, Reporter
+from agent.settings import Settings, load_settings
 from agent.spool import LIMIT_BYTES, OutboxError, OutboxFullError, Spool
 from agent.state import StateError, StateFolder
 from agent.watch import Watch
@@ -81,6 +84,9 @@ async def serve_agent(folder: Path, options: ServiceOptions) -> Farewell:
             keeper, Keep(folder), now=now_ms, observer=watch, proxies=options.proxies, draw=jitter.random,
             spread_s=SPREAD * options.reconnect_s,
         )  # fmt: skip
+        executor = facilities.executor = _executor(
+            facilities, desk, meter, Ledger(spool, outbox, keeper.identity.agent_uid), load_settings(folder)
+        )
         watch.attach(facilities)
         client = Client(facilities, draw=jitter.random, backoff=Backoff(base_s=options.reconnect_s))
         try:
@@ -89,6 +95,7 @@ async def serve_agent(folder: Path, options: ServiceOptions) -> Farewell:
                     nursery.start_soon(_stop_on_signal, client)
                     nursery.start_soon(desk.run)
                     nursery.start_soon(meter.run)
+                    nursery.start_soon(executor.run)
                     nursery.start_soon(_collect, facilities, spool, desk.news)
                     nursery.start_soon(watch.refresh)
                     nursery.start_soon(reporter.run)
@@ -134,6 +141,23 @@ def _desk(
         agent_type=identity.agent_type,
         observer=watch,
     )
+
+
+def _executor(
+    facilities: Facilities, desk: Desk, meter: Meter, ledger: Ledger, settings: Settings
+) -> Executor:
+    """Who runs commands; what was unfinished when the agent ended is taken up.
+
+    Raises:
+        OutboxError: the ledger cannot be read.
+    """
+    hands = Hands(
+        facilities=facilities, desk=desk, meter=meter, ledger=ledger, configured_s=settings.inventory_s
+    )
+    hands.take_interval()
+    return Executor(
+        ledger, hands.actions(), allowed=settings.allow, now=facilities.now, bell=facilities.bell, observer=facilities.observer
+    )  # fmt: skip
 
 
 async def _collect(facilities: Facilities, spool: Spool, news: Bell) -> None:

@@ -227,6 +227,7 @@ class Session:
         self._with.observer.welcomed(welcome, self._address)
         self._with.usage_agreed = Capability.USAGE in self._connection.capabilities
         self._sender = Sender(self._with, self._connection, welcome)
+        self._with.session_opened()
         self._release(welcome.released)
 
     def _release(self, marks: tuple[Mark, ...]) -> None:
@@ -252,7 +253,7 @@ class Session:
         self._with.bell.ring()
 
     def _commanded(self, said: Command | CancelCommand) -> None:
-        self._with.decline(said)
+        self._with.commanded(said)
 
     def _resync(self, resync: Resync) -> None:
         match resync.scope:

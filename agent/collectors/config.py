@@ -13,27 +13,22 @@
 A key that nobody knows is refused and the nearest one named: a setting that is silently ignored is found out when it is too late.
 """
 
-import difflib
 import re
-import tomllib
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 import attrs
 
 from agent.collectors.contract import CollectorSettings, JobSettings
-from agent.proxies import SETTINGS
-from agent.state import StateError
+from agent.settings import SETTINGS, SettingError, nearest, read_document
+
+__all__ = ["SettingError", "load_collectors", "nearest", "read_options"]
 
 T = TypeVar("T")
 
 _NAME: Final = re.compile(r"[\w][\w .-]{0,63}")
-
-
-class SettingError(StateError):
-    """agent.toml cannot be used as it stands; the message names the table and the key."""
 
 
 def load_collectors(folder: Path) -> tuple[CollectorSettings, ...]:
@@ -42,17 +37,11 @@ def load_collectors(folder: Path) -> tuple[CollectorSettings, ...]:
     Raises:
         SettingError: it cannot be read, or says something that is no setting.
     """
-    path = folder / SETTINGS
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError) as error:
-        raise SettingError(f"cannot read {path}: {error}") from error
+    document = read_document(folder)
     try:
         return _collectors(document)
     except SettingError as error:
-        raise SettingError(f"{path}: {error}") from None
+        raise SettingError(f"{folder / SETTINGS}: {error}") from None
 
 
 def read_options(cls: type[T], options: Mapping[str, object], where: str) -> T:
@@ -82,13 +71,6 @@ def read_options(cls: type[T], options: Mapping[str, object], where: str) -> T:
         return cls(**found)
     except ValueError as error:
         raise SettingError(f"{where}: {error}") from None
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean …?`, if anything is near."""
-    names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names)}" if names else ""
 
 
 def _collectors(document: Mapping[str, Any]) -> tuple[CollectorSettings, ...]:
