@@ -39,9 +39,11 @@ DATA: Final[dict[Code, Explanation]] = {
     ),
     Code.PARKED_OVERFLOW: Explanation(
         "too much is parked",
-        "More records of one agent wait behind a gap than may be held. The newest were dropped here; they are unreleased, so "
-        "the agent still has them and will be asked for them.",
-        "Close the gap: see FG-4001.",
+        "More records of one agent wait behind gaps than may be held, or it has too many gaps open. The newest were left out here; "
+        "they are unreleased, so the agent still has them. It is asked for them; with too many gaps it is sent away for a while, "
+        "longer each time, and sends them again when it comes back.",
+        "Close its gaps: see FG-4001. An agent that opens one after another by itself is broken or means harm: revoke it, and "
+        "its gaps are given up.",
     ),
     Code.OUTBOX_FULL: Explanation(
         "the agent's outbox is full",

@@ -152,7 +152,8 @@ class Committer:
         group, self._due = self._due, {}
         alone, self._alone = self._alone, []
         started = trio.current_time()
-        self._lag.note(self.journal.end, started)
+        spent = ((session.agent.share, due.batches, due.n_bytes) for (session, _), due in group.items())
+        self._lag.note(self.journal.end, started, spent)
         await self._in_thread(self.journal.sync)
         traffic = self._traffic
         traffic.commit_seconds.observe(trio.current_time() - started)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from gateway.edge.flow import Share
+from gateway.edge.overruns import NO_ABSENCE, Absence
 from gateway.store import (
     AgentEntry,
     Body,
@@ -21,6 +23,7 @@ from gateway.store import (
     CommandState,
     CursorMoved,
     GatewaysChanged,
+    Overrun,
     ReleasedMark,
     ResyncWanted,
     Revocation,
@@ -38,6 +41,9 @@ MAX_STREAMS = 256
 
 # Epochs of which we remember what this edge journaled: hints, and an agent cuts into one epoch at a time.
 MAX_EPOCHS = 8
+
+# One for every epoch with a gap, of which the projector keeps 64 open, and one for each other scope. Who is left out is asked later.
+MAX_RESYNCS = 66
 
 _SCOPES = frozenset(ResyncScope)
 
@@ -65,6 +71,8 @@ class Agent:
     commands: dict[str, CommandPending] = NO_COMMANDS
     """Unfinished ones by their uids, oldest first."""
     session: "Session | None" = None
+    share: Share = attrs.field(factory=Share)
+    absence: Absence = NO_ABSENCE
 
     @property
     def uid(self) -> str:
@@ -137,6 +145,8 @@ class Directory:
                 return self._resync(body)
             case CommandPending():
                 return self._commanded(body)
+            case Overrun():
+                return self._overran(body)
             case Revocation():
                 self.revoked.add(body.serial)
                 return self.agents.get(body.agent_uid)
@@ -178,10 +188,18 @@ class Directory:
         agent = self.agents.get(body.agent_uid)
         if agent is None or body.scope not in _SCOPES:
             return None  # a newer projector may want something that we have no words for
+        agent.resyncs.pop((body.scope, body.epoch), None)
         if body.pending:
             agent.resyncs[body.scope, body.epoch] = body
-        else:
-            agent.resyncs.pop((body.scope, body.epoch), None)
+        if len(agent.resyncs) > MAX_RESYNCS:
+            del agent.resyncs[next(key for key in agent.resyncs if key[0] == ResyncScope.RANGE)]
+        return agent
+
+    def _overran(self, body: Overrun) -> Agent | None:
+        agent = self.agents.get(body.agent_uid)
+        if agent is not None:
+            # What lies here may have been left out: to tell the agent that it is here would keep it from sending it again.
+            agent.journaled = agent.durable = NO_MARKS
         return agent
 
     def _commanded(self, body: CommandPending) -> Agent | None:

@@ -8,6 +8,10 @@ a quarter is owed (1.5 MiB) is more than the largest batch (1 MiB), so nobody wa
 behind the journal. While the projector lags too far, or the journal's disk is nearly full, debts are kept and Welcome
 gives nothing; agents keep their sessions and their heartbeats, and their data. When it is over, every debt is paid.
 
+*Shares.* The projector takes longer over some batches than over others, and a window holds 36,000 of the smallest. So that one agent
+alone can't bring about the lag that all suffer from, each has a share of what the projector has not read. Who has used it up is
+given no credit until the projector has read on; nobody else notices.
+
 *Frames under way* are memory: a frame is held until it is whole. Small ones are bounded by the number of sessions
 (one TLS record each, 16 kB); for a larger one its size is taken from a common budget before more of it is read. Who finds
 the budget used up is not read from until others have finished: it is slowed, and nothing is dropped. A frame with budget
@@ -15,13 +19,14 @@ that does not come in time costs its session (`sweeper`), so that dawdlers canno
 """
 
 from collections import deque
+from collections.abc import Iterable
 
 import attrs
 import trio
 
 from gateway.journal import Cursor
 
-__all__ = ["SMALL_FRAME", "FrameBudget", "Lag", "Valve"]
+__all__ = ["SMALL_FRAME", "FrameBudget", "Lag", "Share", "Valve"]
 
 # A frame up to one TLS record's payload comes in one read or two, and is not worth a reservation.
 SMALL_FRAME = 16 * 1024
@@ -30,31 +35,70 @@ SMALL_FRAME = 16 * 1024
 NOTE_EVERY_S = 0.25
 
 
+# The projector reads that many in a second or two, whatever is in them.
+MAX_UNREAD_BATCHES = 4096
+
+# No more than this part of the bytes at which it counts as lagging.
+PART_OF_LAG = 8
+
+
+@attrs.define(eq=False, slots=True)
+class Share:
+    """What one agent has in the journal that the projector has not read."""
+
+    batches: int = 0
+    n_bytes: int = 0
+
+    def is_used_up(self, lag_bytes: int) -> bool:
+        """Whether the agent has to wait; *lag_bytes* is what all agents together may have there."""
+        return self.batches >= MAX_UNREAD_BATCHES or self.n_bytes * PART_OF_LAG >= lag_bytes
+
+    def add(self, batches: int, n_bytes: int) -> None:
+        """So much more is in the journal; less, once it is read."""
+        self.batches += batches
+        self.n_bytes += n_bytes
+
+
+@attrs.define(eq=False, slots=True)
+class _Note:
+    """A stretch of the journal: what was appended within NOTE_EVERY_S after *at*, up to *end*, and by whom."""
+
+    end: tuple[int, int]
+    at: float
+    shares: dict[Share, Share] = attrs.field(factory=dict)
+
+
 @attrs.define(kw_only=True)
 class Lag:
-    """Since when the projector has left something unread, told from its cursor's changes alone.
+    """Since when the projector has left something unread, and whose it is, told from its cursor's changes alone.
 
     Places in the journal are noted with the time at which they were reached; a cursor, whenever it is heard of, strikes out
     the notes that it has passed. The oldest note left is the answer. (How many bytes that is, the journal knows.)
     """
 
     cursor: Cursor | None = None
-    _notes: deque[tuple[int, int, float]] = attrs.field(factory=deque, init=False)
+    _notes: deque[_Note] = attrs.field(factory=deque, init=False)
 
-    def note(self, end: Cursor, at: float) -> None:
-        """A record that ends at *end* was appended at *at*."""
-        if not self._notes or at - self._notes[-1][2] >= NOTE_EVERY_S:
-            self._notes.append((end.segment, end.offset, at))
+    def note(self, end: Cursor, at: float, spent: Iterable[tuple[Share, int, int]] = ()) -> None:
+        """Records up to *end* were appended at *at*: so many batches and bytes on each of those shares."""
+        if not self._notes or at - self._notes[-1].at >= NOTE_EVERY_S:
+            self._notes.append(_Note((end.segment, end.offset), at))
+        last = self._notes[-1]
+        last.end = (end.segment, end.offset)
+        for share, batches, n_bytes in spent:
+            share.add(batches, n_bytes)
+            last.shares.setdefault(share, Share()).add(batches, n_bytes)
 
     def projected(self, cursor: Cursor) -> None:
         """The projector's cursor stands at *cursor*."""
         self.cursor = cursor
-        while self._notes and self._notes[0][:2] <= (cursor.segment, cursor.offset):
-            self._notes.popleft()
+        while self._notes and self._notes[0].end <= (cursor.segment, cursor.offset):
+            for share, read in self._notes.popleft().shares.items():
+                share.add(-read.batches, -read.n_bytes)
 
     def seconds(self, at: float) -> float:
         """How long the oldest unread record has waited, up to the resolution of the notes."""
-        return at - self._notes[0][2] if self._notes else 0.0
+        return at - self._notes[0].at if self._notes else 0.0
 
 
 @attrs.define(kw_only=True)

@@ -4,6 +4,8 @@ The directory has taken the change already; here the one session that it is abou
 every session. Everything is said at once, and nothing waits.
 """
 
+import trio
+
 from gateway.edge.directory import Agent
 from gateway.edge.services import Services
 from gateway.edge.session import Session
@@ -14,6 +16,7 @@ from gateway.store import (
     CommandPending,
     CursorMoved,
     GatewaysChanged,
+    Overrun,
     ReleasedMark,
     ResyncWanted,
     Revocation,
@@ -34,9 +37,14 @@ from protocol import (
     State,
 )
 
-__all__ = ["may_work", "news_for", "react"]
+__all__ = ["OVERRUN", "may_work", "news_for", "react"]
+
+OVERRUN = "too many gaps are open: batches were left out, and are to be sent again later"
 
 MAX_GATEWAYS = 32  # what a GatewayList holds
+
+# A session begins at the oldest batch that the agent holds, so one of them would do; the others come when the projector asks again.
+MAX_ASKS = 16
 
 
 def react(services: Services, body: Body, agent: Agent | None) -> None:
@@ -56,6 +64,8 @@ def react(services: Services, body: Body, agent: Agent | None) -> None:
                 session.say(resync_of(body))
         case CommandPending() if session is not None:
             services.commanding.offer(session)
+        case Overrun() if agent is not None:
+            _overran(services, agent, body)
         case CursorMoved():
             services.on_projected(body)
         case TrustChanged():
@@ -77,7 +87,8 @@ def news_for(
     gateways = services.directory.gateways
     if gateways is not None and gateways.revision != gateway_list_revision and not session.co_located:
         news.append(gateway_list(gateways))
-    news.extend(resync_of(body) for body in session.agent.resyncs.values())
+    wanted = sorted(session.agent.resyncs.values(), key=lambda body: body.scope == ResyncScope.RANGE)
+    news.extend(resync_of(body) for body in wanted[:MAX_ASKS])
     return news
 
 
@@ -113,6 +124,18 @@ def _announce(services: Services, body: GatewaysChanged) -> None:
     for each in services.open_sessions:
         if may_work(each) and not each.co_located:
             each.say(gateway_list(body))
+
+
+def _overran(services: Services, agent: Agent, body: Overrun) -> None:
+    """Batches of the agent were left out: it is to come back later, with all that it holds."""
+    at = trio.current_time()
+    absence = agent.absence.after(body.received_ms, at=at, now_ms=services.now())
+    if absence is agent.absence:
+        return  # from before it was sent away
+    agent.absence = absence
+    if agent.session is not None:
+        after_ms = round(absence.left_s(at) * 1000)
+        agent.session.send_off(Code.PARKED_OVERFLOW, OVERRUN, Action.RETRY, after_ms)
 
 
 def _decided(services: Services, session: Session, entry: AgentEntry) -> None:

@@ -24,7 +24,7 @@ from gateway.edge.joining import Carrier
 from gateway.edge.parting import LAST_WORDS_S, STRANGERS_BYTES, note
 from gateway.edge.pathhttp import HttpRequest, serve_request
 from gateway.edge.peer import Peer
-from gateway.edge.reactions import news_for
+from gateway.edge.reactions import OVERRUN, news_for
 from gateway.edge.reports import Reports, noted
 from gateway.edge.services import Services
 from gateway.edge.session import Session
@@ -176,7 +176,7 @@ class _Visit:
         directory = self.services.directory
         uid = identity.agent_uid if identity is not None else None
         agent = directory.find(uid) if uid is not None else None
-        return agent, identify(
+        decision = identify(
             identity,
             hello.agent_uid,
             agent.entry if agent is not None else None,
@@ -184,6 +184,11 @@ class _Visit:
             co_located=self.peer.listener.kind == "co-located",
             at=from_ms(self.services.now()),
         )
+        if agent is not None and isinstance(decision, Admitted) and decision.standing is Standing.VERIFIED:
+            left_s = agent.absence.left_s(trio.current_time())
+            if left_s:
+                decision = Refused.for_now(Code.PARKED_OVERFLOW, OVERRUN, round(left_s * 1000))
+        return agent, decision
 
     async def _contest(self, agent: Agent, hello: Hello) -> Refused | None:
         """Make way for the newcomer, or say why not. Once it returns None, no session of the agent is open here."""
@@ -229,15 +234,16 @@ class _Visit:
     def _open(self, agent: Agent, identity: Identity, decision: Admitted, hello: Hello) -> Session:
         """Welcome the agent."""
         services, now_ms, now = self.services, self.services.now(), trio.current_time()
-        verified = decision.standing is Standing.VERIFIED
         assert identity.trust.not_after is not None  # noqa: S101  # nobody is admitted without a path
         session = Session(
             services=services, agent=agent, connection=self.connection, stream=self.stream, peer=self.peer,
             uid=str(uuid.uuid4()), serial=identity.serial, expires_ms=to_ms(identity.trust.not_after),
             nonces=hello.nonces, standing=decision.standing, agent_version=hello.agent_version, host_name=hello.host_name,
             offset_ms=hello.agent_time_ms - now_ms, started_at=now, heard_at=now, seen_ms=now_ms,
-            owed=0 if verified and services.valve.open else services.valve.window,
+            share=agent.share, owed=services.valve.window,
         )  # fmt: skip
+        if session.may_be_paid:
+            session.owed = 0
         nonce = secrets.token_bytes(16)
         services.link.claim(session, nonce)
         agent.session = session

@@ -13,6 +13,7 @@ import structlog
 import trio
 
 from gateway.edge.ending import BREAKS, Ending, hang_up, lost, send_off
+from gateway.edge.flow import Share
 from gateway.edge.outgoing import Outgoing
 from protocol import (
     Ack,
@@ -45,6 +46,7 @@ class Voice:
     """The gateway's side of a session.
 
     Attributes:
+        share: what its agent has in the journal that the projector has not read.
         owed: bytes of batches that were committed (or, after Welcome, withheld) and not yet given back as credit.
         answered: set by the next sign of life, while somebody has asked for one.
         ending: why the session ends, once it does.
@@ -54,6 +56,7 @@ class Voice:
     connection: Connection
     stream: TLSStream
     standing: Standing
+    share: Share
     out: Outgoing = attrs.field(init=False)
     owed: int = 0
     answered: trio.Event | None = None
@@ -80,19 +83,22 @@ class Voice:
         """What it sent up to *mark* is on disk."""
         self.owed += n_bytes
         ack = Ack(durability=Durability.DISK, durable=(mark,))
-        if self.owed >= self.services.valve.worth_paying and self._may_be_paid:
+        if self.owed >= self.services.valve.worth_paying and self.may_be_paid:
             self.say(ack, self._payment())
         else:
             self.say(ack)
 
     def pay(self) -> None:
         """Give back all credit that is owed, if any may be given."""
-        if self.owed and self._may_be_paid:
+        if self.owed and self.may_be_paid:
             self.say(self._payment())
 
     @property
-    def _may_be_paid(self) -> bool:
-        return self.standing is Standing.VERIFIED and self.services.valve.open
+    def may_be_paid(self) -> bool:
+        """Whether it is given credit now."""
+        services = self.services
+        may_send = self.standing is Standing.VERIFIED and services.valve.open
+        return may_send and not self.share.is_used_up(services.config.limits.lag_bytes)
 
     def _payment(self) -> Credit:
         credit, self.owed = Credit(bytes=self.owed), 0

@@ -9,6 +9,7 @@ Nothing stalls, and nothing is thrown away.
 from collections import deque
 from collections.abc import Sequence
 
+from gateway.projector.holes import ASKS_AT_ONCE, ASKS_OF_ONE_AGENT, FIRST_ASK_MS, GIVEN_UP_AT_ONCE
 from gateway.projector.items import Item, Outcome
 from gateway.projector.work import Work
 from gateway.store import Projection, StoreError
@@ -18,16 +19,17 @@ MAX_REASON = 200
 
 
 def chores(p: Projection, work: Work) -> None:
-    """What no record asks for: go on behind gaps that were declared lost, ask for what is missing, end commands in time.
+    """What no record asks for: go on behind gaps that were declared lost or deserted, ask for what is missing, end commands in time.
 
     Raises:
         StoreError: the store's failing; try again later.
     """
-    for gap in p.gaps.declared():
+    deserted = p.gaps.deserted(work.now_ms - FIRST_ASK_MS, limit=GIVEN_UP_AT_ONCE)
+    for gap in [*p.gaps.declared(), *deserted]:
         tree = work.tree_of(gap.agent_uid, gap.epoch)
         work.holes.give_up(tree, gap)
         work.release(tree, gap.missing)
-    for gap in p.gaps.due(work.now_ms):
+    for gap in p.gaps.due(work.now_ms, limit=ASKS_AT_ONCE, of_one_agent=ASKS_OF_ONE_AGENT):
         work.holes.ask(work.tree_of(gap.agent_uid, gap.epoch), gap)
     p.commands.expire(work.now_ms)
     work.paths.chores()

@@ -11,11 +11,19 @@ from gateway.store import Gap, GapState, ProjectedAgent, Projection, StoredBatch
 
 @attrs.define(kw_only=True)
 class AgentAtWork:
-    """An agent, and how many of its batches are parked."""
+    """An agent, and how much of the store is its.
+
+    Attributes:
+        parked: its parked batches.
+        waiting: its gaps that wait for a batch; None while nobody has counted.
+        shown: its gaps that are there to be seen; None while nobody has counted.
+    """
 
     stored: ProjectedAgent
     key: bytes
     parked: int
+    waiting: int | None = None
+    shown: int | None = None
 
     @property
     def agent_id(self) -> int:

@@ -142,6 +142,7 @@ class Work:
             self._events = []
         self._save_batches()
         self.paths.finish()
+        self.holes.finish()
         self._p.streams.move([mark for tree in self._trees.values() for mark in tree.take_moved()])
 
     def agent(self, key: bytes) -> AgentAtWork | None:

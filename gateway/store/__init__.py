@@ -34,7 +34,7 @@ The projector's verbs live in one transaction object, because rows, marks and cu
         p.streams     of open move lately_moved opened_since
         p.batches     find add fill
         p.parked      add find after remove waiting
-        p.gaps        find of open due declared asked settle delete
+        p.gaps        find of open count due deserted declared asked settle delete
         p.events      insert(rows of EVENT_COLUMNS)
         p.inventory   apply
         p.usage       add
@@ -54,6 +54,7 @@ from gateway.store.bodies import (
     CommandPending,
     CursorMoved,
     GatewaysChanged,
+    Overrun,
     ReleasedMark,
     ResyncWanted,
     Revocation,
@@ -150,6 +151,7 @@ __all__ = [
     "NotFound",
     "Organization",
     "Override",
+    "Overrun",
     "ParkedBatch",
     "Parking",
     "Presence",

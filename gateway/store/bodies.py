@@ -86,6 +86,16 @@ class ResyncWanted:
 
 
 @attrs.frozen(kw_only=True)
+class Overrun:
+    """Batches of this agent were left out, beyond what may wait of it: it has to send again all that it holds, and later."""
+
+    kind: ClassVar[str] = "overrun"
+    agent_uid: str
+    received_ms: int
+    """When the newest of them reached its edge, by that edge's clock."""
+
+
+@attrs.frozen(kw_only=True)
 class ClaimEntry:
     """Which session speaks for an agent; every other one must end."""
 
@@ -147,6 +157,7 @@ Body = (
     | ReleasedMark
     | CursorMoved
     | ResyncWanted
+    | Overrun
     | ClaimEntry
     | CommandPending
     | TrustChanged
@@ -165,7 +176,7 @@ def kind_of(body: Body) -> str:
 def key_of(body: Body) -> str:
     """What tells two things of one kind apart: the newer change of a key replaces the older."""
     match body:
-        case AgentEntry() | ClaimEntry():
+        case AgentEntry() | ClaimEntry() | Overrun():
             return body.agent_uid
         case Revocation():
             return format(body.serial, "x")

@@ -2,6 +2,7 @@
 
 OPEN ──────▶ (deleted)            the missing batch came
 OPEN ──────▶ DECLARED ──▶ LOST    an operator said that no copy is left, the projector went on behind it
+OPEN ──────────────────▶ LOST    its agent was revoked or rejected: there is nobody to ask
 LOST, SET_ASIDE ──▶ FILLED        it came after all
 """
 
@@ -17,6 +18,7 @@ from gateway.store.errors import Conflict, NotFound
 from gateway.store.given import packed
 from gateway.store.hot import Hot
 from gateway.store.schema import agents, gaps, parking
+from gateway.store.standing import Standing
 from gateway.store.streams import AGENT_EPOCH, AgentEpoch
 
 
@@ -175,10 +177,38 @@ class ProjectedGaps:
             )
         )
 
-    def due(self, now_ms: int) -> list[Gap]:
-        """The open gaps whose agents are to be asked by now."""
+    def count(self, agent_id: int, states: tuple[GapState, GapState], *, up_to: int) -> int:
+        """How many gaps of that agent are in one of these states; *up_to* if there are more."""
+        row = self._hot.one(
+            "SELECT count(*) FROM (SELECT 1 FROM gaps WHERE agent_id = ? AND state IN (?, ?) LIMIT ?) AS counted",
+            (agent_id, *(state.value for state in states), up_to),
+        )
+        assert row is not None  # noqa: S101  # an aggregate always has a row
+        return int(row[0])
+
+    def due(self, now_ms: int, *, limit: int, of_one_agent: int) -> list[Gap]:
+        """The open gaps whose agents are to be asked by now: every agent's longest due first, then every agent's next.
+
+        Of agents that may be asked: verified ones.
+
+        Args:
+            limit: how many at most.
+            of_one_agent: how many of those may be of the same agent.
+        """
         rows = self._hot.all(
-            GAP + "WHERE g.state = ? AND g.ask_ms <= ? ORDER BY g.ask_ms", (GapState.OPEN.value, now_ms)
+            SELECT_GAP  # noqa: S608  # names of ours
+            + " FROM (SELECT d.*, row_number() OVER (PARTITION BY d.agent_id ORDER BY d.ask_ms, d.id) AS turn"
+            " FROM gaps d WHERE d.state = ? AND d.ask_ms <= ?) AS g JOIN agents a ON a.id = g.agent_id"
+            " WHERE a.standing = ? AND g.turn <= ? ORDER BY g.turn, g.ask_ms, g.id LIMIT ?",
+            (GapState.OPEN.value, now_ms, Standing.VERIFIED.value, of_one_agent, limit),
+        )
+        return [gap_of(row) for row in rows]
+
+    def deserted(self, before_ms: int, *, limit: int) -> list[Gap]:
+        """The gaps opened before *before_ms* that are open still, of agents that were revoked or rejected; oldest first."""
+        rows = self._hot.all(
+            GAP + "WHERE g.state = ? AND g.opened_ms < ? AND a.standing IN (?, ?) ORDER BY g.id LIMIT ?",
+            (GapState.OPEN.value, before_ms, Standing.REVOKED.value, Standing.REJECTED.value, limit),
         )
         return [gap_of(row) for row in rows]
 

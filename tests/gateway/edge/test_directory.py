@@ -5,19 +5,20 @@ import uuid
 import attrs
 
 from gateway.edge.clones import confirmed
-from gateway.edge.directory import MAX_EPOCHS, MAX_STREAMS, Agent, Directory
+from gateway.edge.directory import MAX_EPOCHS, MAX_RESYNCS, MAX_STREAMS, Agent, Directory
 from gateway.store import (
     AgentEntry,
     ClaimEntry,
     CommandPending,
     CursorMoved,
     GatewaysChanged,
+    Overrun,
     ReleasedMark,
     ResyncWanted,
     Revocation,
     Standing,
 )
-from protocol import NO_BATCH
+from protocol import NO_BATCH, ResyncScope
 
 UID = str(uuid.UUID(int=5))
 ENTRY = AgentEntry(
@@ -127,6 +128,18 @@ def test_a_resync_is_pending_until_it_is_taken_back() -> None:
     assert not agent.resyncs
 
 
+def test_resyncs_are_bounded() -> None:
+    """The oldest is forgotten, and is asked for again; an inventory is not, whatever else is wanted."""
+    directory, agent = known()
+    full = ResyncWanted(agent_uid=UID, scope=ResyncScope.FULL, epoch=0, from_sequence=1, pending=True)
+    directory.apply(full)
+    for epoch in range(1, 200):
+        directory.apply(attrs.evolve(full, scope=ResyncScope.RANGE, epoch=epoch))
+    kept = [body.epoch for body in agent.resyncs.values()]
+    assert len(kept) == MAX_RESYNCS
+    assert kept == [0, *range(201 - MAX_RESYNCS, 200)]
+
+
 def test_a_resync_of_tomorrow_is_passed_over() -> None:
     """A newer projector may want something that this edge has no words for: nobody is asked, and nobody stops over it."""
     directory, agent = known()
@@ -164,6 +177,16 @@ def test_what_does_not_follow_begins_a_new_run() -> None:
     assert agent.note_journaled(1, 21, 31, b"x" * 16, b"c" * 16).first_sequence == 21
     assert agent.note_journaled(1, 31, 41, b"y" * 16, b"d" * 16).first_sequence == 31
     assert agent.note_journaled(1, 11, 21, b"a" * 16, b"e" * 16).first_sequence == 11
+
+
+def test_after_an_overrun_nothing_counts_as_journaled_here() -> None:
+    """Some of it was left out; an agent that was told that it is here would not send it again."""
+    directory, agent = known()
+    agent.durable = {1: agent.note_journaled(1, 1, 11, NO_BATCH, b"a" * 16)}
+    assert directory.apply(Overrun(agent_uid=UID, received_ms=5)) is agent
+    assert not agent.durable
+    assert agent.note_journaled(1, 11, 21, b"a" * 16, b"b" * 16).first_sequence == 11
+    assert Directory().apply(Overrun(agent_uid=UID, received_ms=5)) is None
 
 
 def test_epochs_are_bounded() -> None:

@@ -7,7 +7,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.edge.flow import FrameBudget, Lag, Valve
+from gateway.edge.flow import MAX_UNREAD_BATCHES, PART_OF_LAG, FrameBudget, Lag, Share, Valve
 from gateway.journal import Cursor
 from protocol import MESSAGES
 
@@ -65,6 +65,37 @@ def test_notes_are_bounded_by_time_not_by_records() -> None:
     lag.projected(cursor(0))
     assert lag.seconds(1.0) <= 1.0
     assert len(lag._notes) <= 4
+
+
+# -- shares ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_share_is_what_the_projector_has_not_read() -> None:
+    """Whoever else has something in the same stretch of the journal, and to the last batch."""
+    lag, mine, yours = Lag(), Share(), Share()
+    lag.note(cursor(100), 0.0, [(mine, 3, 60), (yours, 1, 40)])
+    lag.note(cursor(200), 0.1, [(mine, 2, 100)])
+    lag.note(cursor(300), 1.0, [(mine, 1, 100)])
+    assert (mine.batches, mine.n_bytes, yours.batches) == (6, 260, 1)
+    lag.projected(cursor(199))
+    assert mine.batches == 6
+    lag.projected(cursor(200))
+    assert (mine.batches, mine.n_bytes, yours.batches, yours.n_bytes) == (1, 100, 0, 0)
+    lag.projected(cursor(300))
+    assert (mine.batches, mine.n_bytes) == (0, 0)
+
+
+def test_a_share_is_used_up_by_batches_or_by_bytes() -> None:
+    """By what takes the projector time, and by what fills the common bound."""
+    share = Share()
+    share.add(MAX_UNREAD_BATCHES - 1, 999)
+    assert not share.is_used_up(PART_OF_LAG * 1000)
+    share.add(0, 1)
+    assert share.is_used_up(PART_OF_LAG * 1000)
+    share.add(1, -1)
+    assert share.is_used_up(PART_OF_LAG * 1000)
+    share.add(-1, 0)
+    assert not share.is_used_up(PART_OF_LAG * 1000)
 
 
 # -- memory for frames -----------------------------------------------------------------------------------------------

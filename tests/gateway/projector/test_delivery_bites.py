@@ -1,5 +1,6 @@
 """The model bites: for every rule that is broken on purpose it finds a failure, and within a few examples."""
 
+import contextlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
 from agent.marks import Cutting, Ruling
+from gateway.edge.directory import Directory
 from gateway.journal import JournalReader, JournalWriter
 from gateway.journal.frames import HEADER_BYTES
 from gateway.projector import work
@@ -17,6 +19,7 @@ from gateway.projector.placement import Batch, Placement, Verdict, place
 from gateway.store import StoredBatch, StoredStream
 from gateway.store.streams import ProjectedStreams
 from protocol import Mark
+from tests.gateway.projector.model import World
 from tests.gateway.projector.test_delivery_model import machine
 from tests.helpers.lossy_files import LossyFiles
 
@@ -127,3 +130,21 @@ def test_a_broken_rule_is_found(mutation: str) -> None:
     fate, broken = MUTATIONS[mutation]
     with broken, pytest.raises(AssertionError):
         run_state_machine_as_test(machine(fate), settings=BITES)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_was_left_out_may_not_count_as_durable(broken: bool) -> None:
+    """Two holes, and one gap allowed: what was left out comes back by itself; but not if its edge goes on calling it durable.
+
+    A story, because it has to be the last thing that happens: the next batch that its agent cuts would open a gap, and bring it back too.
+    """
+    world = World(open_gaps=1)
+    try:
+        world.weekend(world.agents[0], world.edges[0], batches=12, rotten=(0.5, 0.9))
+        with (
+            mock.patch.object(Directory, "_overran", do_nothing) if broken else contextlib.nullcontext(),
+            pytest.raises(AssertionError, match="stuck") if broken else contextlib.nullcontext(),
+        ):
+            world.settle()
+    finally:
+        world.close()

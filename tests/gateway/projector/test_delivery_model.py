@@ -16,6 +16,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from gateway.projector.holes import MAX_OPEN_GAPS
 from tests.gateway.projector.model import AGENTS, EDGES, AgentSim, EdgeSim, World
 
 Blow = Callable[[World, AgentSim, EdgeSim], object]
@@ -46,9 +47,13 @@ BLOWS: Mapping[str, Blow] = MappingProxyType(
         "it rots, its agent is off, and the gap is given up": lambda world, agent, edge: world.weekend(
             agent, edge
         ),
+        "it rots in two places, its agent is off, and one gap is given up": lambda world, agent, edge: (
+            world.weekend(agent, edge, batches=12, rotten=(0.5, 0.9))
+        ),
         "the store is backed up": lambda world, agent, edge: world.copy_store(),
         "the store is restored": lambda world, agent, edge: world.restore_store(),
         "an operator declares a gap lost": lambda world, agent, edge: world.declare_lost(),
+        "another agent goes astray": lambda world, agent, edge: world.flood(edge),
         "the other edge syncs": lambda world, agent, edge: world.sync(edge),
         "the other edge hears": lambda world, agent, edge: world.hear(edge),
     }
@@ -67,6 +72,15 @@ FATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "lost disks": ("the journal is lost", "the journal rots, early", "the journal rots, late"),
         "restored disks": ("the journal is backed up", "the journal is restored"),
         "holes": ("it rots, its agent is off, and the gap is given up", "an operator declares a gap lost"),
+        "few gaps": (
+            "another agent goes astray",
+            "it rots in two places, its agent is off, and one gap is given up",
+            "the journal rots, early",
+            "the journal rots, late",
+            "the snapshot is reverted to",
+            "a snapshot is taken",
+            "the other edge hears",
+        ),
         "crashes": (
             "the edge is killed",
             "power fails, and nothing unsynced survives",
@@ -81,9 +95,11 @@ FATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 class Delivery(RuleBasedStateMachine):
     """Agents, edges, a projector, an operator; fate comes with the subclasses."""
 
+    open_gaps = MAX_OPEN_GAPS
+
     def __init__(self) -> None:
         super().__init__()
-        self.world = World()
+        self.world = World(open_gaps=self.open_gaps)
 
     def teardown(self) -> None:
         try:
@@ -130,6 +146,9 @@ def machine(fate: str) -> type[Delivery]:
     blows = FATES[fate]
 
     class Machine(Delivery):
+        # So that agents which did nothing wrong have more gaps than they may.
+        open_gaps = 1 if fate == "few gaps" else MAX_OPEN_GAPS
+
         @rule(
             agent=agents,
             edge=st.sampled_from([None, 0, 1, 0, 1]),

@@ -17,6 +17,7 @@ from gateway.store import (
     CommandPending,
     CursorMoved,
     GatewaysChanged,
+    Overrun,
     ReleasedMark,
     ResyncWanted,
     Revocation,
@@ -50,6 +51,7 @@ BODIES = {
     CursorMoved: st.builds(
         CursorMoved, journal_uid=words, segment=numbers, incarnation=ids, offset=numbers, time_ms=numbers
     ),
+    Overrun: st.builds(Overrun, agent_uid=words, received_ms=numbers),
     ResyncWanted: st.builds(
         ResyncWanted, agent_uid=words, scope=numbers, epoch=numbers, from_sequence=numbers, pending=st.booleans()
     ),

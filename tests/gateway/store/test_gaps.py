@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.store import AgentEntry, Conflict, GapState, NotFound, Parking, Projection, Store, parking
+from protocol import Code
 from tests.helpers.stores import enroll, make_world
 
 
@@ -24,10 +25,15 @@ def parked(p: Projection, agent: AgentEntry) -> int:
 
 
 def open_gap(
-    p: Projection, agent: AgentEntry, missing: bytes = b"m" * 16, *, state: GapState = GapState.OPEN
+    p: Projection,
+    agent: AgentEntry,
+    missing: bytes = b"m" * 16,
+    *,
+    state: GapState = GapState.OPEN,
+    ask_ms: int = 10_000,
 ) -> bool:
     return p.gaps.open(
-        agent.agent_id, 7, missing, from_sequence=3, to_sequence=8, state=state, ask_ms=10_000, now_ms=100
+        agent.agent_id, 7, missing, from_sequence=3, to_sequence=8, state=state, ask_ms=ask_ms, now_ms=100
     )
 
 
@@ -98,12 +104,61 @@ def test_a_gap_is_asked_for_when_it_is_due(store: Store, agent: AgentEntry) -> N
     with store.projection() as p:
         open_gap(p, agent)
         open_gap(p, agent, b"s" * 16, state=GapState.SET_ASIDE)
-        assert p.gaps.due(9_999) == []
-        (due,) = p.gaps.due(10_000)
+        assert p.gaps.due(9_999, limit=9, of_one_agent=9) == []
+        (due,) = p.gaps.due(10_000, limit=9, of_one_agent=9)
         p.gaps.asked(due, next_ask_ms=30_000)
-        assert p.gaps.due(29_999) == []
-        (due,) = p.gaps.due(30_000)
+        assert p.gaps.due(29_999, limit=9, of_one_agent=9) == []
+        (due,) = p.gaps.due(30_000, limit=9, of_one_agent=9)
         assert due.asks == 1
+
+
+def test_agents_are_asked_in_turns(store: Store, agent: AgentEntry) -> None:
+    """One with many gaps keeps nobody waiting who has one, though that one was due later."""
+    other = enroll(store, key=2)
+    with store.projection() as p:
+        for n in range(5):
+            open_gap(p, agent, bytes([n]) * 16, ask_ms=n)
+        open_gap(p, other, b"o" * 16, ask_ms=500)
+        due = p.gaps.due(10_000, limit=3, of_one_agent=4)
+        assert [(gap.agent_uid, gap.missing[0]) for gap in due] == [
+            (agent.agent_uid, 0), (other.agent_uid, ord("o")), (agent.agent_uid, 1),
+        ]  # fmt: skip
+        due = p.gaps.due(10_000, limit=9, of_one_agent=2)
+        assert [gap.agent_uid for gap in due].count(agent.agent_uid) == 2
+
+
+def test_who_was_sent_away_is_asked_for_nothing(store: Store, agent: AgentEntry) -> None:
+    """Its gaps are deserted: of a revoked agent, and of a rejected one, which may be accepted after all."""
+    other = enroll(store, key=2)
+    with store.projection() as p:
+        open_gap(p, agent)
+        open_gap(p, other)
+        assert p.gaps.deserted(1_000, limit=9) == []
+    store.agents.revoke(agent.agent_uid, why="", code=Code.CLIENT_CERT_REVOKED, now_ms=2)
+    store.agents.reject(other.agent_uid, code=Code.AGENT_REJECTED)
+    with store.projection() as p:
+        assert p.gaps.due(10_000, limit=9, of_one_agent=9) == []
+        assert p.gaps.deserted(100, limit=9) == []
+        assert [gap.agent_uid for gap in p.gaps.deserted(101, limit=9)] == [agent.agent_uid, other.agent_uid]
+        assert len(p.gaps.deserted(101, limit=1)) == 1
+    store.agents.accept(other.agent_uid, organization_uid=other.organization_uid, location_uid=None)
+    with store.projection() as p:
+        assert [gap.agent_uid for gap in p.gaps.deserted(101, limit=9)] == [agent.agent_uid]
+        assert [gap.agent_uid for gap in p.gaps.due(10_000, limit=9, of_one_agent=9)] == [other.agent_uid]
+
+
+def test_gaps_are_counted_by_agent_and_state(store: Store, agent: AgentEntry) -> None:
+    """Up to what is asked for, and no further."""
+    other = enroll(store, key=2)
+    waiting = (GapState.OPEN, GapState.DECLARED)
+    with store.projection() as p:
+        for n in range(5):
+            open_gap(p, agent, bytes([n]) * 16)
+        open_gap(p, agent, b"s" * 16, state=GapState.SET_ASIDE)
+        open_gap(p, other)
+        assert p.gaps.count(agent.agent_id, waiting, up_to=9) == 5
+        assert p.gaps.count(agent.agent_id, waiting, up_to=3) == 3
+        assert p.gaps.count(agent.agent_id, (GapState.SET_ASIDE, GapState.FILLED), up_to=9) == 1
 
 
 def test_an_operator_declares_a_gap_lost(store: Store, agent: AgentEntry) -> None:

@@ -143,7 +143,7 @@ def store_template() -> Path:
         atexit.register(shutil.rmtree, folder)
         store = open_store(f"sqlite:///{folder}/store.sqlite", create=True)
         make_world(store)
-        for key in range(AGENTS):
+        for key in range(AGENTS + 1):  # the last one goes astray
             enroll(store, key=key)
         store.close()
         _templates["store"] = folder / "store.sqlite"

@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from pysqlite3 import dbapi2 as sqlite
@@ -93,16 +94,19 @@ class Fate(Life):
             file.write(bytes([data[at] ^ 1]))
         self._journal_touched(edge)
 
-    def weekend(self, agent: AgentSim, edge: EdgeSim) -> None:
+    def weekend(
+        self, agent: AgentSim, edge: EdgeSim, *, batches: int = 5, rotten: Sequence[float] = (0.9,)
+    ) -> None:
         """What an agent said last lies in a journal that rots; it is switched off, and the operator has no patience."""
         self.connect(agent, edge)
-        for _ in range(5):
+        for _ in range(batches):
             self.record(agent, 1)
         while self.send(agent):
             pass
         self.sync(edge)
         agent.edge = None
-        self.rot(edge, 0.9)
+        for where in rotten:
+            self.rot(edge, where)
         self.project(40)
         self.declare_lost()
         self.project(3, seconds=2)

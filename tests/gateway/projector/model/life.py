@@ -1,6 +1,7 @@
 """Everyday life: what agents, edges, the projector and the operator do, and where everything is."""
 
 import contextlib
+import itertools
 import json
 import shutil
 import tempfile
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from uuid import UUID
 
 import structlog
 from pysqlite3 import dbapi2 as sqlite
@@ -19,9 +21,9 @@ from agent.spool import Spool
 from agent.stored import Stored
 from gateway.edge.directory import Directory, place_mark
 from gateway.journal import START, Cursor, JournalReader, JournalWriter, Record, RecordFlags
-from gateway.projector import Clock, Metrics, Projector, rows
-from gateway.store import AgentEntry, Body, GapState, ReleasedMark, ResyncWanted, Store, open_store
-from protocol import EventBatch, Mark, ResyncScope, Row, decode
+from gateway.projector import Clock, Metrics, Projector, holes, rows
+from gateway.store import AgentEntry, Body, GapState, Overrun, ReleasedMark, ResyncWanted, Store, open_store
+from protocol import EventBatch, Mark, ResyncScope, Row, decode, encode
 from tests.gateway.projector.model.actors import (
     EDGES,
     SEGMENT_BYTES,
@@ -42,12 +44,14 @@ from tests.helpers.lossy_files import LossyFiles
 class Life:
     """Agents, edges and a projector, and the wires between them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, open_gaps: int = holes.MAX_OPEN_GAPS) -> None:
+        self.open_gaps = open_gaps
         memory = Path("/dev/shm")  # nothing here needs a disk that is slower than it has to be
         self.folder = Path(tempfile.mkdtemp(prefix="delivery-", dir=memory if memory.is_dir() else None))
         self._bug = mock.patch.dict(rows.PROJECTIONS, {EventBatch: explosive})
         self._bug.start()
         self._quiet = contextlib.ExitStack()
+        self._quiet.enter_context(mock.patch.object(holes, "MAX_OPEN_GAPS", open_gaps))
         # Rendering tracebacks takes longer than all else.
         self._quiet.enter_context(structlog.testing.capture_logs())
         self.at_s = 0.0
@@ -55,8 +59,9 @@ class Life:
         self.copies_destroyed = False
         shutil.copy(store_template(), self.folder / "store.sqlite")
         self.store = self._open_store()
-        entries = list(self.store.directory().agents)
-        self.agents = [self._new_agent(entry) for entry in sorted(entries, key=lambda e: e.agent_id)]
+        *entries, self.astray = sorted(self.store.directory().agents, key=lambda entry: entry.agent_id)
+        self.agents = [self._new_agent(entry) for entry in entries]
+        self._strange = itertools.count(1)
         self.edges = [self._new_edge(f"edge{n}") for n in range(EDGES)]
         self._checks = sqlite.connect(self.folder / "store.sqlite")
         self.store_copy: Path | None = None
@@ -203,6 +208,20 @@ class Life:
         if start is not None:
             agent.sent = min(agent.sent, start)
 
+    def flood(self, edge: EdgeSim) -> None:
+        """An agent has gone astray: it cuts batch after batch behind batches that never were, each in an epoch of its own."""
+        if edge.writer is None:
+            return
+        for number in itertools.islice(self._strange, 5):
+            batch = EventBatch(
+                epoch=number, first_sequence=2, count=1, previous=number.to_bytes(16), rows=(row(f"astray {number}"),)
+            )  # fmt: skip
+            record = Record(
+                agent_uid=UUID(self.astray.agent_uid).bytes, received_ms=self.now_ms(), tag=EventBatch.tag,
+                flags=RecordFlags.NONE, payload=encode(batch),
+            )  # fmt: skip
+            edge.writer.append(record.encode())
+
     # -- what edges do ------------------------------------------------------------------------------------------------
 
     def start_edge(self, edge: EdgeSim) -> None:
@@ -244,6 +263,8 @@ class Life:
                 self._release(agent, known[change.body.stream_id, change.body.echo])
             elif isinstance(change.body, ResyncWanted):
                 self._resync(agent, change.body)
+            elif isinstance(change.body, Overrun):
+                agent.edge = None  # it is sent away, and comes back later
 
     def _connected(self, agent_uid: str, edge: EdgeSim) -> AgentSim | None:
         for agent in self.agents:

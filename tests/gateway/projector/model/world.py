@@ -10,6 +10,8 @@ step looks where it really is:
 - *durable*: it is on the disk of the edge that said so, as long as nobody has put a hand on that disk;
 - *told either*: it is somewhere that leads to the store: in it, parked, unread in a journal, or in its agent's outbox.
 
+Of an agent that has gone astray nothing is promised but that it takes no more than its share.
+
 Fate may destroy copies. A record whose last copy goes that way is *excused*; nothing else excuses one.
 """
 
@@ -17,6 +19,7 @@ from typing import Any
 
 from gateway.journal import START
 from gateway.store import GapState
+from protocol import Code
 from tests.gateway.projector.model.actors import (
     EDGES,
     journaled,
@@ -42,12 +45,23 @@ class World(Fate):
             assert not promise.told or text in somewhere, f"acknowledged, and nowhere: {text}"
             for edge in promise.durable:
                 assert text in on_disk[edge], f"durable, and not on the disk of {edge.name}: {text}"
+        for table in ("gaps WHERE state = 'open' AND", "resyncs WHERE scope = 3 AND"):
+            [(rows,)] = self._checks.execute(
+                f"SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM {table} true GROUP BY agent_id)"  # noqa: S608  # names of ours
+            )
+            assert rows <= self.open_gaps, f"more than an agent's share: {rows} of {table}"
 
     def settle(self) -> None:
         """Fate rests, everything is up: in the end everything is in the store, and nobody waits for anything."""
         for edge in self.edges:
-            self.kill_edge(edge, power=None)
-            self.start_edge(edge)
+            if edge.writer is None:
+                self.start_edge(edge)
+        self.store.agents.revoke(
+            self.astray.agent_uid,
+            why="it has gone astray",
+            code=Code.CLIENT_CERT_REVOKED,
+            now_ms=self.now_ms(),
+        )
         for n, agent in enumerate(self.agents):
             self.connect(agent, self.edges[n % EDGES])
         for _ in range(12 + 3 * len(self.promises)):
