@@ -190,8 +190,8 @@ RULES: Final[dict[str, Callable[[Collector], Awaitable[str]]]] = {
     "inventory can be reported": _inventory,
     "the same inventory a moment later": _same_inventory,
     "what an item names is there": _named,
+    "the same events again from an older cursor": _same_events,  # before anybody else has asked
     "events can be reported": _events,
-    "the same events again from an older cursor": _same_events,
     "no event behind its own cursor": _nothing_twice,
     "usage can be reported": _usage,
     "knows which jobs are not its own": _jobs,

@@ -31,7 +31,7 @@ from agent.collectors.contract import (
 from agent.collectors.estate import checked_events, checked_facts, difference, merged
 from agent.cursors import Cursors
 from agent.facts import Facts
-from agent.failures import first_line
+from agent.failures import first_line, trace_of
 from agent.observer import Observer
 from agent.outbox import Outbox
 from agent.spool import OutboxError, OutboxFullError
@@ -294,7 +294,7 @@ class Desk:
             return False
         except Exception as error:  # noqa: BLE001  # see below
             # Somebody else's code: it must not take the agent and every other collector down with it.
-            self._log.exception("collector broke", collector=attendant.collector.name)
+            self._log.error("collector broke", collector=attendant.collector.name, trace=trace_of(error))
             self._failed(attendant, what, first_line(error), Code.COLLECTOR_FAILED)
             return False
         if attendant.failing.pop(what, None) is not None and not self.is_ailing:

@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from agent.collectors.contract import CollectorError, JobEnd, Progress, UnknownJobError
-from agent.failures import first_line
+from agent.failures import first_line, trace_of
 from agent.jobs.book import Book, Entry, Run
 from agent.jobs.schedule import Schedule
 from agent.state import StateError
@@ -237,7 +237,7 @@ class Scheduler:
             raise
         except Exception as error:  # noqa: BLE001  # see below
             # A bug in one job's work is that run's failure, and not the end of every schedule.
-            self._log.exception("run broke", job=job.name)
+            self._log.error("run broke", job=job.name, trace=trace_of(error))
             return _failed(run, Code.JOB_RUN_FAILED, first_line(error))
 
     def _stopped(self, job: Job, run: Run | None, *, by_hand: bool) -> Run:

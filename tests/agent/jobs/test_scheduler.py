@@ -58,7 +58,9 @@ class Place:
 
     @classmethod
     def make(cls, folder: Path, **schedules: str) -> "Place":
-        book, log, changes = Book(folder / "jobs.json"), [], []
+        book = Book(folder / "jobs.json")
+        log: list[tuple[str, str, float]] = []
+        changes: list[float] = []
         works = {name: Works(name, log) for name in schedules}
         jobs = [
             Job(uid=name, name=name, schedule=parse_schedule(words), lane=name[0], work=works[name])
