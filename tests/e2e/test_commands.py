@@ -1,0 +1,90 @@
+"""`fieldgate command` against real processes: an edge, a projector and the reference agent, killed as needed."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.stage import Stage, line_of, stage_in, uid_of, until
+from tests.helpers.provider import Process
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with stage_in(tmp_path_factory.mktemp("commands"), heartbeat_s="1") as stage:
+        yield stage
+
+
+def shown(stage: Stage, uid: str) -> Any:
+    return stage.fieldgate("command", "show", uid, "--json").json
+
+
+def ask(stage: Stage, state: Path) -> str:
+    """A command that no agent can do, and every agent answers: its job does not exist."""
+    sent = stage.fieldgate("command", "send", uid_of(state), "stop-job", "--job", "no-such-job", "--json")
+    assert sent.code == 0, sent.text
+    uid: str = sent.json["uid"]
+    return uid
+
+
+@contextlib.contextmanager
+def running(process: Process) -> Iterator[Process]:
+    """The process, until the block ends."""
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+def test_an_operator_waits_for_a_connected_agents_word(stage: Stage) -> None:
+    """It is there within the wait, with the reason; the exit code says that it did not succeed."""
+    with running(stage.edge()), running(stage.projector()) as projector:
+        line_of(projector, event="projector started")
+        state = stage.enrolled()
+        with running(stage.run_agent(state)) as agent:
+            until(lambda: '"online"' in stage.fieldgate("agent", "list", "--json").text)
+            said = stage.fieldgate(
+                "command", "send", uid_of(state), "stop-job", "--job", "no-such-job", "--wait", "--ttl", "60s"
+            )
+            assert said.code == 1
+            assert "queued for" in said.text
+            assert "FG-500" in said.text
+            assert agent.running
+        [command] = stage.fieldgate("command", "list", "--agent", uid_of(state), "--json").json
+        assert (command["state"], command["fence"]) == ("failed", 1)
+        audit = stage.fieldgate("inspection", "audit", "--json").json
+        assert [entry["action"] for entry in audit if command["uid"] in entry["about"]][::-1] == [
+            "command queued",
+            "command delivered",
+            "command failed",
+        ]
+
+
+def test_kills_on_the_way_delay_a_command_and_nothing_else(stage: Stage) -> None:
+    """Edge and agent are killed around its delivery, and the projector is away: it ends once, when all are back."""
+    with running(stage.edge()):
+        state = stage.enrolled()
+    uid = ask(stage, state)
+    with running(stage.edge()) as edge, running(stage.run_agent(state)):
+        until(lambda: shown(stage, uid)["state"] == "delivered")
+        edge.kill()
+    with running(stage.edge()), running(stage.projector()), running(stage.run_agent(state)):
+        until(lambda: shown(stage, uid)["state"] == "failed")
+    assert [
+        c["uid"] for c in stage.fieldgate("command", "list", "--agent", uid_of(state), "--json").json
+    ] == [uid]
+
+
+def test_an_agent_that_stays_away_is_asked_nothing(stage: Stage) -> None:
+    """The command expires without an edge, and an agent that comes later hears nothing of it."""
+    with running(stage.edge()):
+        state = stage.enrolled()
+    with running(stage.projector()):
+        said = stage.fieldgate(
+            "command", "send", uid_of(state), "renew-certificate", "--ttl", "1s", "--wait", "--json"
+        )
+        assert said.code == 1
+        assert json.loads(said.text.splitlines()[0])["code"] == "FG-5004"
