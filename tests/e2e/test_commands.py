@@ -63,6 +63,21 @@ def test_an_operator_waits_for_a_connected_agents_word(stage: Stage) -> None:
         ]
 
 
+@pytest.mark.parametrize("words", [("collect-now", "--mode", "full"), ("renew-certificate",)], ids=" ".join)
+def test_an_agent_does_what_it_is_asked(stage: Stage, words: tuple[str, ...]) -> None:
+    """And the exit code says so; in JSON there is one object, at the end."""
+    with running(stage.edge()), running(stage.projector()):
+        state = stage.enrolled()
+        with running(stage.run_agent(state)):
+            said = stage.fieldgate("command", "send", uid_of(state), *words, "--wait", "--json")
+            assert said.code == 0, said.text
+            assert (said.json["state"], said.json["outcome"], said.json["percent"]) == (
+                "succeeded",
+                "succeeded",
+                100,
+            )
+
+
 def test_kills_on_the_way_delay_a_command_and_nothing_else(stage: Stage) -> None:
     """Edge and agent are killed around its delivery, and the projector is away: it ends once, when all are back."""
     with running(stage.edge()):

@@ -8,7 +8,7 @@ changed and nothing was done twice; and from every state everything comes to an 
 import functools
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry, Counter
 from gateway.edge.commanding import NOTHING_HANDED, Commanding, Handed
 from gateway.edge.directory import Agent, Directory
 from gateway.store import (
+    Body,
     CommandPending,
     CommandState,
     Conflict,
@@ -81,7 +82,8 @@ class Edge:
         self.store, self.name = store, name
         self.directory = Directory()
         snapshot = store.directory()
-        for body in chain(snapshot.agents, snapshot.commands):
+        known: Iterator[Body] = chain(snapshot.agents, snapshot.commands)
+        for body in known:
             self.directory.apply(body)
         self.seen = snapshot.last_change_id
         counter = Counter("x", "x", registry=CollectorRegistry())
