@@ -9,8 +9,10 @@ Every change is one UPDATE whose WHERE names the states that it may leave, so of
 nothing to change: a terminal state is final because no UPDATE leaves it. What a change leads to (audit, feed, the edges) is
 collected in `Told` and written at the end of the same transaction.
 
-A delivery is a claim with a fence: "I know fence 7, make it 8, mine". The fence rises with every delivery, so an agent that hears of
-one command from two edges knows which is the newer, and progress under an old one is not believed. A *result* is believed under
+A delivery is a claim with a fence: "I know fence 7, make it higher, mine". The fence rises with every delivery, so an agent that hears of
+one command from two edges knows which is the newer, and progress under an old one is not believed. It is the time of the delivery,
+or one more than the fence before where clocks say otherwise: so a store that was restored from an older copy gives none that its
+agents have heard before, and would pass over. A *result* is believed under
 any fence, and once: the agent runs a uid once, whoever brought it.
 """
 

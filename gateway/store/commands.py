@@ -220,13 +220,13 @@ class Commands:
         def write(hot: Hot, told: Told) -> list[Delivered]:
             mine = changed(
                 hot,
-                "fence = commands.fence + 1, edge_uid = ?, delivered_ms = ?,"
+                "fence = CASE WHEN commands.fence < ? THEN ? ELSE commands.fence + 1 END, edge_uid = ?, delivered_ms = ?,"
                 " state = CASE WHEN commands.state = 'queued' THEN 'delivered' ELSE commands.state END"
                 f" FROM {hot.given(DELIVERY)} AS given WHERE commands.uid = given.uid"
                 " AND commands.agent_uid = given.agent_uid AND commands.fence = given.fence"
                 f" AND commands.state IN {IN_UNFINISHED}"
                 " AND (commands.state <> 'queued' OR commands.not_after_ms > ?)",
-                (edge_uid, now_ms, *given, now_ms),
+                (now_ms, now_ms, edge_uid, now_ms, *given, now_ms),
             )
             for command in mine.values():
                 told.note(command, "command delivered", who=f"edge {edge_uid}", at_ms=now_ms)

@@ -213,8 +213,8 @@ def test_waiting_for_the_end(
                     store.commands.claim([delivery], edge_uid="e", now_ms=now_ms())
                 case 1:
                     said = Progress(
-                        command_uid=uid, agent_uid=agent_uid, fence=1, percent=40, message="reading"
-                    )
+                        command_uid=uid, agent_uid=agent_uid, fence=view.command.fence, percent=40, message="reading"
+                    )  # fmt: skip
                     store.commands.progress([said], now_ms=now_ms())
                 case 2:
                     end(store, uid, agent_uid, outcome, code, "that was it")

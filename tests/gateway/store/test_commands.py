@@ -90,11 +90,15 @@ def test_a_whole_life(store: Store, agent_uid: str) -> None:
     outcome = claim(store, command)
     assert outcome.won
     assert outcome.command is not None
-    assert (outcome.command.state, outcome.command.fence, outcome.command.edge_uid) == ("delivered", 1, "e1")
+    assert (outcome.command.state, outcome.command.fence, outcome.command.edge_uid) == (
+        "delivered",
+        NOW + 1,
+        "e1",
+    )
     assert told(store) == [outcome.command.pending]
 
-    progress(store, command, 1, 0)
-    progress(store, command, 1, 40)
+    progress(store, command, NOW + 1, 0)
+    progress(store, command, NOW + 1, 40)
     running = get(store, command)
     assert (running.state, running.percent, running.progress) == (CommandState.RUNNING, 40, "m")
 
@@ -152,8 +156,8 @@ def test_every_outcome_is_a_final_state(sqlite_store: Store, outcome: Outcome, s
 
     for again in Outcome:
         assert finish(store, command, again) is Finish.REPEATED
-    progress(store, command, 1, 50)
-    assert not claim(store, command, fence=1).won
+    progress(store, command, NOW + 1, 50)
+    assert not claim(store, command, fence=NOW + 1).won
     with pytest.raises(Conflict, match="has ended already"):
         store.commands.cancel(command.uid, who="bob", now_ms=NOW + 9)
     with store.projection() as p:
@@ -169,27 +173,47 @@ def test_of_two_edges_one_has_it(store: Store, agent_uid: str) -> None:
     late = claim(store, command, edge="e2")
     assert not late.won
     assert late.command is not None
-    assert (late.command.fence, late.command.edge_uid) == (1, "e1")
+    assert (late.command.fence, late.command.edge_uid) == (NOW + 1, "e1")
 
-    over = claim(store, command, edge="e2", fence=1)
+    over = claim(store, command, edge="e2", fence=NOW + 1)
     assert over.won
     assert over.command is not None
-    assert (over.command.fence, over.command.state) == (2, "delivered")
-    progress(store, command, 1, 10)
+    assert (over.command.fence, over.command.state) == (NOW + 2, "delivered")
+    progress(store, command, NOW + 1, 10)
     assert get(store, command).state is CommandState.DELIVERED
-    progress(store, command, 2, 10)
+    progress(store, command, NOW + 2, 10)
     assert get(store, command).state is CommandState.RUNNING
+
+
+def test_a_restored_store_gives_no_fence_twice(store: Store, agent_uid: str) -> None:
+    """Its agents pass over what is lower than what they heard; a clock that was set back does no harm within one store."""
+    command = queue(store, agent_uid)
+    with store._db.write() as connection:
+        copy = connection.execute(sa.text("SELECT * FROM commands")).mappings().one()
+    first, second = (
+        claim(store, command, now_ms=NOW + 1),
+        claim(store, command, fence=NOW + 1, now_ms=NOW - 1),
+    )
+    assert first.command is not None
+    assert second.command is not None
+    assert (first.command.fence, second.command.fence) == (NOW + 1, NOW + 2)
+
+    with store._db.write() as connection:
+        connection.execute(sa.text("UPDATE commands SET fence = :fence, state = :state"), dict(copy))
+    after = claim(store, command, now_ms=NOW + 100)
+    assert after.command is not None
+    assert after.command.fence == NOW + 100
 
 
 def test_a_running_command_is_handed_to_the_next_session_as_running(store: Store, agent_uid: str) -> None:
     """Nobody but the agent knows how it stands; the state does not go back."""
     command = queue(store, agent_uid)
     claim(store, command)
-    progress(store, command, 1, 10)
-    again = claim(store, command, fence=1, now_ms=NOW + 10 * TTL_MS)
+    progress(store, command, NOW + 1, 10)
+    again = claim(store, command, fence=NOW + 1, now_ms=NOW + 10 * TTL_MS)
     assert again.won
     assert again.command is not None
-    assert (again.command.state, again.command.fence) == (CommandState.RUNNING, 2)
+    assert (again.command.state, again.command.fence) == (CommandState.RUNNING, NOW + 10 * TTL_MS)
 
 
 def test_a_batch_of_claims_answers_in_order(store: Store, agent_uid: str) -> None:
@@ -212,10 +236,10 @@ def test_an_agent_moves_its_own_commands_alone(store: Store, agent_uid: str) -> 
     other = enroll(store, key=1).agent_uid
     command = queue(store, agent_uid)
     claim(store, command)
-    progress(store, command, 1, 90, agent_uid=other)
+    progress(store, command, NOW + 1, 90, agent_uid=other)
     assert finish(store, command, Outcome.SUCCEEDED, agent_uid=other) is Finish.NOT_GIVEN
     assert finish(store, command, Outcome.SUCCEEDED, uid="nobody's") is Finish.NOT_GIVEN
-    wanted = Delivery(command_uid=command.uid, agent_uid=other, fence=1)
+    wanted = Delivery(command_uid=command.uid, agent_uid=other, fence=NOW + 1)
     assert not store.commands.claim([wanted], edge_uid="e1", now_ms=NOW)[0].won
     assert get(store, command).state is CommandState.DELIVERED
     assert len(facts(store)) == 2
