@@ -110,17 +110,16 @@ async def run_program(
     process, out, err = _start(name, argv, environment, polite, folder)
     collected, tail = bytearray(), bytearray()
     trouble: list[str] = []
-    try:
-        async with out, err:
+    # Its output is closed after it has ended: one that writes into a closed pipe dies without removing its locks.
+    async with out, err:
+        try:
             started(process.pid)
             with trio.move_on_after(limit_s) as limit:
                 async with trio.open_nursery() as nursery:
 
                     async def read_out() -> None:
-                        why = await (
-                            _lines(out, on_line) if on_line else _gather(out, collected, output_limit)
-                        )
-                        if why:
+                        reading = _lines(out, on_line) if on_line else _gather(out, collected, output_limit)
+                        if why := await reading:
                             trouble.append(why)
                             nursery.cancel_scope.cancel()
 
@@ -130,8 +129,8 @@ async def run_program(
                     nursery.cancel_scope.deadline = trio.current_time() + _STRAGGLER_S
             if limit.cancelled_caught:
                 trouble.append(f"did not end within {limit_s:g} s")
-    finally:
-        await _end(process, polite)
+        finally:
+            await _end(process, polite)
     if trouble:
         raise CollectorError(
             f"{name} {trouble[0]}",
