@@ -20,6 +20,7 @@ from agent.options import Proxied, State
 from agent.path import PathError, Refusal
 from agent.proxies import Proxies, ProxySettingError
 from agent.service import ServiceOptions, now_ms, serve_agent
+from agent.settings import write_example
 from agent.spool import Spool
 from agent.state import NotEnrolledError, StateError, StateFolder, enrollment_key, installation_uid
 from agent.watch import LogFormat, configure_logs
@@ -70,6 +71,7 @@ def enroll_command(
     enrollment = trio.run(_enroll_patiently, parsed, applicant, state, proxies)
     identity = enrollment.identity
     StateFolder.create(state, identity, enrollment.credential)
+    write_example(state)
     gateways = printable(", ".join(identity.gateways))
     sys.stdout.write(f"enrolled as {printable(identity.agent_uid)}; gateways: {gateways}\n")
     if enrollment.answer.standing is not Standing.VERIFIED:

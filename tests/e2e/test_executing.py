@@ -107,6 +107,7 @@ def watching(stage: Stage, restic: Restic, *more: str) -> tuple[Path, Process]:
     state = stage.next_state()
     said = stage.agent("enroll", "--state", str(state), "--token", token)
     assert said.code == 0, said.text
+    assert (state / "agent.toml").read_text().startswith("# Settings of this agent.")
     (state / "agent.toml").write_text(restic.settings(*more))
     agent = stage.run_agent(state)
     # Asked for by its name, which has to be in the inventory first; until then it is taken for a uid.

@@ -65,4 +65,4 @@ async def run(folder: Path, kind: str, when: str) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(run, Path(sys.argv[1]), *sys.argv[2:])
+    trio.run(run, Path(sys.argv[1]), sys.argv[2], sys.argv[3])
