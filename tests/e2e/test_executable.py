@@ -102,7 +102,9 @@ async def test_there_is_no_python_where_it_runs(bare: Path) -> None:
     assert names_in(bare) == there
 
 
-async def test_it_tells_a_gateway_from_a_box_from_what_nobody_can_tell(bare: Path, provider: Provider) -> None:
+async def test_it_tells_a_gateway_from_a_box_from_what_nobody_can_tell(
+    bare: Path, provider: Provider
+) -> None:
     """With its own TLS, by its own clock, and the exit codes that are documented. A stranger needs no token to see the box."""
     token = provider.token().encode()
     async with (

@@ -72,7 +72,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     [
         (("serve",), "FG-1005", "is being served already, by process"),
         (("edge",), "FG-1009", "is being written by process"),
-        (("edge", "--name", "other"), "FG-1006", "another process listens there; stop it, or change the port in fieldgate.toml"),
+        (
+            ("edge", "--name", "other"),
+            "FG-1006",
+            "another process listens there; stop it, or change the port in fieldgate.toml",
+        ),
         (("projector",), "FG-1005", "a projector runs already on"),
     ],
     ids=["serve", "edge", "edge of another name", "projector"],
