@@ -96,6 +96,7 @@ COMMANDS = {
     ),
     "command": ("command:command_app", "Commands to agents: send one now or for when it returns, watch it, take it back."),
     "gap": ("agents:gap_app", "Gaps: records that are missing between two that arrived."),
+    "usage": ("usage:usage_app", "Usage: what agents said last is used, and whether that is all."),
     "events": ("events:events_app", "Job events: follow them, or export them."),
     "ca": ("ca:ca_app", "Certificates: show, rotate, revoke, export."),
 }

@@ -16,6 +16,7 @@ doorbell after it returned.
     store.directory()     Directory: what an edge begins with, and the change id to go on from
     store.cursors()       how far every journal is projected
     store.events          export newest_batch tail job_sessions quarantined
+    store.usage           latest
     store.gaps            list declare_lost
     store.paths           reports report find documents judged sightings
     store.incidents       list get members
@@ -101,6 +102,7 @@ from gateway.store.sessions import Claim, ClaimOutcome, Edge, Presence
 from gateway.store.standing import ConnectionStatus, Standing
 from gateway.store.streams import StoredBatch, StoredStream
 from gateway.store.tokens import StoredToken
+from gateway.store.usage import StoredUsage
 
 __all__ = [
     "EVENT_COLUMNS",
@@ -183,6 +185,7 @@ __all__ = [
     "StoredSighting",
     "StoredStream",
     "StoredToken",
+    "StoredUsage",
     "TrustChanged",
     "answer",
     "examine",

@@ -26,6 +26,7 @@ from gateway.store.projection import Projection, projection
 from gateway.store.restoring import Restoring
 from gateway.store.sessions import Sessions
 from gateway.store.tokens import Tokens
+from gateway.store.usage import UsageReports
 
 
 class Store:
@@ -48,6 +49,7 @@ class Store:
         self.restoring = Restoring(db)
         self.sessions = Sessions(db)
         self.tokens = Tokens(db)
+        self.usage = UsageReports(db)
 
     @property
     def url(self) -> str:

@@ -42,6 +42,7 @@ LISTS = [
     "gap list --every",
     "events tail --no-follow",
     "events export",
+    "usage list",
     "status",
     "explain",
     "ca show",

@@ -281,6 +281,14 @@ class Life:
                 await self.changed.wait()
 
 
+async def recovered(collector: ResticCollector) -> None:
+    """It has found out what was interrupted."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(collector.run)
+        await Life(collector).until(lambda: not collector._book.running)
+        nursery.cancel_scope.cancel()
+
+
 async def begun(nursery: trio.Nursery, collector: ResticCollector) -> None:
     """Start the job, and wait until restic has read something of its source."""
     reading = trio.Event()
@@ -336,10 +344,7 @@ async def test_a_lock_that_a_killed_run_left_is_removed(place: Place) -> None:
         # As an agent finds it that was killed together with restic.
         shutil.copy(place.folder / "jobs.json", book)
         again = place.collector(endless(place))
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(again.run)
-            await Life(again).until(lambda again=again: not again._book.running)
-            nursery.cancel_scope.cancel()
+        await recovered(again)
         [session] = [each for each in ends((await told(again))[0]) if each.status is JobStatus.FAILED]
         assert (session.code, session.session_uid) == (Code.JOB_RUN_INTERRUPTED, run.run_uid)
         assert len(place.locks()) == locks
@@ -355,10 +360,7 @@ async def test_a_snapshot_that_was_made_after_all_counts(place: Place) -> None:
     run = book.begin(job_uid(collector), now_ms(), by_hand=False)
     place.restic("backup", "--quiet", "--tag", f"fieldgate-{run.job_uid[:8]}", str(place.source / "a"))
     again = place.collector(place.job())
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(again.run)
-        await Life(again).until(lambda: not again._book.running)
-        nursery.cancel_scope.cancel()
+    await recovered(again)
     sessions = {each.session_uid: each for each in ends((await told(again))[0])}
     assert set(sessions) == place.ids()
     [mine] = [session for session in sessions.values() if session.job_uid == run.job_uid]
