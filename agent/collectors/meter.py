@@ -20,7 +20,7 @@ from protocol import Row
 
 USAGE_S: Final = 3600.0
 
-FIRST_S: Final = 10.0
+FIRST_S: Final = 5.0
 """After the start: collectors are busy with their first inventory."""
 
 WHY_LIMIT: Final = 1024
