@@ -94,7 +94,10 @@ COMMANDS = {
         "endpoints:endpoints",
         "Print what tenants' agents dial, a line each, for firewalls' external lists; with ports in JSON.",
     ),
-    "command": ("command:command_app", "Commands to agents: send one now or for when it returns, watch it, take it back."),
+    "command": (
+        "command:command_app",
+        "Commands to agents: send one now or for when it returns, watch it, take it back.",
+    ),
     "gap": ("agents:gap_app", "Gaps: records that are missing between two that arrived."),
     "usage": ("usage:usage_app", "Usage: what agents said last is used, and whether that is all."),
     "events": ("events:events_app", "Job events: follow them, or export them."),

@@ -18,7 +18,9 @@ _FILLERS: Final = frozenset(
 
 # What Markdown reads as a link, an image, HTML, emphasis, a table, code or an entity.
 _ADDRESS: Final = r"(?<= )\[[0-9A-Fa-f:.]{2,45}\](?=:\d)"  # no link: nothing but digits follows its brackets
-_MARKDOWN: Final = re.compile(_ADDRESS + r"|[\\`*<>\[\]|~&]|(?<![^\W_])_|_(?![^\W_])|(?<=[A-Za-z]):(?=//)|(?<=[wW][wW][wW])\.|@")
+_MARKDOWN: Final = re.compile(
+    _ADDRESS + r"|[\\`*<>\[\]|~&]|(?<![^\W_])_|_(?![^\W_])|(?<=[A-Za-z]):(?=//)|(?<=[wW][wW][wW])\.|@"
+)
 _DEFANGED: Final = {":": "[:]", ".": "[.]", "@": "[at]"}
 
 
