@@ -2,36 +2,29 @@
 
 import contextlib
 import json
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import attrs
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from agent.exits import FAILED, NEGATIVE, UNUSABLE, CommandError
-from agent.path import PathError, split_address
-from agent.simulator.checks import CheckError, check_personas, parse_sources
+from agent.exits import FAILED, NEGATIVE
+from agent.simulator.asking import Asked, SimulationError
+from agent.simulator.checks import CheckError
 from agent.simulator.ledger import Ledger, LedgerError
-from agent.simulator.members import MAX_BATCH_EVENTS, MAX_RATE, FleetError, FleetOptions
+from agent.simulator.members import FleetError
 from agent.simulator.provider import Provider, ProviderError
 from agent.simulator.report.document import json_of
 from agent.simulator.report.summary import print_summary
 from agent.simulator.report.writing import prepare_folder, write_report
 from agent.simulator.result import RunResult
+from agent.simulator.scenario import Scenario, shipped
 from agent.simulator.show import show, show_verification
-from agent.simulator.simulation import Request
 from agent.simulator.simulation import simulate as simulated
-from agent.simulator.target import LocalTarget, RemoteTarget, Target
 from agent.simulator.verification import Result, compare
-from certs import Token, TokenError
-
-# What agents dial where no port is named.
-_PORT: Final = 6180
-_STDIN: Final = "-"
 
 Data = Annotated[
     Path, Parameter(name=("--data", "-d"), env_var="FIELDGATE_DATA", help="The provider's data folder.")
@@ -46,33 +39,28 @@ simulate_app.command(
 )
 
 
-class SimulationError(CommandError):
-    """The simulation cannot run; the message says what to do."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, UNUSABLE)
-
-
 @simulate_app.default
 def simulate(
     *,
     data: Data = Path("fieldgate-data"),
     gateway: str | None = None,
     token: Annotated[str | None, Parameter(env_var="FIELDGATE_TOKEN", allow_leading_hyphen=True)] = None,
-    count: int = 100,
+    scenario: str | None = None,
+    count: int | None = None,
     duration: float | None = None,
-    warm_up: float = 0.0,
-    rate: float = FleetOptions().rate,
+    warm_up: float | None = None,
+    rate: float | None = None,
     closed_loop: int | None = None,
     processes: int | None = None,
     source: str | None = None,
-    seed: int = FleetOptions().seed,
+    seed: int | None = None,
     company: Annotated[Sequence[str], Parameter(negative="")] = (),
     persona: Annotated[Sequence[str], Parameter(negative="")] = (),
     verify: Annotated[bool, Parameter(negative="")] = False,
     ledger: Path | None = None,
-    reconnect_s: float = FleetOptions().reconnect_s,
+    reconnect_s: float | None = None,
     state: Path | None = None,
+    cleanup: Annotated[bool, Parameter(negative="")] = False,
     report: Path | None = None,
     json_: Json = False,
 ) -> int:
@@ -86,14 +74,17 @@ def simulate(
         Simulate at this gateway instead, HOST or HOST:PORT, with --token.
     token
         A token made for simulation (fieldgate token create --simulation), or - to read it from standard input.
+    scenario
+        Play this one instead, by the name of one that is shipped (simulate scenarios) or a file; it says rate, phases and personas.
     count
-        How many agents. With --data, some of them are cloud-connect sites.
+        How many agents. With --data, some of them are cloud-connect sites. Default: 100, or as the scenario says.
     duration
         Seconds to measure, once all are connected and warm; then the fleet delivers what is left. Default: until Ctrl-C.
     warm_up
-        Seconds of producing before that, which are in no figure.
+        Seconds of producing before that, which are in no figure. Default: none.
     rate
         Events a second for each agent: due at fixed times, and timed from there, whatever becomes of those before.
+        Default: 1.
     closed_loop
         Instead: each agent's batches hold so many events, and the next one follows the acknowledgement of the last.
     processes
@@ -101,7 +92,7 @@ def simulate(
     source
         Addresses of this machine to dial from, by turns: 127.0.0.2,127.0.0.3 or a network, 127.0.1.0/24.
     seed
-        The same seed gives the same estates.
+        The same seed gives the same estates. Default: 0.
     company
         Whose agents they are; give it several times to spread them. Default: a company made for the purpose.
     persona
@@ -111,38 +102,19 @@ def simulate(
     ledger
         Write what the agents said and were told to this file, for `fieldgate-agent verify`.
     reconnect_s
-        Ceiling of the first, random wait before connecting again.
+        Ceiling of the first, random wait before connecting again. Default: 8.
     state
         Keep the fleet in this folder, and begin with the agents that are kept there. Default: it ends with the run.
+    cleanup
+        When it is over, remove the agents that it made, with all that they said.
     report
         Write result.json, report.html and junit.xml into this folder.
     """
-    _forbid(count=count, rate=rate, duration=duration, reconnect_s=reconnect_s, warm_up=warm_up)
-    if state is not None and (verify or ledger is not None):
-        raise SimulationError(
-            "a ledger knows what was said in one run: leave --state out, or --verify and --ledger"
-        )
-    if state is not None and processes is not None:
-        raise SimulationError("a fleet that is kept has one outbox: leave --state out, or --processes")
-    if closed_loop is not None and not 0 < closed_loop <= MAX_BATCH_EVENTS:
-        raise SimulationError(f"--closed-loop is from 1 to {MAX_BATCH_EVENTS} events")
-    if processes is not None and processes < 1:
-        raise SimulationError("--processes must be 1 or more")
-    target = _target(data, gateway, token)
-    options = FleetOptions(
-        rate=rate,
-        batch_events=closed_loop or 0,
-        seed=seed,
-        reconnect_s=reconnect_s,
-        sources=_sources(source or ""),
-    )
-    request = Request(
-        target=target, count=count, options=options, warm_up_s=warm_up,
-        duration_s=math.inf if duration is None else duration, companies=company, processes=processes,
-        state=state,
-        personas=_personas(persona, target),
-        verify=verify,
-    )  # fmt: skip
+    request = Asked(
+        data=data, gateway=gateway, token=token, scenario=scenario, count=count, duration=duration, warm_up=warm_up,
+        rate=rate, closed_loop=closed_loop, processes=processes, source=source, seed=seed, company=company,
+        persona=persona, verify=verify, ledger=ledger, reconnect_s=reconnect_s, state=state, cleanup=cleanup,
+    ).request()  # fmt: skip
     if report is not None:
         prepare_folder(report)
     with _errors():
@@ -156,6 +128,26 @@ def simulate(
     else:
         print_summary(result, Console(highlight=False, markup=False, emoji=False))
     return _exit_code(result)
+
+
+@simulate_app.command(name="scenarios")
+def scenarios(
+    *, json_: Annotated[bool, Parameter(name="--json", negative="", help="As JSON.")] = False
+) -> None:
+    """List the scenarios that come with the simulator."""
+    found = shipped()
+    if json_:
+        sys.stdout.write(json.dumps([_record(each) for each in found]) + "\n")
+        return
+    for each in found:
+        sys.stdout.write(f"{each.name}: {each.agents:,} agents, {each.duration_s:.0f} s\n  {each.about}\n")
+
+
+def _record(scenario: Scenario) -> dict[str, Any]:
+    return {
+        "name": scenario.name, "about": scenario.about, "agents": scenario.agents, "seconds": scenario.duration_s,
+        "personas": dict(scenario.personas), "expect": [each.expression for each in scenario.expected],
+    }  # fmt: skip
 
 
 def verify(*, ledger: Path, data: Data = Path("fieldgate-data"), json_: Json = False) -> int:
@@ -174,61 +166,6 @@ def verify(*, ledger: Path, data: Data = Path("fieldgate-data"), json_: Json = F
     else:
         show_verification(result)
     return _verdict(result)
-
-
-def _forbid(*, count: int, rate: float, duration: float | None, reconnect_s: float, warm_up: float) -> None:
-    if count < 1 or not rate > 0 or not (duration is None or 0 < duration < math.inf):
-        raise SimulationError("--count, --rate and --duration must be positive numbers")
-    if not 0 <= reconnect_s < math.inf or not 0 <= warm_up < math.inf:
-        raise SimulationError("--reconnect-s must be a number and not negative, and so must --warm-up")
-    if rate > MAX_RATE:
-        raise SimulationError(f"--rate {rate:g}: one agent collects at most {MAX_RATE:g} events a second")
-
-
-def _target(data: Path, gateway: str | None, token: str | None) -> Target:
-    if gateway is None:
-        return LocalTarget(Provider(data))
-    if token is None:
-        raise SimulationError(
-            "--gateway needs --token, one that was made for simulation: fieldgate token create --simulation"
-        )
-    try:
-        parsed = Token.parse(sys.stdin.read() if token == _STDIN else token)
-    except TokenError as error:
-        raise SimulationError(f"FG-2201: {error}") from None
-    address = gateway if _has_port(gateway) else f"{f'[{gateway}]' if ':' in gateway else gateway}:{_PORT}"
-    try:
-        split_address(address)
-    except PathError as error:
-        raise SimulationError(f"--gateway: {error}") from None
-    return RemoteTarget(parsed, address)
-
-
-def _personas(words: Sequence[str], target: Target) -> dict[str, int]:
-    """How many of each, from NAME=COUNT."""
-    found: dict[str, int] = {}
-    for word in words:
-        name, _, count = word.partition("=")
-        if not count.isdigit() or not int(count):
-            raise SimulationError(f"--persona {word}: expected NAME=COUNT")
-        found[name] = found.get(name, 0) + int(count)
-    try:
-        check_personas(found, has_data=target.data is not None)
-    except CheckError as error:
-        raise SimulationError(str(error)) from None
-    return found
-
-
-def _has_port(address: str) -> bool:
-    host, separator, port = address.rpartition(":")
-    return bool(separator) and port.isdigit() and (":" not in host or host.endswith("]"))
-
-
-def _sources(text: str) -> tuple[str, ...]:
-    try:
-        return parse_sources(text)
-    except CheckError as error:
-        raise SimulationError(str(error)) from None
 
 
 def _exit_code(result: RunResult) -> int:

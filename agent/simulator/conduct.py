@@ -8,16 +8,21 @@ Only what is due in the measured time is in the figures of latency; what follows
 
 import contextlib
 import math
+import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
 import attrs
 import trio
 
 from agent.simulator.crew import Crew
+from agent.simulator.expectations import BACK
 from agent.simulator.machine import GatewayWatch
+from agent.simulator.members import FleetError
+from agent.simulator.result import Phase
+from agent.simulator.scenario import KILL_EDGE, Act
 
 # After the last event: as long as a projector may lag before back-pressure, twice.
 SETTLE_S: Final = 60.0
@@ -30,17 +35,19 @@ class Conductor:
     """Of one simulation.
 
     Attributes:
-        duration_s: of the measured time; infinite: until somebody says that it is enough.
+        acts: of the measured time; the last one may be infinite: until somebody says that it is enough.
         watch: what the gateway takes, if it is on this machine.
         phase: what the simulation is about, for who shows it.
     """
 
     crew: Crew
     warm_up_s: float
-    duration_s: float
+    acts: Sequence[Act]
     watch: GatewayWatch | None = None
     phase: str = "starting"
     began_ms: int = 0
+    phases: list[Phase] = attrs.field(factory=list)
+    """Those that are over."""
     hurry: trio.Event = attrs.field(factory=trio.Event)
     _patience: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
     _settling: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
@@ -58,6 +65,8 @@ class Conductor:
             nursery.start_soon(self.crew.serve)
             await self._conduct()
             await self.crew.until(lambda crew: crew.is_done)
+            if self.watch is not None:
+                self.watch.look(math.floor(time.monotonic()))  # the second that is not over yet
             nursery.cancel_scope.cancel()
 
     async def _conduct(self) -> None:
@@ -72,19 +81,58 @@ class Conductor:
         self.phase = "stopping"
         await self.crew.order("stop")
 
+    @property
+    def duration_s(self) -> float:
+        """Of the measured time."""
+        return sum(act.duration_s for act in self.acts)
+
     async def _measure(self) -> float:
         """Until it is over, and when that was."""
         begin = math.ceil(time.monotonic() + self.warm_up_s)
         self.crew.record.measured_from = begin
+        await self.crew.order("rate", rate=self.acts[0].rate)
         await self.crew.order("produce", **{"from": begin})
         self.phase = "warming up"
         with self._unless_hurried():
             await trio.sleep(begin - time.monotonic())
         self.began_ms = time.time_ns() // 1_000_000
-        self.phase = "reporting"
-        with self._unless_hurried():
-            await trio.sleep(begin + self.duration_s - time.monotonic())
-        return min(begin + self.duration_s, time.monotonic())
+        at = 0.0
+        for act in self.acts:
+            if self.hurry.is_set():
+                break
+            at = await self._play(act, begin, at)
+        return begin + at
+
+    async def _play(self, act: Act, begin: float, at: float) -> float:
+        """One act, from *at* on; when it was over, both in the measured time."""
+        self.phase = act.name
+        before = self.crew.record.connected
+        await self.crew.order("rate", rate=act.rate)
+        if act.does:
+            await trio.to_thread.run_sync(self._do, act.does)
+        with self._unless_hurried(), trio.move_on_after(begin + at + act.duration_s - time.monotonic()):
+            if act.until_back:
+                await self.crew.until(lambda crew: crew.record.connected < BACK * before)
+                await self.crew.until(lambda crew: crew.record.connected >= BACK * before)
+            else:
+                await trio.sleep_forever()
+        end = min(at + act.duration_s, time.monotonic() - begin)
+        self.phases.append(Phase(name=act.name, from_s=round(at, 3), until_s=round(end, 3), does=act.does))
+        return end
+
+    def _do(self, deed: str) -> None:
+        """What a scenario does to the gateway; runs in a thread, because finding it takes a while.
+
+        Raises:
+            FleetError: it is not there.
+        """
+        pid = None if self.watch is None else self.watch.find("edge")
+        if pid is None:
+            raise FleetError(f"{deed}: no edge of this provider runs on this machine")
+        try:
+            os.kill(pid, signal.SIGKILL if deed == KILL_EDGE else signal.SIGTERM)
+        except OSError as error:
+            raise FleetError(f"{deed}: process {pid}: {error.strerror}") from error
 
     async def _deliver(self, end: float) -> None:
         self.crew.record.measured_until = math.ceil(end)

@@ -24,6 +24,7 @@ from agent.identity import Keeper
 from agent.observer import Observer
 from agent.outbox import Outbox
 from agent.path import PathError
+from agent.proxies import DIRECT, Proxies
 from agent.service import now_ms
 from agent.simulator.berths import Berths, Plot
 from agent.simulator.ledger import Ledger
@@ -35,6 +36,7 @@ from agent.spool import Spool
 from agent.workload import Estate, Site
 from certs import Token, generate_key, key_to_pem
 from protocol import Code
+from transport import Proxy
 
 ENROLL_AT_ONCE: Final = 32
 _CONSENT: Final = (
@@ -70,6 +72,10 @@ class Fleet:
     cast: list[tuple[str, Stage]] = attrs.field(factory=list)
     """Those who do, by persona."""
     phase: Phase = Phase.OPENING
+    rate: float = attrs.field(default=attrs.Factory(lambda self: self.options.rate, takes_self=True))
+    """Events a second for each agent, now; at most what the options say."""
+    slow_line: Proxy | None = None
+    """Where those dial through who are on slow lines."""
     up: trio.Event = attrs.field(factory=trio.Event)
     """Everybody has tried to connect once."""
 
@@ -195,9 +201,11 @@ class Fleet:
         outbox = Outbox(self.spool, keeper.identity.agent_uid)
         estate = plot.estate()
         estate.skip(outbox.taken)
+        slow = self.slow_line is not None and self.options.is_slow(plot.seed)
         return Facilities(
             keeper=keeper, outbox=outbox, collector=Collector(source=estate, outbox=outbox, told=told), now=now_ms,
-            observer=observer, source=self.options.source(plot.seed),
+            observer=observer, source=None if slow else self.options.source(plot.seed),
+            proxies=Proxies(configured=self.slow_line) if slow else DIRECT,
         )  # fmt: skip
 
     # -- running -----------------------------------------------------------------------------------------------
@@ -212,7 +220,7 @@ class Fleet:
             async with trio.open_nursery() as clients:
                 pump = Pump(
                     spool=self.spool, options=self.options, tally=self.tally, members=self.members,
-                    phase=lambda: self.phase,
+                    phase=lambda: self.phase, rate=lambda: self.rate,
                 )  # fmt: skip
                 nursery.start_soon(pump.run)
                 for member in self.members:

@@ -117,9 +117,9 @@ class GatewayWatch:
                 each.taken[second] = (used[0] - each.cpu_s, used[1])
                 each.cpu_s = used[0]
 
-    def pid_of(self, name: str) -> int | None:
-        """The process that was last seen."""
-        return self._watched[name].pid
+    def find(self, name: str) -> int | None:
+        """That process, as it is now; None if there is none."""
+        return self._watched[name].find() if name in self._watched else None
 
     def result(self, begin: int, end: int) -> GatewayUse | None:
         """What they took from second *begin* to before *end*; None if none of them was ever seen."""

@@ -30,6 +30,10 @@ STARTS_PER_S: Final = 150.0
 COLLECTS_PER_S: Final = 250.0
 
 
+# Multiples of the golden ratio's fraction fill the unit interval evenly at every length.
+_GOLDEN: Final = 0.6180339887498949
+
+
 class FleetError(Exception):
     """The fleet cannot be brought up; the message says why."""
 
@@ -78,6 +82,17 @@ class FleetOptions:
     """Where to dial, whatever the token and the gateway say; empty: where they say."""
     starts_per_s: float = STARTS_PER_S
     collects_per_s: float = COLLECTS_PER_S
+
+    slow_share: float = 0.0
+    """Of the agents, on lines that are slower than this machine's."""
+    latency_ms: float = 0.0
+    """Of those lines, one way."""
+    kbit_s: float = 0.0
+    """Of those lines, in each direction; 0: as fast as it goes."""
+
+    def is_slow(self, number: int) -> bool:
+        """Whether the agent of that number is on a slow line: spread evenly, however many there are."""
+        return number * _GOLDEN % 1.0 < self.slow_share
 
     def source(self, number: int) -> str | None:
         """Where the agent of that number dials from."""

@@ -22,6 +22,9 @@ DEFAULT_COMPANY: Final = "Simulated estates"
 
 COMMAND_S: Final = 60.0
 
+# Ten thousand agents with an hour's events are some millions of rows.
+REMOVE_S: Final = 3600.0
+
 # What `fieldgate` exits with when something does not exist or cannot be used as asked.
 _CANNOT: Final = (2, 3)
 
@@ -84,6 +87,16 @@ class Provider:
         """
         self._run("agent", "revoke", agent_uid, "--why", why)
 
+    def remove(self, token_ids: Sequence[str]) -> int:
+        """Remove the simulated agents that enrolled by these tokens; how many that were.
+
+        Raises:
+            ProviderError: the command failed.
+        """
+        words = [word for token_id in token_ids for word in ("--token", token_id)]
+        answer = self._json("agent", "remove", "--synthetic", *words, patience_s=REMOVE_S)
+        return int(answer["removed"])
+
     @contextlib.contextmanager
     def events(self) -> Iterator[Iterator[dict[str, Any]]]:
         """Every simulated event in the store, as it comes.
@@ -109,19 +122,19 @@ class Provider:
                     f"fieldgate events export: {complaints.read().strip()}", process.returncode
                 )
 
-    def _json(self, *arguments: str) -> Any:
+    def _json(self, *arguments: str, patience_s: float = COMMAND_S) -> Any:
         try:
-            return json.loads(self._run(*arguments, "--json"))
+            return json.loads(self._run(*arguments, "--json", patience_s=patience_s))
         except ValueError as error:
             raise ProviderError(f"fieldgate {' '.join(arguments)}: its answer is no JSON", 1) from error
 
-    def _run(self, *arguments: str) -> str:
+    def _run(self, *arguments: str, patience_s: float = COMMAND_S) -> str:
         argv = self._argv(*arguments)
         try:
-            done = subprocess.run(argv, capture_output=True, text=True, timeout=COMMAND_S, check=False)
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=patience_s, check=False)
         except subprocess.TimeoutExpired as error:
             raise ProviderError(
-                f"fieldgate {' '.join(arguments)}: no answer within {COMMAND_S:.0f} s", 1
+                f"fieldgate {' '.join(arguments)}: no answer within {patience_s:.0f} s", 1
             ) from error
         if done.returncode:
             raise ProviderError(f"fieldgate {' '.join(arguments)}: {done.stderr.strip()}", done.returncode)

@@ -31,6 +31,7 @@ class Pump:
 
     Attributes:
         phase: what the fleet is about, now.
+        rate: events a second for each agent, now; never more than the options'.
     """
 
     spool: Spool
@@ -38,6 +39,7 @@ class Pump:
     tally: Tally
     members: Sequence[Member]
     phase: Callable[[], Phase]
+    rate: Callable[[], float]
 
     async def run(self) -> None:
         """Until cancelled.
@@ -60,7 +62,7 @@ class Pump:
             members = self.members[number % ticks :: ticks]
             if self.phase() is Phase.PRODUCING:
                 for member in members:
-                    gain = self.options.rate * ticks * TICK_S
+                    gain = self.rate() * ticks * TICK_S
                     member.allowance = min(member.allowance + gain, float(TAKE))
                     member.tally.due_at = due_at
             self._collect(members)

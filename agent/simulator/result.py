@@ -180,8 +180,10 @@ class Phase:
 
     name: str
     from_s: float
-    """In the measured time; negative in the warm-up."""
+    """In the measured time."""
     until_s: float
+    does: str = ""
+    """What was done to the gateway when it began; empty: nothing."""
 
 
 @attrs.frozen(kw_only=True)

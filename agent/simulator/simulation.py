@@ -17,6 +17,7 @@ from agent.simulator.berths import Berths
 from agent.simulator.checks import check
 from agent.simulator.conduct import Conductor
 from agent.simulator.crew import hired
+from agent.simulator.expectations import Expected, judged
 from agent.simulator.ledger import Ledger
 from agent.simulator.machine import GatewayWatch, this_machine
 from agent.simulator.members import COLLECTS_PER_S, STARTS_PER_S, FleetOptions, Part
@@ -29,10 +30,10 @@ from agent.simulator.result import (
     Histograms,
     Load,
     PersonaOutcome,
-    Phase,
     RunResult,
     Verification,
 )
+from agent.simulator.scenario import Act
 from agent.simulator.target import Target
 from agent.simulator.verification import Kind, Result
 from agent.state import StateError
@@ -50,7 +51,7 @@ class Request:
     count: int
     options: FleetOptions
     warm_up_s: float = 0.0
-    duration_s: float = math.inf
+    acts: Sequence[Act]
     companies: Sequence[str] = ()
     personas: Mapping[str, int] = attrs.field(factory=dict)
     processes: int | None = None
@@ -58,6 +59,14 @@ class Request:
     state: Path | None = None
     verify: bool = False
     scenario: str = ""
+    expected: tuple[Expected, ...] = ()
+    cleanup: bool = False
+    """Remove the agents that it made, when it is over and verified."""
+
+    @property
+    def duration_s(self) -> float:
+        """Of the measured time."""
+        return sum(act.duration_s for act in self.acts)
 
     @property
     def agents(self) -> int:
@@ -81,25 +90,34 @@ def simulate(request: Request, show: Shown) -> tuple[RunResult, Ledger]:
     with _home(request.state) as folder:
         kept = 0 if request.state is None else min(request.count, Berths(folder).count())
         parts = target.parts(request.count - kept, request.companies, request.personas)
-        plans = _plans(request, parts, processes, folder, kept)
-        finders = target.finders(parts)
-        with hired(plans) as crew:
-            conductor = Conductor(
-                crew=crew, warm_up_s=request.warm_up_s, duration_s=request.duration_s,
-                watch=GatewayWatch(finders) if finders else None,
-            )  # fmt: skip
-            with unwrapped():
-                trio.run(conductor.run, show)
-        ledger = Ledger()
-        for plan in plans:
-            ledger.take(Ledger.load(plan.ledger))
+        try:
+            return _run(request, parts, _plans(request, parts, processes, folder, kept), show)
+        finally:
+            if request.cleanup:
+                target.remove(parts)
+
+
+def _run(
+    request: Request, parts: Sequence[Part], plans: Sequence[Plan], show: Shown
+) -> tuple[RunResult, Ledger]:
+    target = request.target
+    finders = target.finders(parts)
+    with hired(plans) as crew:
+        conductor = Conductor(
+            crew=crew, warm_up_s=request.warm_up_s, acts=request.acts, watch=GatewayWatch(finders) if finders else None
+        )  # fmt: skip
+        with unwrapped():
+            trio.run(conductor.run, show)
+    ledger = Ledger()
+    for plan in plans:
+        ledger.take(Ledger.load(plan.ledger))
     verification = None
     if request.verify:
         found = target.verify(ledger)
         verification = (
             verification_of(crew.found, "protocol") if found is None else verification_of(found, "store")
         )
-    return _result(request, conductor, ledger, verification), ledger
+    return judged(_result(request, conductor, ledger, verification), request.expected), ledger
 
 
 @contextlib.contextmanager
@@ -185,7 +203,7 @@ def _result(
             ended=dict(totals.ended),
             troubles=dict(totals.troubles),
         ),
-        phases=(Phase(name="measured", from_s=0.0, until_s=round(measured_s, 3)),) if measured_s else (),
+        phases=tuple(conductor.phases),
         series=series,
         histograms=Histograms(
             ack=totals.ack, released=totals.stored, connect=totals.connect, enroll=totals.enroll

@@ -10,7 +10,7 @@ from agent.path import split_address
 from agent.simulator.ledger import Ledger
 from agent.simulator.machine import holder_of, listener_of
 from agent.simulator.members import Part
-from agent.simulator.provider import Provider
+from agent.simulator.provider import Provider, ProviderError
 from agent.simulator.verification import Result, compare
 from certs import Token
 from protocol import AgentType
@@ -46,6 +46,9 @@ class Target(Protocol):
 
     def verify(self, ledger: Ledger) -> Result | None:
         """Hold its store against what the agents were told; None where the agents themselves have to ask."""
+
+    def remove(self, parts: Sequence[Part]) -> int:
+        """Remove the agents that enrolled as *parts*; how many that were."""
 
 
 @attrs.frozen
@@ -111,6 +114,14 @@ class LocalTarget:
         with self.provider.events() as rows:
             return compare(ledger, rows)
 
+    def remove(self, parts: Sequence[Part]) -> int:
+        """By command.
+
+        Raises:
+            ProviderError: it failed.
+        """
+        return self.provider.remove(list(dict.fromkeys(part.token.id for part in parts)))
+
 
 @attrs.frozen
 class RemoteTarget:
@@ -138,3 +149,13 @@ class RemoteTarget:
     def verify(self, ledger: Ledger) -> Result | None:
         """The agents ask."""
         return None
+
+    def remove(self, parts: Sequence[Part]) -> int:
+        """Nobody can from afar.
+
+        Raises:
+            ProviderError: always; the message says what an operator can do.
+        """
+        raise ProviderError(
+            f"an operator removes them: fieldgate agent remove --synthetic --token {self.token.id}", 1
+        )

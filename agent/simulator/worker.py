@@ -1,6 +1,6 @@
 """One process of a simulation: a fleet, driven by the command that started it over a channel.
 
-It hears `plan`, then orders: `connect`, `produce` (from when on what is due is timed), `deliver`, `stop`. It says each second what
+It hears `plan`, then orders: `connect`, `rate`, `produce` (from when on what is due is timed), `deliver`, `stop`. It says each second what
 happened in it (`tick`), and `enrolled`, `up`, `failed`, `done` when that is so. Seconds are the machine's monotonic clock's, so
 that those of several workers are the same seconds. It ends with whoever started it: when the channel does, and where the
 kernel can be asked to, when that process does.
@@ -28,6 +28,7 @@ from agent.simulator.members import FleetError, Phase
 from agent.simulator.personas import PERSONAS
 from agent.simulator.plan import Plan
 from agent.simulator.reading import ReadingError, read_back
+from agent.simulator.slowline import SlowLines
 from agent.simulator.tally import Tally
 from agent.simulator.troupe import Troupe
 from agent.spool import OutboxError, Spool
@@ -65,7 +66,13 @@ class Worker:
             nursery.start_soon(self._obey, nursery)
             nursery.start_soon(self._tick)
             nursery.start_soon(self._pulse)
-            await self._live()
+            options = self._plan.options
+            if options.slow_share:
+                lines = SlowLines(latency_s=options.latency_ms / 1000, kbit_s=options.kbit_s)
+                async with lines.serve() as self.fleet.slow_line:
+                    await self._live()
+            else:
+                await self._live()
             await self._say_tick(math.floor(time.monotonic()))
             self.fleet.ledger.save(self._plan.ledger)
             found = await self._read_back() if self._plan.reads_back else None
@@ -110,6 +117,8 @@ class Worker:
             match order:
                 case {"order": "connect"}:
                     self._connect.set()
+                case {"order": "rate", "rate": rate}:
+                    self.fleet.rate = rate
                 case {"order": "produce", "from": begin}:
                     self._tally.measured_from = _here(begin)
                     self.fleet.phase = Phase.PRODUCING

@@ -1,20 +1,25 @@
 """Agents: who is there, who waits for a decision, and what is missing of what they said."""
 
+import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import attrs
 from cyclopts import App, Parameter
 
-from gateway.cli.common import now_ms, open_provider
+from gateway.cli.common import now_ms, open_provider, operator
 from gateway.cli.decisions import accept_agent, reject_agent, revoke_agent
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json, RowId
-from gateway.cli.output import ago, facts, rows, say, when
-from gateway.store import Agent, ConnectionStatus, GapState, Standing
+from gateway.cli.output import ago, facts, json_line, rows, say, when
+from gateway.store import Agent, AuditEntry, ConnectionStatus, GapState, Standing
 from protocol import Code, Health
 
 agent_app = App(name="agent")
 gap_app = App(name="gap")
+
+# Edges look for changes every 2 s, whatever becomes of the bell.
+HEARD_AFTER_S = 5.0
 
 
 @agent_app.command(name="list")
@@ -147,6 +152,40 @@ def agent_revoke(agent: str, /, *, why: str, data: Data = DEFAULT_DATA) -> None:
     with open_provider(data) as provider:
         revoke_agent(provider, agent, why=why)
     say("revoked: it has to enroll again, with a new token")
+
+
+@agent_app.command(name="remove")
+def agent_remove(
+    *,
+    synthetic: Annotated[bool, Parameter(negative="")],  # required: nobody is to mean others
+    token: Annotated[Sequence[str], Parameter(negative="")] = (),
+    data: Data = DEFAULT_DATA,
+    json_: Json = False,
+) -> None:
+    """Remove simulated agents, with all that they said. Nobody else can be removed.
+
+    Parameters
+    ----------
+    synthetic
+        Has to be said: there is no other kind that this command removes.
+    token
+        Only those that enrolled by this token (its id); several times for several tokens.
+    """
+    removed = 0
+    with open_provider(data) as provider:
+        while some := provider.store.simulated.remove(token or None):
+            removed += some
+            provider.ring()
+        if removed:
+            about = f"{removed} agents" + (f" of {', '.join(token)}" if token else "")
+            entry = AuditEntry(at_ms=now_ms(), who=operator(), action="simulated agents removed", about=about)
+            provider.store.audit.note(entry)
+            time.sleep(HEARD_AFTER_S)
+            provider.store.simulated.forget()
+    if json_:
+        json_line({"removed": removed})
+    else:
+        say(f"{removed} simulated agents removed" if removed else "no simulated agent fits")
 
 
 @gap_app.command(name="list")

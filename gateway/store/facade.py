@@ -25,6 +25,7 @@ from gateway.store.paths import Paths
 from gateway.store.projection import Projection, projection
 from gateway.store.restoring import Restoring
 from gateway.store.sessions import Sessions
+from gateway.store.simulated import Simulated
 from gateway.store.tokens import Tokens
 from gateway.store.usage import UsageReports
 
@@ -48,6 +49,7 @@ class Store:
         self.paths = Paths(db)
         self.restoring = Restoring(db)
         self.sessions = Sessions(db)
+        self.simulated = Simulated(db)
         self.tokens = Tokens(db)
         self.usage = UsageReports(db)
 

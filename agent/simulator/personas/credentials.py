@@ -1,6 +1,7 @@
 """Those whose certificate is no good (any more), and the one whose path leads through somebody else's hands."""
 
 import contextlib
+import functools
 import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from transport import BrokenStreamError, HandshakeError, TLSStream, server_conte
 _EXPIRED: Final = timedelta(seconds=10)
 _AGENT_LIFETIME: Final = timedelta(days=30)
 _ISSUER_LIFETIME: Final = timedelta(days=5 * 365)
+_HERE: Final = "127.0.0.1"
 _WHY: Final = "simulation: the persona revoked"
 
 
@@ -106,7 +108,7 @@ async def _intercepted(stage: Stage) -> Code | int | None:
 async def _box() -> AsyncIterator[tuple[str, list[bytes]]]:
     """What opens TLS with a certificate of its own: its address, and what it has heard."""
     now = datetime.now(UTC)
-    authority = Authority.create("Inspection", now).rotate_gateway(now, names=("127.0.0.1",))
+    authority = Authority.create("Inspection", now).rotate_gateway(now, names=(_HERE,))
     context = server_context(authority.gateway_chains())
     heard: list[bytes] = []
 
@@ -122,8 +124,8 @@ async def _box() -> AsyncIterator[tuple[str, list[bytes]]]:
             await trio.aclose_forcefully(tls)
 
     async with trio.open_nursery() as nursery:
-        listeners = await nursery.start(trio.serve_tcp, open_up, 0)
-        yield f"127.0.0.1:{listeners[0].socket.getsockname()[1]}", heard
+        listeners = await nursery.start(functools.partial(trio.serve_tcp, open_up, 0, host=_HERE))
+        yield f"{_HERE}:{listeners[0].socket.getsockname()[1]}", heard
         nursery.cancel_scope.cancel()
 
 

@@ -15,6 +15,7 @@ from agent.simulator.conduct import Conductor
 from agent.simulator.crew import Crew
 from agent.simulator.histogram import Histogram
 from agent.simulator.report.live import Moment, Story
+from agent.simulator.scenario import Act
 from agent.simulator.show import LINE_S, show
 
 
@@ -117,7 +118,9 @@ async def test_where_there_is_no_terminal_a_line_comes_now_and_then(
     capsys: pytest.CaptureFixture[str], autojump_clock: trio.testing.MockClock
 ) -> None:
     """On standard error, where it does not mix with a result."""
-    conductor = Conductor(crew=Crew([]), warm_up_s=0, duration_s=60, phase="connecting")
+    conductor = Conductor(
+        crew=Crew([]), warm_up_s=0, acts=[Act(name="reporting", duration_s=60)], phase="connecting"
+    )
     with trio.move_on_after(3 * LINE_S + 1):
         await show(conductor)
     said = capsys.readouterr()
