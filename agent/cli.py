@@ -1,4 +1,4 @@
-"""`fieldgate-agent`: enroll, run, look, probe a path, and simulate a fleet.
+"""`fieldgate-agent`: enroll, run, look, check, probe a path, and simulate a fleet.
 
 Exit codes, for scripts and service managers:
 
@@ -6,7 +6,7 @@ Exit codes, for scripts and service managers:
 1  it failed while running; the message says why
 2  it can't run: usage, the token, the state folder, the outbox
 3  a gateway said no: rejected, or it must enroll again; starting it again changes nothing
-4  a verification came out negative
+4  a verification, or a check of doctor's, came out negative
 
 10 to 14 say what `probe` found: a box that opens the TLS, the network, the provider, this server, or nothing certain;
 
@@ -58,6 +58,10 @@ COMMANDS: Final = {
     "probe": (
         "agent.probe.command:probe",
         "Look at the way to a gateway, and say who is in it. It ends in one line that says who broke the connection, how sure that is, what to type on that product, how to find this session in its log, and how to undo it; then comes what was seen. Exit code 0: clean; 10: a box opens the TLS; 11: the network; 12: the provider; 13: this server; 14: not clear.",
+    ),
+    "doctor": (
+        "agent.doctor:doctor",
+        "Check the agent's folder, its settings, certificate, disk and process. Exit code 4 when a check fails.",
     ),
     "status": (
         "agent.status:status",
