@@ -228,7 +228,7 @@ class Commands:
                 " AND (commands.state <> 'queued' OR commands.not_after_ms > ?)",
                 (now_ms, now_ms, edge_uid, now_ms, *given, now_ms),
             )
-            for command in mine.values():
+            for command in (mine[each.command_uid] for each in wanted if each.command_uid in mine):
                 told.note(command, "command delivered", who=f"edge {edge_uid}", at_ms=now_ms)
             rest = packed((each.command_uid,) for each in wanted if each.command_uid not in mine)
             rows = hot.all(

@@ -198,6 +198,7 @@ class CommandLife(RuleBasedStateMachine):
         self.journaled: list[tuple[str, str, int, Outcome]] = []
         self.projected: list[tuple[str, str, int, Outcome]] = []
         self.before: dict[str, StoredCommand] = {}
+        self.asked: list[str] = []
         for who in range(2):
             self.connect(who, who, False)
 
@@ -275,14 +276,16 @@ class CommandLife(RuleBasedStateMachine):
 
     @rule(who=WHO, instruction=st.sampled_from([JOB, RENEW]), ttl_ms=st.sampled_from([50, 5_000]))
     def ask(self, who: int, instruction: commands.Instruction, ttl_ms: int) -> None:
-        self.store.commands.enqueue(
+        self.at_ms += 1  # uids are random: what is drawn must not depend on how they sort
+        asked = self.store.commands.enqueue(
             self.agents[who].uid, instruction, who="ada", ttl_ms=ttl_ms, now_ms=self.at_ms
         )
+        self.asked.append(asked.uid)
 
-    @precondition(lambda self: self.before)
+    @precondition(lambda self: self.asked)
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
-        uid = data.draw(st.sampled_from(sorted(self.before)))
+        uid = data.draw(st.sampled_from(self.asked))
         try:
             self.store.commands.cancel(uid, who="bob", now_ms=self.at_ms)
         except Conflict:
@@ -385,10 +388,10 @@ class CommandLife(RuleBasedStateMachine):
         self.at_ms += 1
         assert self.project(*data.draw(st.sampled_from(self.projected))) is Finish.REPEATED
 
-    @precondition(lambda self: self.before)
+    @precondition(lambda self: self.asked)
     @rule(data=st.data())
     def a_result_of_somebody_elses_is_projected(self, data: st.DataObject) -> None:
-        command = self.before[data.draw(st.sampled_from(sorted(self.before)))]
+        command = self.before[data.draw(st.sampled_from(self.asked))]
         (other,) = (agent.uid for agent in self.agents if agent.uid != command.agent_uid)
         assert self.project(other, command.uid, command.fence, Outcome.SUCCEEDED) is Finish.NOT_GIVEN
 
