@@ -81,7 +81,7 @@ def command_send(
     - renew-certificate: renew the agent's certificate now.
     - start-job --job JOB: run a backup job once; the answer comes when the run has ended.
     - stop-job, enable-job, disable-job --job JOB: stop its run; let its schedule run, or not.
-    - collect-logs [--hours N] [--max-bytes N]: send an archive of the agent's logs.
+    - collect-logs [--hours N] [--max-bytes N]: send an archive of the agent's logs; agents of this version answer that they do not know it yet (FG-5001).
 
     Whoever looks after the agent's server decides which of these it runs at all (agent.toml there).
 
