@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.live import Live
 
 from gateway.cli.common import now_ms, open_upgraded
+from gateway.cli.demo_host import COMPANY, can_back_up, clear_away, host_argv
 from gateway.cli.demo_ports import HOST, Ports, ports_of, program, require_free
 from gateway.cli.demo_view import View
 from gateway.cli.errors import FAILED, UNUSABLE, CommandError
@@ -112,7 +113,8 @@ def _ensure_companies(data: Path, store: Store) -> None:
             f"{data} is a provider's own folder: give the demo another one with --data", exit_code=UNUSABLE
         )
     known = {company.name for company in organizations.list_companies()}
-    for company, places in COMPANIES.items():
+    real = {COMPANY: ()} if can_back_up() else {}
+    for company, places in (COMPANIES | real).items():
         if company not in known:
             organization = organizations.add_company(company, now_ms=now_ms())
             for place in places:
@@ -128,6 +130,8 @@ class Show:
     console: Console
     stopping: Sequence[int]
     """Not empty any more: whoever watches wants to end it."""
+    host: "Process | None" = None
+    """The real backup host, if restic is here."""
 
     def run(self, agents: int, duration: float | None, held: int) -> None:
         """Start a gateway and *agents* agents, and show them for *duration* seconds, or until stopped.
@@ -144,7 +148,16 @@ class Show:
             else f"a new fleet of {agents} agents"
         )
         self._say(f"logs: {data / 'serve.log'} (gateway), {data / 'fleet.log'} (agents)")
-        with (data / "serve.log").open("ab") as serve_log, (data / "fleet.log").open("ab") as fleet_log:
+        self._say(
+            f"this computer is backed up by restic, once a minute: {data / 'host.log'}"
+            if can_back_up()
+            else "no real backup host: restic is not installed"
+        )
+        with contextlib.ExitStack() as logs:
+            serve_log, fleet_log, host_log = (
+                logs.enter_context((data / name).open("ab"))
+                for name in ("serve.log", "fleet.log", "host.log")
+            )
             processes: list[Process] = []
             try:
                 processes.append(
@@ -152,11 +165,15 @@ class Show:
                 )
                 if self._wait_until_ready(processes[0]):
                     processes.append(spawn(_fleet_argv(data, agents), inherits=(held,), output=fleet_log))
+                    if can_back_up():
+                        self.host = spawn(host_argv(data), inherits=(held,), output=host_log)
                     self._watch(processes, duration)
                 self._say("stopping; agents first, then their gateway")
             finally:
-                for process in reversed(processes):
+                for process in (*([self.host] if self.host else []), *reversed(processes)):
                     _stop(process)
+                if self.host is not None:
+                    clear_away(data)
 
     def _say(self, text: str) -> None:
         self.console.print(quoted(text), soft_wrap=True)
@@ -188,9 +205,16 @@ class Show:
             while not self.stopping and (seconds := time.monotonic() - started) < limit_s:
                 for process, log in zip(processes, logs, strict=True):
                     _require_alive(process, log)
+                self._look_after_host()
                 view.look()
                 update(seconds)
                 time.sleep(min(REFRESH_S, limit_s - seconds))
+
+    def _look_after_host(self) -> None:
+        """A host that ended by itself is said once; the fleet goes on."""
+        if self.host is not None and self.host.poll() is not None:
+            self._say(f"the real backup host has ended, see {self.config.data / 'host.log'}")
+            self.host = None
 
     @contextlib.contextmanager
     def _live(self, view: View) -> Iterator[Callable[[float], None]]:
@@ -246,6 +270,7 @@ def _advice(config: Config) -> tuple[str, ...]:
         f"  {fieldgate} agent list --data {data}",
         f"  {fieldgate} events tail --data {data}",
         f"  {fieldgate} site list --data {data}",
+        f"  {fieldgate} usage list --data {data}",
         f"  {fieldgate} status --data {data}",
         f"  curl -s http://{config.monitor_host}:{config.monitor_port}/metrics",
         f"Ctrl-C ends it; {fieldgate} demo --data {data} goes on with the same agents.",

@@ -1,6 +1,7 @@
 """`make demo` is the first thing that anybody runs."""
 
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,10 +16,13 @@ import pytest
 from gateway.cli import main
 from gateway.cli.common import now_ms
 from gateway.cli.demo_ports import Ports, program
+from protocol import JobStatus
 from tests.helpers.provider import TestProvider, free_ports
 from tests.helpers.stores import opened
 
 AGENTS = 6
+ALL = AGENTS + (shutil.which("restic") is not None)
+"""With the real backup host."""
 LIMIT_S = 90.0
 
 
@@ -60,9 +64,15 @@ class Demo:
                 words = path.read_bytes().split(b"\0")
             except OSError:
                 continue  # it has ended meanwhile
-            if str(self.data).encode() in words:
+            if any(word.startswith(str(self.data).encode()) for word in words):
                 found.append(b" ".join(words).decode())
         return found
+
+    def host_reported(self) -> int:
+        """Job sessions of the real host."""
+        with opened(self.data) as store:
+            real = [agent for agent in store.agents.list(now_ms=now_ms()) if not agent.synthetic]
+            return sum(len(store.events.job_sessions(agent.uid)) for agent in real)
 
     def uids(self) -> set[str]:
         with opened(self.data) as store:
@@ -76,11 +86,25 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 @pytest.fixture(scope="module")
 def first(demo: Demo) -> Iterator[list[str]]:
-    """What the first run said, from its start to its own end."""
-    with demo.start(*str(demo.ports).split(), "--duration", "25") as process:
+    """What the first run said, from its start to its end, which is when everybody has reported; or its own, if they do not."""
+    with demo.start(*str(demo.ports).split(), "--duration", str(LIMIT_S)) as process:
         assert process.stdout is not None
-        yield process.stdout.read().splitlines()
+        said = []
+        for line in process.stdout:
+            said.append(line.rstrip())
+            if f"{ALL} agents, {ALL} online; " in line and demo.host_reported() >= ALL - AGENTS:
+                process.terminate()
+        yield said
         assert process.wait(LIMIT_S) == 0
+
+
+def test_it_ends_by_itself(demo: Demo, first: list[str]) -> None:
+    """When its time is up, in order."""
+    ended = subprocess.run(
+        demo.argv("--duration", "1"), capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+    assert (ended.returncode, demo.processes()) == (0, [])
+    assert ended.stdout.splitlines()[-1] == "stopping; agents first, then their gateway"
 
 
 def until_reports(process: "subprocess.Popen[str]") -> list[str]:
@@ -101,7 +125,7 @@ def test_without_a_terminal_it_shows_progress_and_the_way_on_while_it_runs(
     said = "\n".join(first)
     hints, progress, table = (
         said.index(words)
-        for words in ("events tail --data", f"{AGENTS} agents, {AGENTS} online; ", "organization ")
+        for words in ("events tail --data", f"{ALL} agents, {ALL} online; ", "organization ")
     )
     assert hints < progress < table
     assert said.startswith(f"a new fleet of {AGENTS} agents")
@@ -109,6 +133,18 @@ def test_without_a_terminal_it_shows_progress_and_the_way_on_while_it_runs(
     counted = [line.split() for line in first if line.startswith("newest of ")]
     assert int(counted[0][2]) > 0
     assert demo.processes() == []
+
+
+@pytest.mark.skipif(ALL == AGENTS, reason="restic is not installed: apt install restic")
+def test_this_computer_is_backed_up_and_watched(demo: Demo, first: list[str]) -> None:
+    """It is in the table, and its backup in the store; the repository has gone with the demo."""
+    assert any(line.startswith("This computer (restic) ") for line in first)
+    with opened(demo.data) as store:
+        [host] = [agent for agent in store.agents.list(now_ms=now_ms()) if not agent.synthetic]
+        sessions = store.events.job_sessions(host.uid)
+    assert [session.status for session in sessions] == [JobStatus.SUCCESS] * len(sessions)
+    assert len(sessions) >= 1
+    assert sorted(path.name for path in (demo.data / "restic-host").iterdir()) == ["agent"]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +166,7 @@ def test_it_goes_on_where_it_was_and_leaves_nothing_behind(
 
     assert demo.processes() == []
     assert demo.uids() == before
-    assert len(before) == AGENTS
+    assert len(before) == ALL
 
 
 def test_a_second_one_on_the_same_folder_is_refused(demo: Demo, first: list[str]) -> None:
