@@ -9,6 +9,7 @@
     outbox-former-1.sqlite what a former identity of this machine had not delivered (`agent.former`)
     status.json            what `fieldgate-agent status` shows
     agent.toml             what a person has set (`agent.settings`)
+    collectors/            what collectors keep (docs/collectors.md)
     reports/               of paths that failed (`agent.inspection.keep`)
 
 Every file is replaced atomically and readable by its owner only; a kill at any moment leaves the old content or the new.

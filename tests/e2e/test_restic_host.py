@@ -122,6 +122,14 @@ def test_a_backup_host_and_its_provider(host: Host) -> None:
     until(lambda: len(host.sessions()) == 3, lambda: text_of(agent))
     assert host.events()[: len(before)] == before
     assert len(host.events()) == len(before) + 3
+
+    # And whenever the provider says so.
+    said = host.stage.fieldgate(
+        "command", "send", uid_of(host.state), "start-job", "--job", "documents", "--wait", "--json"
+    )
+    assert said.code == 0, said.text
+    sessions = until(lambda: len(found := host.sessions()) == 4 and found, lambda: text_of(agent))
+    assert set(sessions) == {snapshot["id"] for snapshot in json.loads(host.restic("snapshots", "--json"))}
     agent.terminate()
 
 
