@@ -43,6 +43,10 @@ class Host:
         )
         return done.stdout
 
+    def locks(self) -> list[str]:
+        """In the repository; not one that is still being written."""
+        return [name for name in os.listdir(self.folder / "repo" / "locks") if "-" not in name]
+
     def run(self) -> Process:
         return self.stage.start("run", "--state", str(self.state), "--reconnect-s", "0.5", module="agent")
 
@@ -147,7 +151,7 @@ def test_a_backup_that_is_killed_with_its_agent_was_interrupted(host: Host) -> N
 
     agent = host.run()
     run = until(running, lambda: text_of(agent))
-    until(lambda: (host.folder / "repo" / "locks").exists() and os.listdir(host.folder / "repo" / "locks"))
+    until(host.locks)
     agent.kill()
     until(lambda: not Path(f"/proc/{run['pid']}").exists())
 
@@ -157,4 +161,4 @@ def test_a_backup_that_is_killed_with_its_agent_was_interrupted(host: Host) -> N
     assert (session.status, session.code) == (JobStatus.FAILED, Code.JOB_RUN_INTERRUPTED)
     assert session.message.startswith("interrupted: ")
     agent.terminate()
-    assert os.listdir(host.folder / "repo" / "locks") == []
+    assert host.locks() == []

@@ -61,7 +61,8 @@ class Place:
         return {path.name for path in (self.repository / "snapshots").iterdir()}
 
     def locks(self) -> list[str]:
-        return [path.name for path in (self.repository / "locks").iterdir()]
+        """Those that are whole: one that is being written has a longer name."""
+        return [path.name for path in (self.repository / "locks").iterdir() if len(path.name) == 64]
 
     def snapshots(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(self.restic("snapshots", "--json", "--no-lock"))
