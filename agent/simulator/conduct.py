@@ -17,6 +17,7 @@ from typing import Final
 import attrs
 import trio
 
+from agent.backoff import CEILING_S
 from agent.simulator.crew import Crew
 from agent.simulator.expectations import BACK
 from agent.simulator.machine import GatewayWatch
@@ -50,6 +51,8 @@ class Conductor:
     """Those that are over."""
     hurry: trio.Event = attrs.field(factory=trio.Event)
     _patience: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
+    _latest: float = attrs.field(default=math.inf, init=False)
+    """When the wait for what is left is over, whatever is left; on trio's clock."""
     _settling: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False)
 
     async def run(self, show: Callable[["Conductor"], Awaitable[None]]) -> None:
@@ -136,10 +139,18 @@ class Conductor:
 
     async def _deliver(self, end: float) -> None:
         self.crew.record.measured_until = math.ceil(end)
+        self._latest = trio.current_time() + CEILING_S + SETTLE_S
         await self.crew.order("deliver", at=end)
         self.phase = "delivering"
         with trio.move_on_after(HURRY_S if self.hurry.is_set() else SETTLE_S) as self._settling:
-            await self.crew.until(lambda crew: crew.is_delivered)
+            await self.crew.until(self._is_settled)
+
+    def _is_settled(self, crew: Crew) -> bool:
+        """Whether all is delivered; looked at whenever a worker has said something, which it does each second."""
+        if crew.record.away and not self.hurry.is_set():
+            # Nobody who waits to connect again can deliver; who came late in a herd waits for minutes.
+            self._settling.deadline = min(trio.current_time() + SETTLE_S, self._latest)
+        return crew.is_delivered
 
     @contextlib.contextmanager
     def _unless_hurried(self) -> Iterator[None]:

@@ -246,6 +246,13 @@ class Fleet:
             member.client.stop()
 
     @property
+    def away(self) -> int:
+        """How many have something to deliver, and no session: they wait until it is time to connect again."""
+        return sum(
+            not member.tally.is_connected and member.facilities.outbox.records > 0 for member in self.members
+        )
+
+    @property
     def waiting_records(self) -> int:
         """What is in the outbox: not yet in the store."""
         return sum(member.facilities.outbox.records for member in self.members)

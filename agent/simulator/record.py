@@ -55,6 +55,7 @@ class _Hand:
     agents: int = 0
     connected: int = 0
     waiting: int = 0
+    away: int = 0
     cpu_s: float = 0.0
     rss_bytes: int = 0
     lag: Histogram = attrs.field(factory=Histogram)
@@ -84,6 +85,7 @@ class Record:
         self.totals.add(counts)
         hand = self.hands.setdefault(number, _Hand())
         hand.agents, hand.connected, hand.waiting = tick["enrolled"], tick["connected"], tick["waiting"]
+        hand.away = tick["away"]
         if not self.measured_from <= second < self.measured_until:
             return
         hand.cpu_s += tick["cpu_s"]
@@ -112,6 +114,11 @@ class Record:
     def waiting(self) -> int:
         """Records that are not yet in the store."""
         return sum(hand.waiting for hand in self.hands.values())
+
+    @property
+    def away(self) -> int:
+        """How many agents have something to deliver and no session."""
+        return sum(hand.away for hand in self.hands.values())
 
     def series(self) -> Series:
         """The measured time, second by second."""

@@ -93,6 +93,11 @@ class AgentTally(Observer):
         """When the events are due that are cut now."""
 
     @property
+    def is_connected(self) -> bool:
+        """Whether it has a session."""
+        return self._connected
+
+    @property
     def waits_for_ack(self) -> bool:
         """Whether something that was cut is not yet in the journal."""
         return bool(self._unacked)

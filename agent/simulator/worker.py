@@ -163,6 +163,7 @@ class Worker:
             "enrolled": self._tally.enrolled,
             "connected": self._tally.connected,
             "waiting": self.fleet.waiting_records,
+            "away": self.fleet.away,
             "cpu_s": cpu_s - self._cpu_s,
             "rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
             "lag": lag.to_document(),

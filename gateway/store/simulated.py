@@ -47,11 +47,12 @@ class Simulated:
         """
         with self._db.write() as connection:
             newest = _newest(connection)
-            condition = agents.c.synthetic & (agents.c.why.is_(None) | (agents.c.why != KEPT_WHY))
-            # One that was kept for its number alone goes as soon as there is a newer one.
-            condition = condition | (agents.c.synthetic & agents.c.id.not_in(newest.agents))
+            wanted = agents.c.why.is_(None) | (agents.c.why != KEPT_WHY)
             if token_ids is not None:
-                condition = condition & agents.c.token_id.in_(token_ids)
+                wanted = wanted & agents.c.token_id.in_(token_ids)
+            # One that was kept for its number alone goes as soon as there is a newer one, whoever asks.
+            outlived = (agents.c.why == KEPT_WHY) & agents.c.id.not_in(newest.agents)
+            condition = agents.c.synthetic & (wanted | outlived)
             found = connection.execute(
                 sa.select(agents.c.id, agents.c.uid).where(condition).order_by(agents.c.id).limit(limit)
             ).all()

@@ -63,7 +63,7 @@ def tick(second: int, *, connected: int, ack_s: float = 0.0, lag_s: float = 0.0)
     counts.ack.record(ack_s)
     lag.record(lag_s)
     return {
-        "second": second, "counts": counts.to_document(), "enrolled": 5, "connected": connected, "waiting": 1,
+        "second": second, "counts": counts.to_document(), "enrolled": 5, "connected": connected, "waiting": 1, "away": 0,
         "cpu_s": 0.5, "rss_bytes": 1000, "lag": lag.to_document(),
     }  # fmt: skip
 

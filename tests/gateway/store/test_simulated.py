@@ -76,6 +76,22 @@ def test_only_those_of_a_token(store: Store) -> None:
     assert gone.agent_uid not in {agent.uid for agent in store.agents.list(now_ms=0)}
 
 
+def test_what_was_kept_for_its_number_goes_with_the_next_run(store: Store) -> None:
+    """Whichever token that is of: runs that clean up one after another leave no more than one does."""
+    world = make_world(store)
+    for run in range(4):
+        token = f"run {run}"
+        store.tokens.add(
+            token, b"public", kind="client", organization_uid=world.company.uid, location_uid=None, expires_ms=1_000_000,
+            max_uses=100, synthetic=True, now_ms=1,
+        )  # fmt: skip
+        for key in range(3):
+            reported(store, enroll(store, token, 10 * run + key, synthetic=True))
+        while store.simulated.remove([token]):
+            pass
+        assert len(store.agents.list(now_ms=0)) == 1
+
+
 def test_no_number_is_given_twice(store: Store) -> None:
     """Consumers keep their place by them: the newest stay, empty and revoked, until there are newer ones."""
     world = make_world(store)
