@@ -63,6 +63,7 @@ def start(folder: Path, *, terminal: int | None = None) -> "subprocess.Popen[byt
     (folder / "child.py").write_text("\n".join(line[4:] for line in source.splitlines()), encoding="utf-8")
 
     def take_terminal() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
         if terminal is not None:
             fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 

@@ -31,6 +31,7 @@ sys.exit(supervise([
     return subprocess.Popen(
         [sys.executable, "-c", program],
         stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # the tests may run under nohup
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
