@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import psutil
 import pysqlite3
 import pytest
 
@@ -187,6 +188,20 @@ def test_status_tells_a_process_that_was_killed(simulated: Simulated) -> None:
     (state / "status.json").write_text(json.dumps(said | {"written_ms": now_ms() - 100_000}))
     dead = stage.agent("status", "--state", str(state), "--json")
     assert (dead.code, dead.json["state"]) == (1, "not running")
+
+
+def test_no_process_outlives_who_started_it(simulated: Simulated) -> None:
+    """kill -9 of the command that coordinates: its workers, and with them their sessions, are gone."""
+    stage = simulated.stage
+    stage.edge()
+    words = ("--data", str(stage.provider.data), "--count", "4", "--processes", "2")
+    process = stage.start("simulate", *words, module="agent")
+    until(lambda: "4 of 4 connected" in text_of(process), lambda: text_of(process)[-2000:])
+    workers = psutil.Process(process.popen.pid).children()
+    assert len(workers) == 2
+    process.kill()
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert alive == []
 
 
 def test_a_simulation_needs_a_provider(simulated: Simulated, tmp_path: Path) -> None:

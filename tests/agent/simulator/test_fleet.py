@@ -174,3 +174,90 @@ async def test_a_fleet_that_is_kept_comes_back(clock: MockClock, gateway: Gatewa
         numbers = {(epoch, sequence) for epoch, sequence, _ in said}
         assert len({epoch for epoch, _ in numbers}) == 1
         assert len({row for _, _, row in said}) == len(numbers)  # no event was said under two numbers
+
+
+async def measured(fleet: Fleet, seconds: float) -> None:
+    """Produce for so long, all of it timed, then deliver and leave."""
+
+    async def conduct() -> None:
+        await fleet.up.wait()
+        fleet.tally.measured_from = trio.current_time()
+        fleet.phase = Phase.PRODUCING
+        await trio.sleep(seconds)
+        fleet.tally.measured_until = trio.current_time()
+        fleet.phase = Phase.DELIVERING
+        while fleet.waiting_records:  # noqa: ASYNC110  # outboxes set no event
+            await trio.sleep(0.1)
+        fleet.stop()
+
+    with trio.fail_after(300):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(conduct)
+            await fleet.run()
+
+
+async def test_what_is_due_while_a_gateway_stalls_is_in_the_figures(
+    clock: MockClock, gateway: Gateway, spool: Spool
+) -> None:
+    """A gateway that acknowledges nothing for five seconds is asked nothing less: every cut that was due meanwhile has waited."""
+    stalled_s = 5.0
+    answer = gateway.on_message
+    assert answer is not None
+    opened = trio.Event()
+    until = 0.0
+
+    async def stall(peer: Peer, message: Message) -> None:
+        nonlocal until
+        if isinstance(message, EventBatch) and not opened.is_set():
+            opened.set()
+            until = trio.current_time() + stalled_s
+        await trio.sleep_until(until)
+        await answer(peer, message)
+
+    fleet = Fleet(spool, FleetOptions(rate=4, duration_s=SECONDS), Tally(count=3))
+    await fleet.enroll([Part(token=gateway.token(), count=3)])
+    gateway.on_message = stall
+    await measured(fleet, SECONDS)
+
+    ack = fleet.tally.counts.ack
+    assert ack.count == pytest.approx(
+        3 * SECONDS, abs=3
+    )  # each collects once a second, whatever becomes of it
+    assert ack.max_us / 1e6 == pytest.approx(stalled_s, abs=0.5)
+    assert ack.quantile_us(0.5) > 1_000_000
+    assert fleet.tally.counts.acked == fleet.tally.counts.events == fleet.tally.counts.released
+
+
+async def test_in_a_closed_loop_a_batch_follows_the_acknowledgement(
+    clock: MockClock, gateway: Gateway, spool: Spool
+) -> None:
+    """Each holds what was asked for, and one is under way at a time: with a tenth of a second each, ten a second."""
+    answer = gateway.on_message
+    assert answer is not None
+
+    async def slowly(peer: Peer, message: Message) -> None:
+        await trio.sleep(0.1)
+        await answer(peer, message)
+
+    fleet = Fleet(spool, FleetOptions(batch_events=20), Tally(count=2))
+    await fleet.enroll([Part(token=gateway.token(), count=2)])
+    gateway.on_message = slowly
+    await measured(fleet, SECONDS)
+
+    batches = [batch for peer in gateway.peers for batch in peer.batches if isinstance(batch, EventBatch)]
+    assert {batch.count for batch in batches} == {20}
+    assert len(batches) == fleet.tally.counts.ack.count
+    assert 2 * SECONDS * 5 < len(batches) <= 2 * SECONDS * 10 + 2
+    assert fleet.tally.counts.ack.min_us > 90_000
+
+
+async def test_agents_dial_from_the_addresses_that_are_named(
+    clock: MockClock, gateway: Gateway, spool: Spool
+) -> None:
+    """By turns, also while they enroll; and where they are told to dial, whatever the token says."""
+    options = FleetOptions(sources=("127.0.0.2", "127.0.0.3"), address=gateway.address)
+    fleet = Fleet(spool, options, Tally(count=4))
+    await fleet.enroll([Part(token=gateway.token("127.0.0.1:1"), count=4)])
+    assert {member.facilities.source for member in fleet.members} == {"127.0.0.2", "127.0.0.3"}
+    assert {member.facilities.keeper.identity.gateways for member in fleet.members} == {(gateway.address,)}
+    assert fleet.tally.counts.enroll.count == 4
