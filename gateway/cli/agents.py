@@ -53,6 +53,7 @@ def agent_list(
             "organization_name": "ORGANIZATION",
             "host_name": "HOST",
             "kind": "KIND",
+            "synthetic": "SIMULATED",
             "status": "STATUS",
             "health": "HEALTH",
             "last_heartbeat_ms": "HEARTBEAT",
@@ -61,7 +62,7 @@ def agent_list(
         },
         as_json=json_,
         empty="no agent fits: fieldgate token create makes the string that enrolls one",
-        show={"last_heartbeat_ms": ago(now_ms())},
+        show={"last_heartbeat_ms": ago(now_ms()), "synthetic": lambda flag: "yes" if flag else ""},
     )
 
 

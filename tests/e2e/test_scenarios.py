@@ -108,6 +108,10 @@ def test_who_was_made_for_a_run_can_be_removed(played: Played) -> None:
     agents = stage.fieldgate("agent", "list", "--json").json
     assert sum(asked) <= len(agents) <= sum(asked) + 2
 
+    table = stage.fieldgate("agent", "list").text.splitlines()
+    assert "SIMULATED" in table[0]
+    assert all(" yes " in line for line in table[1:])
+
     said = stage.fieldgate("agent", "remove", "--synthetic", "--json")
     assert said.json["removed"] >= sum(asked)
     left = stage.fieldgate("agent", "list", "--json").json
