@@ -10,6 +10,7 @@ A refused attempt is handed on as it is (`Refusal`), its connection still open, 
 path that is good leaves nothing behind.
 """
 
+import ipaddress
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ import attrs
 import trio
 
 from agent.proxies import DIRECT, STRAIGHT, Proxies, Way
-from certs import Anchors, ChainVerdict, NameVerdict, TimeVerdict, Usage, judge_chain
+from certs import Anchors, ChainVerdict, NameVerdict, TimeVerdict, Usage, could_be_dns_name, judge_chain
 from protocol import Code
 from transport import (
     Break,
@@ -35,10 +36,6 @@ from transport import (
 # TCP and TLS to one gateway; the slowest satellite path needs three seconds.
 DIAL_S: Final = 15.0
 
-# RFC 1035, 2.3.4.
-_LONGEST_NAME: Final = 253
-_LONGEST_LABEL: Final = 63
-_NO_HOST: Final = re.compile(r"[\s\x00-\x1f/:\[\]@?#\\\"'<>]")
 _BRACKETED: Final = re.compile(r"\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]")
 
 # Nothing answered, or something hung up: any other address that was reached tells more of the path.
@@ -265,6 +262,14 @@ def _handshake_code(error: HandshakeError) -> tuple[Code, str]:
     return Code.TLS_HANDSHAKE_FAILED, error.detail
 
 
+def _is_ipv4(host: str) -> bool:
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def split_address(address: str) -> tuple[str, int]:
     """`host:port`, `1.2.3.4:6180` or `[::1]:6180`.
 
@@ -273,16 +278,7 @@ def split_address(address: str) -> tuple[str, int]:
     """
     host, _, port = address.rpartition(":")
     is_port = port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536
-    if not is_port or not (_BRACKETED.fullmatch(host) or _could_be_host(host)):
+    is_host = _BRACKETED.fullmatch(host) or could_be_dns_name(host) or _is_ipv4(host)
+    if not is_port or not is_host:
         raise PathError(Code.CONFIG_INVALID_VALUE, "not an address of the form host:port", address)
     return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-def _could_be_host(text: str) -> bool:
-    """No name that DNS could answer has an empty label, 64 characters in one, or a sign of a URL in it."""
-    labels = text.removesuffix(".").split(".")
-    return (
-        len(text) <= _LONGEST_NAME
-        and _NO_HOST.search(text) is None
-        and all(0 < len(each) <= _LONGEST_LABEL for each in labels)
-    )

@@ -24,6 +24,7 @@ from certs.diagnosis import ChainVerdict, Usage
 from certs.enrollment import EXPORTER_BYTES, EXPORTER_LABEL, sign_enrollment, verify_enrollment
 from certs.keys import KeyFileError, generate_key, key_from_pem, key_to_pem, pin_of_key
 from certs.keystore import is_exposed, make_private_folder, write_private, write_public
+from certs.names import could_be_dns_name
 from certs.own import OwnCertificate, OwnCertificateError, check_certificate, own_issuer_pins
 from certs.problems import Problem, ProblemKind
 from certs.profiles import FIELDGATE_UNIT, RENEWAL_GRACE, renewal_due
@@ -71,6 +72,7 @@ __all__ = [
     "chain_from_pem",
     "chain_to_pem",
     "check_certificate",
+    "could_be_dns_name",
     "from_ms",
     "generate_key",
     "is_exposed",

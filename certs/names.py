@@ -5,8 +5,15 @@ domain. Addresses compare as addresses, so `::1` and `0:0:0:0:0:0:0:1` are one.
 """
 
 import ipaddress
+import re
+from typing import Final
 
 import attrs
+
+_LONGEST_NAME: Final = 253  # RFC 1035, 2.3.4, like the 63 of a label
+# Labels of letters, digits, - and _, the last one not of digits alone (RFC 1123, 2.1): that would be an address mistyped. With
+# umlauts and the like, which become A-labels on the way.
+_DNS_NAME: Final = re.compile(r"(?=.*[^\W\d][\w-]*\.?$)(?!-)[\w-]{1,63}(?:\.(?!-)[\w-]{1,63})*\.?")
 
 
 @attrs.frozen(kw_only=True)
@@ -36,6 +43,11 @@ def as_address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
         return ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
     except ValueError:
         return None
+
+
+def could_be_dns_name(name: str) -> bool:
+    """Whether DNS could have an answer for *name*. No wildcard is such a name, and no address that was mistyped."""
+    return len(name) <= _LONGEST_NAME and _DNS_NAME.fullmatch(name) is not None
 
 
 def normal(name: str) -> str:

@@ -3,7 +3,6 @@
 import errno
 import ipaddress
 import itertools
-import re
 import socket
 import string
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import attrs
 import typed_settings as ts
 
+from certs import could_be_dns_name
 from protocol import Code
 
 __all__ = ["CO_LOCATED", "REMOTE", "Config", "ConfigError", "Limits", "Listener", "cannot_listen"]
@@ -50,11 +50,6 @@ def cannot_listen(host: str, port: int, error: OSError) -> ConfigError:
     return ConfigError(f"{where}: can't listen: {error.strerror or error}")
 
 
-# Labels of letters, digits, - and _, the last one not of digits alone (RFC 1123, 2.1): that would be an address mistyped. With
-# umlauts and the like, which become A-labels on the way.
-_HOST_NAME = re.compile(r"(?=.*[^\W\d][\w-]*\.?$)(?!-)[\w-]{1,63}(?:\.(?!-)[\w-]{1,63})*\.?")
-
-
 def _check(condition: bool, message: str) -> None:
     if not condition:
         raise ConfigError(message)
@@ -65,8 +60,10 @@ def _check_name(name: str) -> None:
     try:
         address = ipaddress.ip_address(name)
     except ValueError:
-        could = len(name) <= 253 and _HOST_NAME.fullmatch(name) is not None
-        _check(could, f"names: {name!r} is neither a DNS name nor an address that agents could dial")
+        _check(
+            could_be_dns_name(name),
+            f"names: {name!r} is neither a DNS name nor an address that agents could dial",
+        )
     else:
         could = not (address.is_unspecified or address.is_multicast or "%" in name)
         _check(could, f"names: no agent can dial {name}")

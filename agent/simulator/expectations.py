@@ -159,7 +159,7 @@ def _names() -> Iterator[tuple[str, Value]]:
     yield "acked_per_s", _per_second("acked")
     yield "released_per_s", _per_second("released")
     for name in ("enrolled", "connected", "sessions", "unverified", "sent_away"):
-        yield name, lambda result, name=name: float(getattr(result.agents, name))  # type: ignore[misc]  # a default
+        yield name, lambda result, name=name: float(getattr(result.agents, name))  # type: ignore[misc]  # mypy gives a default no type in a lambda  # a default
     for name in ("refused", "ended", "troubles"):
         yield name, lambda result, name=name: float(sum(getattr(result.agents, name).values()))  # type: ignore[misc]
     for persona in PERSONAS:

@@ -61,5 +61,5 @@ def first_that_applies(seen: Seen) -> Weighed:
         if weighed is not None:
             return weighed
     last = weigh(UNEXPLAINED, seen)
-    assert last is not None, "a rule without a requirement always applies"  # noqa: S101
+    assert last is not None, "a rule without a requirement always applies"  # noqa: S101  # the table's last row
     return last

@@ -9,6 +9,7 @@
 and what a shell says of any program: 130 after Ctrl-C, 141 when the reader of its output has gone away.
 """
 
+import contextlib
 import errno
 import os
 import sys
@@ -93,9 +94,10 @@ def guarded(run: Callable[[], int | None]) -> int:
 
 def open_outputs() -> None:
     """Somebody who closed an output (`>&-`) does not want it. Left closed, the next file to be opened would take its place."""
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(fd)
+    with contextlib.suppress(FileNotFoundError):  # an empty root has none
+        while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(fd)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 

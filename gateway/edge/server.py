@@ -107,7 +107,7 @@ class Edge:
         """
         services, upkeep = self.services, self._upkeep
         assert services is not None  # noqa: S101  # `run` has started
-        assert upkeep is not None  # noqa: S101
+        assert upkeep is not None  # noqa: S101  # likewise
         changes = difference(services.config, found)
         before = services.credentials
         await upkeep.adopt(changes.config)

@@ -30,7 +30,7 @@ AGENT_REVOKED = "agent revoked"
 AGENT_REJECTED = "agent rejected"
 AGENT_ACCEPTED = "agent accepted"
 TOKEN_REVOKED = "token revoked"  # noqa: S105  # a kind of decision
-TOKEN_RESET = "token reset"  # noqa: S105
+TOKEN_RESET = "token reset"  # noqa: S105  # an action's name, no password
 
 FACTS = (
     "uid", "kind", "organization_uid", "location_uid", "token_id", "token_key", "installation_uid", "host_name",

@@ -352,7 +352,7 @@ async def test_a_black_hole_delays_no_attempt(clock: MockClock, tmp_path: Path) 
             waits.append((trio.current_time(), wait_s))
             note(ending, wait_s)
 
-        site.rig.recorder.ended = ended  # type: ignore[method-assign]
+        site.rig.recorder.ended = ended  # type: ignore[method-assign]  # to be told of it
         with trio.move_on_after(5 * MINUTE_S):
             async with site.running():
                 await trio.sleep_forever()

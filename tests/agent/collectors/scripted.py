@@ -63,7 +63,7 @@ def around(folder: Path, **changes: object) -> Surroundings:
         folder=folder, agent_uid="a0a0a0a0-0000-0000-0000-000000000001", installation_uid="installation", host_name="BKP-01",
         since_ms=NOW_MS, now=lambda: NOW_MS,
     )  # fmt: skip
-    return attrs.evolve(plain, **changes)  # type: ignore[arg-type]
+    return attrs.evolve(plain, **changes)  # type: ignore[arg-type]  # the caller names its fields
 
 
 class Scripted(Collector):

@@ -79,7 +79,7 @@ async def test_a_connection_that_swallows_it_says_so() -> None:
 async def test_the_next_way_is_tried(bad: object) -> None:
     """Whatever the first ways do, the last one brings it."""
     desk = Desk()
-    async with listening(bad) as broken, listening(desk.serve()) as address:  # type: ignore[arg-type]
+    async with listening(bad) as broken, listening(desk.serve()) as address:  # type: ignore[arg-type]  # the stand-in has what is asked of it
         routes = [
             Route(address=NOBODY),
             *(Route(address=broken, form=form) for form in Form),
@@ -178,8 +178,8 @@ async def test_no_certificate_is_shown_on_the_ways() -> None:
     desk, shown = Desk(), []
 
     async def talk(stream: object) -> None:
-        shown.append(stream.peer_chain_der())  # type: ignore[attr-defined]
-        await desk.talk(stream)  # type: ignore[arg-type]
+        shown.append(stream.peer_chain_der())  # type: ignore[attr-defined]  # the stand-in has what is asked of it
+        await desk.talk(stream)  # type: ignore[arg-type]  # the stand-in has what is asked of it
 
     async with listening(tls(desk.context, talk)) as address:
         assert (await deliver(report_to(desk), [Route(address=address)])).is_taken

@@ -72,7 +72,7 @@ def test_what_is_no_schedule_is_refused(text: str) -> None:
 
 @given(
     hour=st.integers(0, 23), minute=st.integers(0, 59),
-    last=st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)),  # noqa: DTZ001
+    last=st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)),  # noqa: DTZ001  # a schedule is in local time
     zone=st.sampled_from(["Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "UTC"]),
 )  # fmt: skip
 def test_a_day_has_one_run_everywhere(hour: int, minute: int, last: datetime, zone: str) -> None:

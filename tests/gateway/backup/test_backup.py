@@ -40,7 +40,7 @@ def backed_up(
             copy_to(path)
             meanwhile(provider)
 
-        store.copy_to = copy  # type: ignore[method-assign]
+        store.copy_to = copy  # type: ignore[method-assign]  # something happens meanwhile
         create_backup(provider.folder, provider.config, store, target, now_ms=1000)
     return target
 

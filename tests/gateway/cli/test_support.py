@@ -39,7 +39,7 @@ SEEDED = (
 def parts_of(bundle: Path) -> dict[str, str]:
     with tarfile.open(bundle) as tar:
         return {
-            member.name.removeprefix("fieldgate-support/"): tar.extractfile(member).read().decode()  # type: ignore[union-attr]
+            member.name.removeprefix("fieldgate-support/"): tar.extractfile(member).read().decode()  # type: ignore[union-attr]  # members are files
             for member in tar.getmembers()
         }
 

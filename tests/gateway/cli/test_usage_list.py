@@ -23,7 +23,7 @@ def reported(data: Path) -> Path:
         agents = [store.enrollment.enroll(applicant(key=key), now_ms=2) for key in range(2)]
         with store.projection() as p:
             for agent, why in zip(agents, ("", "nas: wrong password"), strict=True):
-                report(p, agent.agent, 1, now_ms() - 7_200_000, why, nas=3_000_000_000)  # type: ignore[union-attr]
+                report(p, agent.agent, 1, now_ms() - 7_200_000, why, nas=3_000_000_000)  # type: ignore[union-attr]  # the scene names every agent
     return data
 
 
