@@ -12,8 +12,8 @@ from gateway.cli.common import open_provider
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import json_line, quoted, screen, size, when
-from gateway.store import StoredEvent
-from protocol import EventKind, JobStatus
+from gateway.store import Line, Place, StoredEvent
+from protocol import Code, EventKind, JobStatus
 
 events_app = App(name="events")
 
@@ -59,6 +59,51 @@ def tail(
                     return
                 time.sleep(POLL_S)
             at = read_to
+
+
+@events_app.command(name="follow")
+def follow(
+    *,
+    cursor: str = "",
+    once: Annotated[bool, Parameter(negative="")] = False,
+    data: Data = DEFAULT_DATA,
+    json_: Json = False,
+) -> None:
+    """Write what is true as lines of JSON for another program, each with the cursor to read on from; docs/integrating.md has the format.
+
+    Parameters
+    ----------
+    cursor
+        Of the last line that was stored; without one, from the beginning.
+    once
+        End after what is there.
+    """
+    if not json_:
+        raise CommandError(
+            "these lines are for programs: say --json. For people there is `fieldgate events tail`",
+            exit_code=UNUSABLE,
+        )
+    with open_provider(data) as provider:
+        following = provider.store.following
+        place = Place.parse(cursor) if cursor else following.start()
+        while True:
+            if not following.is_valid(place):
+                place = following.start()
+                reset = {"code": str(Code.FEED_RESET)}
+                _write(Line(id=f"{place.incarnation}-reset", kind="reset", place=place, body=reset))
+            lines, behind = following.read(place)
+            for line in lines:
+                _write(line)
+            sys.stdout.flush()
+            if behind == place:
+                if once:
+                    return
+                time.sleep(POLL_S)
+            place = behind
+
+
+def _write(line: Line) -> None:
+    json_line({"id": line.id, "kind": line.kind, "cursor": str(line.place), "body": line.body})
 
 
 def _line(event: StoredEvent, host: str) -> Text:

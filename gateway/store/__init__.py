@@ -17,6 +17,7 @@ doorbell after it returned.
     store.cursors()       how far every journal is projected
     store.events          export newest_batch tail job_sessions quarantined
     store.usage           latest
+    store.following       start is_valid read        what other programs follow: lines of facts, batches, states
     store.gaps            list declare_lost
     store.paths           reports report find documents judged sightings
     store.incidents       list get members
@@ -71,6 +72,7 @@ from gateway.store.doorbell import answer, listen, ring
 from gateway.store.enrollment import Admitted, Applicant, EnrollOutcome, Refused
 from gateway.store.errors import (
     Conflict,
+    CursorUnreadable,
     NotFound,
     StoreDamaged,
     StoreError,
@@ -84,6 +86,7 @@ from gateway.store.errors import (
 from gateway.store.events import JobSession, Quarantined, StoredEvent
 from gateway.store.facade import Store, open_store, store_from_copy
 from gateway.store.feed import Fact
+from gateway.store.following import ITEMS, Line, Place
 from gateway.store.gaps import Gap, GapState, GapView
 from gateway.store.incidents import Incident, IncidentAgent, IncidentState, IncidentView
 from gateway.store.looking import Found, file_of, look_at, passwords_in, versions_after_migrating
@@ -95,6 +98,7 @@ from gateway.store.projected_commands import Finish
 from gateway.store.projected_incidents import NewIncident
 from gateway.store.projected_paths import Judged, NewReport, NewSighting
 from gateway.store.projection import ProjectedAgent, Projection
+from gateway.store.readmodel import READ_MODEL
 from gateway.store.rebuilding import Missing
 from gateway.store.rows import EVENT_COLUMNS
 from gateway.store.schema import SCHEMA_VERSION
@@ -106,7 +110,9 @@ from gateway.store.usage import StoredUsage
 
 __all__ = [
     "EVENT_COLUMNS",
+    "ITEMS",
     "LONGEST_TTL_MS",
+    "READ_MODEL",
     "SCHEMA_VERSION",
     "Admitted",
     "Agent",
@@ -125,6 +131,7 @@ __all__ = [
     "Conflict",
     "ConnectionStatus",
     "CursorMoved",
+    "CursorUnreadable",
     "Delivered",
     "Delivery",
     "Directory",
@@ -145,6 +152,7 @@ __all__ = [
     "IncidentView",
     "JobSession",
     "Judged",
+    "Line",
     "Location",
     "Missing",
     "NewIncident",
@@ -156,6 +164,7 @@ __all__ = [
     "Overrun",
     "ParkedBatch",
     "Parking",
+    "Place",
     "Presence",
     "Progress",
     "ProjectedAgent",

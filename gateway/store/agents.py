@@ -11,7 +11,7 @@ from gateway.store.bodies import AgentEntry, Body, Revocation
 from gateway.store.changes import publish
 from gateway.store.engine import Database
 from gateway.store.errors import Conflict, NotFound
-from gateway.store.feed import Fact, note_facts
+from gateway.store.feed import Fact, note_changed, note_facts
 from gateway.store.hot import Hot
 from gateway.store.organizations import PROVIDER, require_location, require_organization
 from gateway.store.projected_commands import ProjectedCommands
@@ -190,6 +190,7 @@ class Agents:
 
     def _decide(self, connection: Connection, uid: str, *also: Body, **decided: Any) -> None:
         connection.execute(sa.update(agents).where(agents.c.uid == uid).values(**decided))
+        note_changed(connection, "agent", uid)
         publish(connection, self._db, [*also, require_agent(connection, uid)])
 
 

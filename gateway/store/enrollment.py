@@ -21,6 +21,7 @@ from gateway.store.agents import entry_of
 from gateway.store.bodies import AgentEntry
 from gateway.store.changes import publish
 from gateway.store.engine import Database
+from gateway.store.feed import note_changed
 from gateway.store.organizations import PROVIDER
 from gateway.store.schema import agents, change_counter, organizations, sites, tokens
 from gateway.store.standing import Standing
@@ -96,6 +97,7 @@ class Enrollment:
             if code and (refusal := crowd(connection, token)):
                 return refusal
             entry = admit(connection, token, applicant, code=code, now_ms=now_ms)
+            note_changed(connection, "agent", entry.agent_uid)
             publish(connection, self._db, [entry])
             return Admitted(agent=entry, is_new=True)
 

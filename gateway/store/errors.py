@@ -21,6 +21,7 @@ else:
 
 __all__ = [
     "Conflict",
+    "CursorUnreadable",
     "NotFound",
     "SQLiteTooOld",
     "StoreDamaged",
@@ -96,6 +97,12 @@ class StoreDamaged(StoreError):
     """The file is not a database, or its pages contradict each other."""
 
     code = Code.STORE_DAMAGED
+
+
+class CursorUnreadable(StoreError):
+    """What was given as a cursor is none of ours."""
+
+    code = Code.FEED_CURSOR_UNREADABLE
 
 
 class NotFound(StoreError):

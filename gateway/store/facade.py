@@ -15,6 +15,7 @@ from gateway.store.engine import Database
 from gateway.store.enrollment import Enrollment
 from gateway.store.errors import StoreDamaged, StoreLocked, StoreUnreachable
 from gateway.store.events import Events
+from gateway.store.following import Following
 from gateway.store.gaps import Gaps
 from gateway.store.incidents import Incidents
 from gateway.store.looking import count_rows
@@ -42,6 +43,7 @@ class Store:
         self.commands = Commands(db)
         self.enrollment = Enrollment(db)
         self.events = Events(db)
+        self.following = Following(db)
         self.gaps = Gaps(db)
         self.incidents = Incidents(db)
         self.organizations = Organizations(db)

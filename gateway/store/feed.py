@@ -7,10 +7,12 @@ serves those.
 """
 
 import json
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
+from sqlalchemy.engine import Connection
 
 from gateway.store.given import INTEGER, TEXT
 from gateway.store.hot import Hot
@@ -30,6 +32,20 @@ class Fact:
     """What it is about, unique within its kind."""
     payload: Mapping[str, Any]
     """What JSON can hold."""
+
+
+def changed(kind: str, key: str | int) -> Fact:
+    """Something has another state, which whoever reads the fact looks up: an agent, an incident, a gap."""
+    return Fact(at_ms=time.time_ns() // 1_000_000, kind=kind, key=str(key), payload={})
+
+
+def note_changed(connection: Connection, kind: str, key: str | int) -> None:
+    """Write that fact within a transaction that has no cursor of its own; before `publish`."""
+    hot = Hot(connection)
+    try:
+        note_facts(hot, [changed(kind, key)])
+    finally:
+        hot.close()
 
 
 def note_facts(hot: Hot, facts: Iterable[Fact]) -> None:

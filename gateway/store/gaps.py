@@ -6,7 +6,7 @@ OPEN ──────────────────▶ LOST    its agent
 LOST, SET_ASIDE ──▶ FILLED        it came after all
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from gateway.store.engine import Database
 from gateway.store.errors import Conflict, NotFound
+from gateway.store.feed import Fact, changed, note_changed
 from gateway.store.given import packed
 from gateway.store.hot import Hot
 from gateway.store.schema import agents, gaps, parking
@@ -99,6 +100,7 @@ class Gaps:
             connection.execute(
                 sa.update(gaps).where(gaps.c.id == gap_id).values(state=GapState.DECLARED.value)
             )
+            note_changed(connection, "gap", gap_id)
 
 
 def view_of(row: sa.Row[Any]) -> GapView:
@@ -131,6 +133,7 @@ class ProjectedGaps:
     """The projector's verbs: `p.gaps`."""
 
     _hot: Hot
+    _note: Callable[[Fact], None]
 
     def find(self, agent_id: int, epoch: int, missing: bytes) -> Gap | None:
         """The gap that waits for the batch *missing*."""
@@ -169,13 +172,14 @@ class ProjectedGaps:
             state: OPEN, or SET_ASIDE for what a tombstone stands for.
             ask_ms: when the agent is to be asked first.
         """
-        return bool(
-            self._hot.run(
-                "INSERT INTO gaps (agent_id, epoch, missing, from_sequence, to_sequence, state, opened_ms, ask_ms, asks) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (agent_id, epoch, missing) DO NOTHING",
-                (agent_id, epoch, missing, from_sequence, to_sequence, state.value, now_ms, ask_ms),
-            )
+        row = self._hot.one(
+            "INSERT INTO gaps (agent_id, epoch, missing, from_sequence, to_sequence, state, opened_ms, ask_ms, asks) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (agent_id, epoch, missing) DO NOTHING RETURNING id",
+            (agent_id, epoch, missing, from_sequence, to_sequence, state.value, now_ms, ask_ms),
         )
+        if row is not None:
+            self._note(changed("gap", row[0]))
+        return row is not None
 
     def count(self, agent_id: int, states: tuple[GapState, GapState], *, up_to: int) -> int:
         """How many gaps of that agent are in one of these states; *up_to* if there are more."""
@@ -226,7 +230,9 @@ class ProjectedGaps:
         self._hot.run(
             "UPDATE gaps SET state = ?, settled_ms = ? WHERE id = ?", (state.value, now_ms, gap.gap_id)
         )
+        self._note(changed("gap", gap.gap_id))
 
     def delete(self, gap: Gap) -> None:
         """What was missing has come before anybody gave it up: there was no gap."""
         self._hot.run("DELETE FROM gaps WHERE id = ?", (gap.gap_id,))
+        self._note(changed("gap", gap.gap_id))

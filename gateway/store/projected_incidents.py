@@ -4,8 +4,11 @@ Whether somebody who reported is well again is told by claims: a session that be
 verdict asks for. A token's holder is looked for as the agent that the token has enrolled on the same installation.
 """
 
+from collections.abc import Callable
+
 import attrs
 
+from gateway.store.feed import Fact, changed
 from gateway.store.hot import Hot
 from gateway.store.incidents import INCIDENT_COLUMNS, Incident, IncidentState, incident_of
 from gateway.store.overrides import OVERRIDE_COLUMNS, Override, override_of
@@ -65,6 +68,7 @@ class ProjectedIncidents:
     """The verbs."""
 
     _hot: Hot
+    _note: Callable[[Fact], None]
 
     def provider_uid(self) -> str:
         """The organization that an incident of the provider's own belongs to; empty in a store without one."""
@@ -121,6 +125,7 @@ class ProjectedIncidents:
             ),
         )  # fmt: skip
         assert row is not None  # noqa: S101  # RETURNING of a plain INSERT
+        self._note(changed("incident", row[0]))
         return self.get(row[0])
 
     def join(self, incident: Incident, report: StoredReport) -> Incident:
@@ -188,6 +193,7 @@ class ProjectedIncidents:
 
     def confirm(self, incident: Incident, *, now_ms: int) -> None:
         """A second one says so, or both ends do."""
+        self._note(changed("incident", incident.incident_id))
         state = IncidentState.CONFIRMED if incident.state is IncidentState.OPENED else incident.state
         self._hot.run(
             "UPDATE incidents SET state = ?, confirmed_ms = ? WHERE id = ?",
@@ -200,6 +206,7 @@ class ProjectedIncidents:
         Args:
             again: it had ended and has come back; otherwise it had never ended for this one.
         """
+        self._note(changed("incident", incident.incident_id))
         if again:
             self._hot.run(
                 "UPDATE incidents SET state = ?, closed_ms = NULL, closed_why = '', recurrences = recurrences + 1,"
@@ -219,6 +226,7 @@ class ProjectedIncidents:
 
     def close(self, incident: Incident, *, why: str, now_ms: int) -> None:
         """Nobody suffers from it any more."""
+        self._note(changed("incident", incident.incident_id))
         self._hot.run(
             "UPDATE incidents SET state = ?, closed_ms = ?, closed_why = ? WHERE id = ?",
             (IncidentState.CLOSED.value, now_ms, why, incident.incident_id),
@@ -265,6 +273,7 @@ class ProjectedIncidents:
 
     def alarmed(self, incident: Incident, *, now_ms: int) -> None:
         """The alarm was given."""
+        self._note(changed("incident", incident.incident_id))
         self._hot.run(
             "UPDATE incidents SET alarmed_ms = ?, silenced_by = NULL WHERE id = ?",
             (now_ms, incident.incident_id),

@@ -8,6 +8,7 @@ What a person decided or numbered is not touched: gaps, incidents, commands, aud
 """
 
 from collections.abc import Callable, Iterable
+from uuid import uuid4
 
 import attrs
 
@@ -109,6 +110,8 @@ class ProjectedRebuild:
         kept = self._hot.all(
             "SELECT uid FROM agents WHERE id IN (SELECT agent_id FROM rebuild_cuts WHERE is_missing = 1) ORDER BY id"
         )
+        # What follows will be applied once more, under other ids: who remembers a place in the former order begins anew.
+        run("UPDATE store_identity SET incarnation = ?", (uuid4().hex,))
         for table in ("rebuild_ids", "rebuild_cuts"):
             run(f"DROP TABLE {table}")
         return [row[0] for row in kept]

@@ -8,6 +8,7 @@ forgotten a revoked agent would enroll the same key by the same token as somebod
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import uuid4
 
 import attrs
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from gateway.store.command_rows import CommandState
 from gateway.store.engine import Database
 from gateway.store.errors import NotFound
 from gateway.store.schema import agents, certificates, edges, locations, organizations, tokens
-from gateway.store.schema_operations import commands
+from gateway.store.schema_operations import commands, store_identity
 from gateway.store.standing import Standing
 from protocol import Code
 
@@ -143,7 +144,7 @@ class Restoring:
             )
 
     def settle(self, *, now_ms: int) -> None:
-        """Let go of what was true of the copy's moment alone.
+        """Let go of what was true of the copy's moment alone. Who follows the store's feed is told to begin anew.
 
         Its edges do not live: their leases end, and no agent's session is with one of them. A command that waited for its agent then may
         have been cancelled since: it is now. (One that had been delivered is the agent's, who says what became of it.)
@@ -153,6 +154,7 @@ class Restoring:
             "message": "the gateway was restored from a backup of before it was delivered: give it again if it is still wanted",
         }  # fmt: skip
         with self._db.write() as connection:
+            connection.execute(sa.update(store_identity).values(incarnation=uuid4().hex))
             connection.execute(sa.update(edges).values(lease_until_ms=0))
             waits = sa.update(commands).where(commands.c.state == CommandState.QUEUED.value)
             connection.execute(waits.values(withdrawn))

@@ -69,3 +69,6 @@ feed = table(
     *columns(Text, "kind key payload"),  # payload: a JSON object
     numbered=True,
 )
+
+# Which life of the store this is. What other programs remember of their place in it is worth nothing in another one.
+store_identity = table("store_identity", key("id", Int), *columns(Text, "incarnation"))

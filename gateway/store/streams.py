@@ -159,8 +159,14 @@ class ProjectedBatches:
         self._hot.insert("batches", BATCH_COLUMNS, rows)
 
     def fill(self, agent_id: int, epoch: int, batch_id: bytes) -> None:
-        """The original of a tombstone has come."""
+        """The original of a tombstone has come: its rows are applied now, so it takes the next place in that order.
+
+        Whoever follows has read past the place that the stand-in had.
+        """
+        following = "(SELECT max(id) + 1 FROM batches)"
+        if self._hot.postgresql:
+            following = "nextval(pg_get_serial_sequence('batches', 'id'))"
         self._hot.run(
-            "UPDATE batches SET tombstone = ? WHERE agent_id = ? AND epoch = ? AND batch_id = ?",
+            f"UPDATE batches SET tombstone = ?, id = {following} WHERE agent_id = ? AND epoch = ? AND batch_id = ?",  # noqa: S608  # texts of ours
             (False, agent_id, epoch, batch_id),
         )

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import attrs
 import psycopg
@@ -67,6 +68,7 @@ def postgres_url(postgres_server: PostgresServer, postgres_database: str) -> str
         connection.execute("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'")
         connection.execute("INSERT INTO schema_info VALUES (1, %s, %s)", (SCHEMA_VERSION, SCHEMA_VERSION))
         connection.execute("INSERT INTO change_counter VALUES (1, 0)")
+        connection.execute("INSERT INTO store_identity VALUES (1, %s)", (uuid4().hex,))
     return postgres_server.url(postgres_database)
 
 

@@ -41,9 +41,9 @@ def observed(rig: Rig) -> list[dict[str, Any]]:
 
 
 def facts(rig: Rig) -> list[tuple[str, str, dict[str, Any]]]:
-    """What the feed holds."""
+    """What the feed holds of usage."""
     with rig.store._db.read() as connection:
-        rows = connection.execute(sa.select(feed).order_by(feed.c.id)).all()
+        rows = connection.execute(sa.select(feed).where(feed.c.kind == "usage").order_by(feed.c.id)).all()
     return [(row.kind, row.key, json.loads(row.payload)) for row in rows]
 
 
