@@ -32,6 +32,7 @@ from gateway.edge.doorbell import Doorbell
 from gateway.edge.drain import drain
 from gateway.edge.feed import Feed
 from gateway.edge.flow import FrameBudget, Lag, Valve
+from gateway.edge.gauges import problems_of, show
 from gateway.edge.inspection import Inspection
 from gateway.edge.listener import Acceptor
 from gateway.edge.metrics import Metrics
@@ -216,43 +217,8 @@ class Edge:
     async def _start_monitor(
         self, nursery: trio.Nursery, services: Services, feed: Feed, upkeep: Upkeep
     ) -> None:
-        metrics = services.metrics
-        metrics.gauge("fieldgate_sessions", "Open sessions.", lambda: len(services.open_sessions))
-        metrics.gauge(
-            "fieldgate_agents_known", "Agents in the directory.", lambda: len(services.directory.agents)
-        )
-        metrics.gauge(
-            "fieldgate_journal_bytes", "What the journal takes on disk.", lambda: upkeep.journal.size_bytes
-        )
-        metrics.gauge(
-            "fieldgate_projector_lag_bytes", "Journal that is not projected yet.", upkeep.behind_bytes
-        )
-        metrics.gauge(
-            "fieldgate_projector_lag_seconds", "Age of the oldest record of that.", lambda: upkeep.behind_s
-        )
-        metrics.gauge(
-            "fieldgate_credit_withheld", "1 while no credit is given.", lambda: not services.valve.open
-        )
-        metrics.gauge(
-            "fieldgate_frames_waiting",
-            "Sessions not read from, for want of memory.",
-            lambda: services.budget.waiting,
-        )
-        metrics.gauge(
-            "fieldgate_store_failing",
-            "1 while the store does not do what it is asked.",
-            lambda: feed.failing or services.link.failing,
-        )
-
-        def problems() -> dict[str, str]:
-            found = {}
-            if services.draining:
-                found["edge"] = "draining"
-            if not services.valve.open:
-                found["credit"] = f"withheld: {', '.join(sorted(services.valve.reasons))}"
-            return found
-
-        monitor = Monitor(metrics, services.closes, problems)
+        show(services, feed, upkeep)
+        monitor = Monitor(services.metrics, services.closes, partial(problems_of, services))
         try:
             self.monitor_port = await nursery.start(
                 monitor.serve, self.config.monitor_host, self.config.monitor_port

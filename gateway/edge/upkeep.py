@@ -119,7 +119,7 @@ class Upkeep:
             )  # fmt: skip
         full = (
             trio.current_time() < self._full_until
-            or self._free_bytes() < SPARE_SEGMENTS * limits.journal_segment
+            or self.free_bytes() < SPARE_SEGMENTS * limits.journal_segment
         )
         if valve.withhold("disk", yes=full):
             log.warning(
@@ -138,7 +138,8 @@ class Upkeep:
             with contextlib.suppress(JournalFull):
                 self.journal.roll()
 
-    def _free_bytes(self) -> int:
+    def free_bytes(self) -> int:
+        """How much the disk with the journal has left for this user."""
         disk = os.statvfs(self.services.config.data)
         return disk.f_bavail * disk.f_frsize
 

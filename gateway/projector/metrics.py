@@ -5,8 +5,16 @@ A journal's label is its folder's name, which the operator chose; nothing that a
 
 from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
+from gateway.projector.placement import Verdict
 from gateway.projector.sources import Source
 
 # A step that took longer than this hangs: the longest one allowed for, 8 MiB of parked batches, takes 2 s.
@@ -18,6 +26,7 @@ _TRANSACTION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 _RECORDS = {"records": "projected", "quarantined": "quarantined"}
 _INCIDENTS = {"opened", "confirmed", "recurring", "closed", "not opened"}
 _GAPS = {"asked", "lost"}
+_PLACED = (*(verdict.value for verdict in Verdict), "held", "dropped", "set apart")
 
 
 class Metrics:
@@ -25,9 +34,12 @@ class Metrics:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._monotonic = monotonic
         self._alive_at = monotonic()
         self._trouble = "not started"
+        ready = Gauge("fieldgate_projector_ready", "1 while /readyz says yes.", registry=self.registry)
+        ready.set_function(lambda: not self.problem())
         self._batches = Counter(
             "fieldgate_projector_batches",
             "Batches, by where they were placed.",
@@ -91,6 +103,13 @@ class Metrics:
             ["verdict"],
             registry=self.registry,
         )
+        # A rate over a counter that does not exist yet is no zero: the first one would raise no alarm.
+        for placed in _PLACED:
+            self._batches.labels(placed=placed)
+        for became in _RECORDS.values():
+            self._records.labels(became=became)
+        for became in _GAPS:
+            self._gaps.labels(became=became)
 
     def alive(self) -> None:
         """The loop turns."""

@@ -131,8 +131,26 @@ def test_every_metric_is_in_the_docs() -> None:
     counted = {
         family.name + ("_total" if family.type == "counter" else "")
         for family in Metrics(lambda: 0.0).registry.collect()
+        if family.name.startswith("fieldgate_")
     }
     assert documented == counted
+
+
+def test_what_raises_an_alarm_is_there_from_the_start() -> None:
+    """A rate over a counter that does not exist yet is no zero: the first lost gap would raise no alarm."""
+    metrics = Metrics(lambda: 0.0)
+    before = {line.rsplit(" ", 1)[0] for line in metrics.render().decode().splitlines()}
+    placed = [*(verdict.value for verdict in Verdict), "held", "dropped", "set apart"]
+    metrics.transaction(0.1, dict.fromkeys([*placed, "records", "quarantined", "asked", "lost"], 1))
+    assert {line.rsplit(" ", 1)[0] for line in metrics.render().decode().splitlines()} == before
+
+
+def test_whether_it_is_ready_is_a_metric_too() -> None:
+    """The same word as /readyz has."""
+    metrics = Metrics(lambda: 0.0)
+    assert b"\nfieldgate_projector_ready 0.0\n" in metrics.render()
+    metrics.trouble("")
+    assert b"\nfieldgate_projector_ready 1.0\n" in metrics.render()
 
 
 def test_every_verdict_and_state_is_in_the_docs() -> None:
