@@ -186,7 +186,8 @@ def run(
     outbox_mib
         Limit of the outbox on disk; at it, collection pauses.
     log_format
-        "json", "console", or "auto": console at a terminal.
+        "json", "console", "journald", "syslog" (a line with its priority, without and with the time), or "auto": journald where
+        standard error is the journal, console at a terminal.
     """
     if not 0 < rate < math.inf or not 0 <= reconnect_s < math.inf or outbox_mib < 1:
         raise CommandError(

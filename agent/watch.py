@@ -23,7 +23,7 @@ from agent.marks import Ruling
 from agent.observer import Ending, Observer, code_text
 from agent.troubles import Troubles
 from certs import to_ms, write_private
-from protocol import Code, Mark, Standing, Welcome, printable
+from protocol import Code, Mark, Standing, Welcome, is_journal, log_line, printable
 
 REFRESH_S: Final = 30.0
 
@@ -31,25 +31,39 @@ REFRESH_S: Final = 30.0
 SKEW_MS: Final = 5 * 60_000
 
 
-LogFormat = Literal["auto", "console", "json"]
+LogFormat = Literal["auto", "console", "json", "journald", "syslog"]
 
 
 def configure_logs(log_format: LogFormat) -> None:
-    """Events to standard error: "json", "console", or "auto" (console at a terminal)."""
-    console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
+    """Events to standard error: "json"; "console"; "journald" and "syslog", a line with its priority, the latter with the time; or "auto":
+    journald where standard error is the journal, console at a terminal, JSON otherwise.
+    """
+    if log_format == "auto":
+        log_format = "journald" if _into_journal() else "console" if sys.stderr.isatty() else "json"
+    stamp: tuple[structlog.typing.Processor, ...] = (structlog.processors.TimeStamper(fmt="iso", utc=True),)
+    rendering: dict[str, tuple[structlog.typing.Processor, ...]] = {
+        "console": (*stamp, _quoted, structlog.dev.ConsoleRenderer()),
+        "journald": (_line,),
+        "syslog": (*stamp, _line),
+        "json": (*stamp, structlog.processors.JSONRenderer()),
+    }
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *(
-                (_quoted, structlog.dev.ConsoleRenderer())
-                if console
-                else (structlog.processors.JSONRenderer(),)
-            ),
-        ],
+        processors=[structlog.processors.add_log_level, *rendering[log_format]],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
+
+
+def _into_journal() -> bool:
+    try:
+        found = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):  # closed, or no file
+        return False
+    return is_journal(os.environ.get("JOURNAL_STREAM", ""), found.st_dev, found.st_ino)
+
+
+def _line(_: object, __: str, event: structlog.typing.EventDict) -> str:
+    return log_line(event)
 
 
 def _quoted(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -1,13 +1,15 @@
-"""Logs are events with fields, one line each: JSON for machines, columns for a person at a terminal.
+"""Logs are events with fields, one line each: JSON for machines, the same behind a priority for the journal and syslog, columns for a
+person at a terminal.
 
 Nothing logs a secret: tokens, keys and store URLs never become fields.
 """
 
+import os
 import sys
 
 import structlog
 
-from protocol import printable
+from protocol import is_journal, log_line, printable
 
 __all__ = ["configure_logs"]
 
@@ -18,26 +20,42 @@ def configure_logs(log_format: str = "auto", *, process: str, log_level: str = "
     May be called again: loggers follow, whoever has one.
 
     Args:
-        log_format: "json", "console", or "auto": console at a terminal, JSON otherwise.
+        log_format: "json"; "console"; "journald", a line with its priority, whose time is the journal's; "syslog", the same with the time;
+            or "auto": journald where standard error is the journal, console at a terminal, JSON otherwise.
         process: what this process is.
         log_level: "debug", "info", "warning" or "error"; what is less is not said.
     """
-    console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
-    rendering: tuple[structlog.typing.Processor, ...] = (
-        (_quoted, structlog.dev.ConsoleRenderer()) if console else (structlog.processors.JSONRenderer(),)
-    )
+    if log_format == "auto":
+        log_format = "journald" if _into_journal() else "console" if sys.stderr.isatty() else "json"
+    stamp: tuple[structlog.typing.Processor, ...] = (structlog.processors.TimeStamper(fmt="iso", utc=True),)
+    rendering: dict[str, tuple[structlog.typing.Processor, ...]] = {
+        "console": (*stamp, structlog.processors.format_exc_info, _quoted, structlog.dev.ConsoleRenderer()),
+        "journald": (structlog.processors.format_exc_info, _line),
+        "syslog": (*stamp, structlog.processors.format_exc_info, _line),
+        "json": (*stamp, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()),
+    }
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            *rendering,
+            *rendering[log_format],
         ],
         wrapper_class=structlog.make_filtering_bound_logger(log_level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
     structlog.contextvars.bind_contextvars(process=process)
+
+
+def _into_journal() -> bool:
+    try:
+        found = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):  # closed, or no file
+        return False
+    return is_journal(os.environ.get("JOURNAL_STREAM", ""), found.st_dev, found.st_ino)
+
+
+def _line(_: object, __: str, event: structlog.typing.EventDict) -> str:
+    return log_line(event)
 
 
 def _quoted(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

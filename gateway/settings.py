@@ -19,6 +19,7 @@ __all__ = ["CO_LOCATED", "REMOTE", "Config", "ConfigError", "Limits", "Listener"
 CO_LOCATED = "co-located"
 REMOTE = "remote"
 KINDS = (REMOTE, CO_LOCATED)
+LOG_FORMATS = ("auto", "json", "console", "journald", "syslog")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 # What a Welcome can say is 1 to 3600; a fraction of a second is for tests, and is told as 1.
@@ -202,7 +203,7 @@ class Config:
     monitor_host: str = "127.0.0.1"
     # /livez, /readyz, /metrics of the edge; the projector takes the next port
     monitor_port: int = 9180
-    # auto | json | console
+    # auto | json | console | journald | syslog
     log_format: str = "auto"
     # debug | info | warning | error: what is less than that is not said
     log_level: str = "info"
@@ -244,8 +245,8 @@ class Config:
             is_hash = len(key) == 64 and all(digit in string.hexdigits for digit in key)
             _check(is_hash, f"own_offload {key!r} is no SHA-256 in hex")
         _check(
-            self.log_format in ("auto", "json", "console"),
-            f"log_format {self.log_format!r} is not auto, json or console",
+            self.log_format in LOG_FORMATS,
+            f"log_format {self.log_format!r} is not one of {', '.join(LOG_FORMATS)}",
         )
         _check(
             self.log_level in LOG_LEVELS,

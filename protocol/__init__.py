@@ -54,6 +54,7 @@ from protocol.errors import LocalProtocolError, ProtocolError, RemoteProtocolErr
 from protocol.explanation import Explanation
 from protocol.explanations import CODES
 from protocol.kinds import FieldError
+from protocol.logline import is_journal, log_line
 from protocol.messages import CommandProgress, Enroll, Goodbye, Heartbeat, Hello, PathReport
 from protocol.printable import printable
 from protocol.rowlists import InvalidRow
@@ -159,6 +160,8 @@ __all__ = [
     "commands",
     "decode",
     "encode",
+    "is_journal",
+    "log_line",
     "negotiate",
     "printable",
 ]

@@ -24,6 +24,7 @@ KEPT = frozenset(
 )  # fmt: skip
 MAX_LINES = 20_000
 MAX_TEXT = 200
+_PRIORITY = re.compile(r"^<\d>")
 _FRAME = re.compile(
     r'^\s*File ".*?/((?:gateway|agent|protocol|certs|transport)/[\w/]+\.py|[\w.]+\.py)", line \d+, in \w+$'
 )
@@ -60,7 +61,7 @@ def reduced_lines(place: Path) -> Iterator[str]:
 
 def _reduced(line: str) -> dict[str, Any] | None:
     try:
-        said = json.loads(line)
+        said = json.loads(_PRIORITY.sub("", line))
     except ValueError:
         return None
     if not isinstance(said, dict) or not isinstance(said.get("event"), str):

@@ -82,7 +82,10 @@ def seeded(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         [TENANT], TENANT,
     ]  # fmt: skip
     (logs / "edge.log").write_text(
-        "\n".join([*map(json.dumps, lines), f"plain words of {TENANT} {PEM}"]), encoding="utf-8"
+        "\n".join(
+            [f"<6>{json.dumps(lines[0])}", *map(json.dumps, lines[1:]), f"plain words of {TENANT} {PEM}"]
+        ),
+        encoding="utf-8",
     )
     return logs
 
