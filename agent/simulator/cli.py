@@ -118,6 +118,8 @@ def simulate(
     if report is not None:
         prepare_folder(report)
     with _errors():
+        if ledger is not None:
+            Ledger.prepare(ledger)
         result, said = simulated(request, show)
         if ledger is not None:
             said.save(ledger)

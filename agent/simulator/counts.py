@@ -16,9 +16,10 @@ _NUMBERS: Final = (
     "sent_bytes",
     "acked",
     "released",
+    "stalled",
 )
 _BY_CODE: Final = ("refused", "ended", "troubles")
-_TIMES: Final = ("ack", "stored", "connect", "enroll")
+_TIMES: Final = ("ack", "answer", "stored", "connect", "enroll", "slot", "slot_late")
 
 
 @attrs.define(kw_only=True)
@@ -40,6 +41,8 @@ class Counts:
     """Events in the gateway's journal."""
     released: int = 0
     """Events in its store."""
+    stalled: int = 0
+    """Of those that `ack` has timed: who waited for this process more than for the gateway."""
     refused: collections.Counter[str] = attrs.field(factory=collections.Counter)
     """Attempts that came to no session, by FG code."""
     ended: collections.Counter[str] = attrs.field(factory=collections.Counter)
@@ -47,10 +50,16 @@ class Counts:
     troubles: collections.Counter[str] = attrs.field(factory=collections.Counter)
     ack: Histogram = attrs.field(factory=Histogram)
     """From when events were due (open loop) or cut (closed) until they were in the journal; of the measured time."""
+    answer: Histogram = attrs.field(factory=Histogram)
+    """From when a batch was sent, the last time, until it was in the journal; of the measured time."""
     stored: Histogram = attrs.field(factory=Histogram)
     """From the same moment until they were in the store."""
     connect: Histogram = attrs.field(factory=Histogram)
     enroll: Histogram = attrs.field(factory=Histogram)
+    slot: Histogram = attrs.field(factory=Histogram)
+    """How much later a gateway that drained told an agent to come back."""
+    slot_late: Histogram = attrs.field(factory=Histogram)
+    """From that moment until the agent had a session again."""
 
     def add(self, other: "Counts") -> None:
         """Count what *other* has counted."""

@@ -1,6 +1,6 @@
 """What a scenario expects of a run: `name operator number`, held against the result.
 
-    p99_ack_ms < 50        a quantile of a latency: p50, p90, p99, p999, max; of ack, released, connect, enroll
+    p99_ack_ms < 50        a quantile of a latency: p50, p90, p99, p999, max; of ack, answer, released, connect, enroll, slot_late
     lost = 0               of the verification: lost, doubled, altered, unsaid
     refused.clone = 3      how many agents of a persona met with the code that they must
     recovered_s < 60       from the last thing that a scenario did until 99 % were connected again
@@ -12,6 +12,7 @@ that was not measured fulfils nothing.
 import difflib
 import operator
 import re
+import statistics
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
 }  # fmt: skip
 
 _SHARES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
-_TIMES: Final = ("ack", "released", "connect", "enroll")
+_TIMES: Final = ("ack", "answer", "released", "connect", "enroll", "slot_late")
 
 # Of the agents that were connected before: one in a hundred may be unlucky with its jitter.
 BACK: Final = 0.99
@@ -129,6 +130,26 @@ def _cpu_share(process: str) -> Value:
     return value
 
 
+def _growth_pct(*processes: str) -> Value:
+    """How many per cent more memory they have at the end than half-way: medians of a tenth of the time each."""
+
+    def value(result: RunResult) -> float | None:
+        uses = () if result.gateway is None else result.gateway.processes
+        taken = [each.rss_bytes for each in uses if each.name in processes]
+        if len(taken) != len(processes):
+            return None
+        seconds = list(zip(*taken, strict=True))
+        # While one of them was started again there is nothing to compare.
+        together = [sum(second) for second in seconds[len(seconds) // 2 :] if all(second)]
+        part = len(seconds) // 10
+        if not part or len(together) < 2 * part:
+            return None
+        before, after = float(statistics.median(together[:part])), float(statistics.median(together[-part:]))
+        return (after - before) / before * 100
+
+    return value
+
+
 def recovered_s(result: RunResult) -> float | None:
     """Seconds from the last thing that a scenario did until `BACK` of those were connected who had been before; None: never."""
     done = [phase for phase in result.phases if phase.does]
@@ -167,6 +188,8 @@ def _names() -> Iterator[tuple[str, Value]]:
     for process in ("edge", "projector"):
         yield f"{process}_rss_mb", _peak_mb(process)
         yield f"{process}_cpu", _cpu_share(process)
+        yield f"{process}_rss_growth_pct", _growth_pct(process)
+    yield "gateway_rss_growth_pct", _growth_pct("edge", "projector")
     yield "recovered_s", recovered_s
 
 

@@ -108,6 +108,21 @@ class Ledger:
         """Add the pages of *other*, whose agents are others."""
         self.epochs.update(other.epochs)
 
+    @staticmethod
+    def prepare(path: Path) -> None:
+        """Make sure before a run that a ledger can be written after it; nothing is left of the trial.
+
+        Raises:
+            LedgerError: the file cannot be written.
+        """
+        is_new = not path.exists()
+        try:
+            path.open("ab").close()
+            if is_new:
+                path.unlink()
+        except OSError as error:
+            raise LedgerError(f"cannot write {path}: {error.strerror}") from error
+
     def save(self, path: Path) -> None:
         """Write it down, one JSON object a line.
 

@@ -79,6 +79,14 @@ class Provider:
         if not any(company["name"] == DEFAULT_COMPANY for company in companies):
             self._json("company", "add", DEFAULT_COMPANY)
 
+    def revoke_token(self, token_id: str) -> None:
+        """Let a token enroll nobody any more.
+
+        Raises:
+            ProviderError: the command failed.
+        """
+        self._run("token", "revoke", token_id)
+
     def revoke(self, agent_uid: str, why: str) -> None:
         """End an agent for good.
 

@@ -20,6 +20,8 @@ _LATE_S: Final = 5
 _BUSY: Final = 0.9
 # A loop that comes so late, once in a hundred times, shows in the 99th percentile of what it measures.
 _LATE_LOOP_MS: Final = 50.0
+# Acks that waited for the generator and not for the gateway: more than these are the 99th percentile.
+_STALLED: Final = 0.01
 
 _NAMES: Final = ("connects", "refused", "ended", "events", "sent", "acked", "released")
 
@@ -56,6 +58,9 @@ class _Hand:
     connected: int = 0
     waiting: int = 0
     away: int = 0
+    timed: int = 0
+    """Acks."""
+    stalled: int = 0
     cpu_s: float = 0.0
     rss_bytes: int = 0
     lag: Histogram = attrs.field(factory=Histogram)
@@ -86,6 +91,8 @@ class Record:
         hand = self.hands.setdefault(number, _Hand())
         hand.agents, hand.connected, hand.waiting = tick["enrolled"], tick["connected"], tick["waiting"]
         hand.away = tick["away"]
+        hand.timed += counts.ack.count
+        hand.stalled += counts.stalled
         if not self.measured_from <= second < self.measured_until:
             return
         hand.cpu_s += tick["cpu_s"]
@@ -157,6 +164,7 @@ class Record:
                 max_lag_ms=hand.lag.max_us / 1000,
                 p99_lag_ms=hand.lag.quantile_us(0.99) / 1000,
                 rss_bytes=hand.rss_bytes,
+                stalled_share=round(hand.stalled / hand.timed, 4) if hand.timed else 0.0,
             )
             for number, hand in sorted(self.hands.items())
         )
@@ -164,4 +172,7 @@ class Record:
 
 def is_saturated(workers: tuple[Worker, ...]) -> bool:
     """Whether what was measured is the generator as much as the gateway."""
-    return any(each.cpu_share > _BUSY or each.p99_lag_ms > _LATE_LOOP_MS for each in workers)
+    return any(
+        each.cpu_share > _BUSY or each.p99_lag_ms > _LATE_LOOP_MS or each.stalled_share > _STALLED
+        for each in workers
+    )

@@ -60,6 +60,8 @@ class Worker:
     p99_lag_ms: float
     rss_bytes: int
     """The most."""
+    stalled_share: float = 0.0
+    """Of the acks that it timed: those that waited for this process more than for the gateway."""
 
 
 @attrs.frozen(kw_only=True)
@@ -146,6 +148,12 @@ class Histograms:
     """From dialing to Welcome; in the whole run."""
     enroll: Histogram
     """In the whole run."""
+    answer: Histogram = attrs.field(factory=Histogram)
+    """From when a batch was sent until it was in the journal: without what it waited for a session or for credit."""
+    slot: Histogram = attrs.field(factory=Histogram)
+    """How much later agents were told to come back by a gateway that drained; in the whole run."""
+    slot_late: Histogram = attrs.field(factory=Histogram)
+    """From the moment that an agent was told until it had a session again; in the whole run."""
 
 
 @attrs.frozen(kw_only=True)

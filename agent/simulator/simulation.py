@@ -23,6 +23,7 @@ from agent.simulator.machine import GatewayWatch, this_machine
 from agent.simulator.members import COLLECTS_PER_S, STARTS_PER_S, FleetOptions, Part
 from agent.simulator.personas import PERSONAS
 from agent.simulator.plan import Plan, divided, process_count
+from agent.simulator.provider import ProviderError
 from agent.simulator.record import Record, is_saturated
 from agent.simulator.result import (
     Agents,
@@ -91,10 +92,25 @@ def simulate(request: Request, show: Shown) -> tuple[RunResult, Ledger]:
         kept = 0 if request.state is None else min(request.count, Berths(folder).count())
         parts = target.parts(request.count - kept, request.companies, request.personas)
         try:
-            return _run(request, parts, _plans(request, parts, processes, folder, kept), show)
+            with _revoked_if_broken_off(target, parts):
+                result, ledger = _run(request, parts, _plans(request, parts, processes, folder, kept), show)
+            if result.agents.enrolled < request.agents:
+                target.revoke(parts)
+            return result, ledger
         finally:
             if request.cleanup:
                 target.remove(parts)
+
+
+@contextlib.contextmanager
+def _revoked_if_broken_off(target: Target, parts: Sequence[Part]) -> Iterator[None]:
+    """A token that is used up enrolls nobody; one of a run that did not come so far would."""
+    try:
+        yield
+    except BaseException:  # Ctrl-C among them
+        with contextlib.suppress(ProviderError):  # what ended the run says more
+            target.revoke(parts)
+        raise
 
 
 def _run(
@@ -206,7 +222,13 @@ def _result(
         phases=tuple(conductor.phases),
         series=series,
         histograms=Histograms(
-            ack=totals.ack, released=totals.stored, connect=totals.connect, enroll=totals.enroll
+            ack=totals.ack,
+            released=totals.stored,
+            connect=totals.connect,
+            enroll=totals.enroll,
+            answer=totals.answer,
+            slot=totals.slot,
+            slot_late=totals.slot_late,
         ),
         events=said,
         unreleased=record.waiting,

@@ -8,7 +8,7 @@ not released.
 
 import collections
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
@@ -25,6 +25,13 @@ from protocol import Code, Mark, Row, Standing, Welcome
 # Connections that may be under way at once while a fleet comes up: more would only make each slower.
 OPENING: Final = 64
 
+# What a person would see of it; less is the ordinary unrest of a loop.
+_STALL_S: Final = 0.05
+
+
+def _never() -> float:
+    return 0.0
+
 
 @attrs.define(kw_only=True)
 class Tally:
@@ -36,6 +43,8 @@ class Tally:
     measured_from: float = math.inf
     """Events that are due in this time are timed; on trio's clock."""
     measured_until: float = math.inf
+    stood_s: Callable[[], float] = _never
+    """How long this process's loop has stood still so far."""
     counts: Counts = attrs.field(factory=Counts)
     """Since the last `take`."""
     opening: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(OPENING))
@@ -48,18 +57,26 @@ class Tally:
 
     def time(self, histogram: Histogram, due_at: float) -> None:
         """Count how long it took since *due_at*, if that was in the measured time."""
-        if self.measured_from <= due_at < self.measured_until:
+        if self.is_measured(due_at):
             histogram.record(trio.current_time() - due_at)
+
+    def is_measured(self, due_at: float) -> bool:
+        """Whether what is due then is in the figures."""
+        return self.measured_from <= due_at < self.measured_until
 
 
 @attrs.frozen
 class _Cut:
-    """Events that went into the outbox together."""
+    """Records that went into the outbox, or out of it, together."""
 
     epoch: int
     next_sequence: int
     events: int
     due_at: float
+    late_s: float = 0.0
+    """How much later than that they were there: whose doing that was is known."""
+    stood_s: float = 0.0
+    """The tally's, at that moment."""
 
     def is_under(self, mark: Mark) -> bool:
         return self.epoch == mark.epoch and mark.first_sequence < self.next_sequence <= mark.next_sequence
@@ -74,6 +91,8 @@ class AgentTally(Observer):
         "_connected",
         "_dialed_at",
         "_ledger",
+        "_sent",
+        "_slot_at",
         "_tally",
         "_unacked",
         "_unreleased",
@@ -89,6 +108,8 @@ class AgentTally(Observer):
         self._dialed_at = math.inf
         self._unacked: collections.deque[_Cut] = collections.deque()
         self._unreleased: collections.deque[_Cut] = collections.deque()
+        self._sent: collections.deque[_Cut] = collections.deque()
+        self._slot_at: float | None = None
         self.due_at = 0.0
         """When the events are due that are cut now."""
 
@@ -116,7 +137,11 @@ class AgentTally(Observer):
         """Events are in the outbox."""
         self._tally.counts.events += len(rows)
         self._ledger.said(self._agent_uid, epoch, first_sequence, rows)
-        self._unacked.append(_Cut(epoch, first_sequence + len(rows), len(rows), self.due_at))
+        tally, due_at = self._tally, self.due_at
+        late_s = trio.current_time() - due_at
+        self._unacked.append(
+            _Cut(epoch, first_sequence + len(rows), len(rows), due_at, late_s, tally.stood_s())
+        )
 
     def welcomed(self, welcome: Welcome, address: str) -> None:
         """One more is connected."""
@@ -127,6 +152,9 @@ class AgentTally(Observer):
         counts.connects += 1
         counts.unverified += welcome.standing is not Standing.VERIFIED
         counts.connect.record(trio.current_time() - self._dialed_at)
+        if self._slot_at is not None:
+            counts.slot_late.record(trio.current_time() - self._slot_at)
+            self._slot_at = None
         for mark in welcome.durable:
             self.durable(mark)
 
@@ -134,6 +162,7 @@ class AgentTally(Observer):
         """A batch went out."""
         self._tally.counts.sent += 1
         self._tally.counts.sent_bytes += len(batch.payload)
+        self._sent.append(_Cut(batch.epoch, batch.next_sequence, 0, trio.current_time()))
 
     def durable(self, mark: Mark) -> None:
         """Time what it covers."""
@@ -141,7 +170,16 @@ class AgentTally(Observer):
         for cut in _taken(self._unacked, mark):
             counts.acked += cut.events
             self._tally.time(counts.ack, cut.due_at)
+            counts.stalled += self._is_stalled(cut)
             self._unreleased.append(cut)
+        for batch in _taken(self._sent, mark):
+            self._tally.time(counts.answer, batch.due_at)
+
+    def _is_stalled(self, cut: _Cut) -> bool:
+        """Whether most of what *cut* has waited for was this process: it came late with it, or did not look."""
+        tally = self._tally
+        own_s = cut.late_s + tally.stood_s() - cut.stood_s
+        return own_s > max(_STALL_S, (trio.current_time() - cut.due_at) / 2) and tally.is_measured(cut.due_at)
 
     def released(self, mark: Mark, ruling: Ruling) -> None:
         """Into the ledger, if it is a mark of ours; and time what it covers."""
@@ -162,6 +200,10 @@ class AgentTally(Observer):
         """One less is connected, or one more was refused."""
         self.settle()
         self._dialed_at = trio.current_time() + wait_s
+        self._sent.clear()  # what is not acknowledged is sent again
+        if ending.slot_s is not None:
+            self._tally.counts.slot.record(ending.slot_s)
+            self._slot_at = self._dialed_at
         if self._connected:
             self._connected = False
             self._tally.connected -= 1

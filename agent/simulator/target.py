@@ -1,6 +1,7 @@
 """Whom a simulation is run against: a provider on this machine, by its data folder, or a gateway anywhere, by a token."""
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -47,6 +48,9 @@ class Target(Protocol):
     def verify(self, ledger: Ledger) -> Result | None:
         """Hold its store against what the agents were told; None where the agents themselves have to ask."""
 
+    def revoke(self, parts: Sequence[Part]) -> None:
+        """Let the tokens that were made for *parts* enroll nobody any more."""
+
     def remove(self, parts: Sequence[Part]) -> int:
         """Remove the agents that enrolled as *parts*; how many that were."""
 
@@ -69,15 +73,24 @@ class LocalTarget:
         return self.provider.data
 
     def parts(self, count: int, companies: Sequence[str], personas: Mapping[str, int]) -> list[Part]:
-        """Tokens are made for the purpose.
+        """Tokens are made for the purpose; if one cannot be, those before it are revoked.
 
         Raises:
             ProviderError: a command failed.
         """
         parts: list[Part] = []
+        try:
+            parts.extend(self._parts(count, companies, personas))
+        except BaseException:  # Ctrl-C among them
+            with contextlib.suppress(ProviderError):  # what went wrong first says more
+                self.revoke(parts)
+            raise
+        return parts
+
+    def _parts(self, count: int, companies: Sequence[str], personas: Mapping[str, int]) -> Iterator[Part]:
         sites = max(1, count // SITE_SHARE) if count > 1 else 0
         if sites and (site_token := self.provider.site_token(sites)) is not None:
-            parts.append(Part(token=site_token, count=sites, agent_type=AgentType.SITE))
+            yield Part(token=site_token, count=sites, agent_type=AgentType.SITE)
         else:
             sites = 0
         clients = count - sites
@@ -87,13 +100,11 @@ class LocalTarget:
         for number, owner in enumerate(owners):
             if share := clients // len(owners) + (number < clients % len(owners)):
                 token = self.provider.token(share, company=owner)
-                parts.append(Part(token=token, count=share, company=owner))
+                yield Part(token=token, count=share, company=owner)
         if personas:
             token = self.provider.token(sum(personas.values()), company=owners[0])
-            parts += [
-                Part(token=token, count=n, company=owners[0], persona=name) for name, n in personas.items()
-            ]
-        return parts
+            for name, n in personas.items():
+                yield Part(token=token, count=n, company=owners[0], persona=name)
 
     def finders(self, parts: Sequence[Part]) -> Finders:
         """By the port that remote agents dial, and by the projector's lock."""
@@ -114,13 +125,22 @@ class LocalTarget:
         with self.provider.events() as rows:
             return compare(ledger, rows)
 
+    def revoke(self, parts: Sequence[Part]) -> None:
+        """By command.
+
+        Raises:
+            ProviderError: it failed.
+        """
+        for token_id in _tokens(parts):
+            self.provider.revoke_token(token_id)
+
     def remove(self, parts: Sequence[Part]) -> int:
         """By command.
 
         Raises:
             ProviderError: it failed.
         """
-        return self.provider.remove(list(dict.fromkeys(part.token.id for part in parts)))
+        return self.provider.remove(_tokens(parts))
 
 
 @attrs.frozen
@@ -150,6 +170,9 @@ class RemoteTarget:
         """The agents ask."""
         return None
 
+    def revoke(self, parts: Sequence[Part]) -> None:
+        """The token is not ours: an operator made it, and may want it again."""
+
     def remove(self, parts: Sequence[Part]) -> int:
         """Nobody can from afar.
 
@@ -159,3 +182,7 @@ class RemoteTarget:
         raise ProviderError(
             f"an operator removes them: fieldgate agent remove --synthetic --token {self.token.id}", 1
         )
+
+
+def _tokens(parts: Sequence[Part]) -> list[str]:
+    return list(dict.fromkeys(part.token.id for part in parts))

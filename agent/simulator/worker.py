@@ -23,19 +23,16 @@ from agent.failures import unwrapped
 from agent.simulator.berths import Berths
 from agent.simulator.channel import Channel
 from agent.simulator.fleet import Fleet
-from agent.simulator.histogram import Histogram
 from agent.simulator.members import FleetError, Phase
 from agent.simulator.personas import PERSONAS
 from agent.simulator.plan import Plan
+from agent.simulator.pulse import Pulse
 from agent.simulator.reading import ReadingError, read_back
 from agent.simulator.slowline import SlowLines
 from agent.simulator.tally import Tally
 from agent.simulator.troupe import Troupe
 from agent.spool import OutboxError, Spool
 from agent.state import StateError
-
-# How finely the loop's lateness is looked at: late by a tenth of a second, a latency is the generator's own.
-_PULSE_S: Final = 0.02
 
 # Between two looks whether everything is in the store.
 _LOOK_S: Final = 0.05
@@ -50,12 +47,12 @@ class Worker:
     def __init__(self, channel: Channel, plan: Plan, spool: Spool) -> None:
         self._channel = channel
         self._plan = plan
-        self._tally = Tally(count=plan.count)
+        self._pulse = Pulse()
+        self._tally = Tally(count=plan.count, stood_s=self._pulse.stood_s)
         self.fleet = Fleet(
             spool, plan.options, self._tally, Berths(plan.folder) if plan.keeps else None, data=plan.data
         )
         self._troupe = Troupe(())
-        self._lag = Histogram()
         self._cpu_s = time.process_time()
         self._enrolling = trio.CancelScope()
         self._connect = trio.Event()
@@ -65,7 +62,7 @@ class Worker:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._obey, nursery)
             nursery.start_soon(self._tick)
-            nursery.start_soon(self._pulse)
+            nursery.start_soon(self._pulse.run)
             options = self._plan.options
             if options.slow_share:
                 lines = SlowLines(latency_s=options.latency_ms / 1000, kbit_s=options.kbit_s)
@@ -142,13 +139,6 @@ class Worker:
 
     # -- what it says of itself --------------------------------------------------------------------------------
 
-    async def _pulse(self) -> None:
-        due = trio.current_time()
-        while True:
-            due = max(due + _PULSE_S, trio.current_time() - _PULSE_S)
-            await trio.sleep_until(due)
-            self._lag.record(trio.current_time() - due)
-
     async def _tick(self) -> None:
         while True:
             now = time.monotonic()
@@ -156,7 +146,7 @@ class Worker:
             await self._say_tick(math.floor(time.monotonic()) - 1)
 
     async def _say_tick(self, second: int) -> None:
-        cpu_s, lag, self._lag = time.process_time(), self._lag, Histogram()
+        cpu_s = time.process_time()
         tick: dict[str, Any] = {
             "second": second,
             "counts": self._tally.take().to_document(),
@@ -166,7 +156,7 @@ class Worker:
             "away": self.fleet.away,
             "cpu_s": cpu_s - self._cpu_s,
             "rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
-            "lag": lag.to_document(),
+            "lag": self._pulse.take().to_document(),
         }
         self._cpu_s = cpu_s
         await self._channel.say(tick=tick)

@@ -132,6 +132,15 @@ def _figures(run: RunResult) -> Iterator[tuple[str, str]]:
             "events",
             f"{run.events:,} said, {amount(round(sum(released) / len(released)))}/s into the store",
         )
+    if slots := run.histograms.slot.count:
+        late = run.histograms.slot_late
+        yield (
+            "drain",
+            (
+                f"{slots:,} were told when to come back, in up to {duration(run.histograms.slot.max_us)}; {late.count:,} did,"
+                f" {duration(late.quantile_us(0.5))} (median) to {duration(late.max_us)} after that"
+            ),
+        )
     if run.gateway is not None:
         yield (
             "gateway",

@@ -59,9 +59,16 @@ def bottleneck_of(run: RunResult) -> str:
     if not workers:
         return "It could not keep up with what was asked of it."
     worst = max(workers, key=lambda worker: (worker.cpu_share, worker.max_lag_ms))
+    stalled = max(worker.stalled_share for worker in workers)
+    waited = (
+        f"; of the acks, {share(stalled)} waited for the generator more than for the gateway"
+        if stalled
+        else ""
+    )
     return (
         f"Process {worst.number} used {share(worst.cpu_share)} of a core, and its loop was late by up to"
-        f" {duration(max(each.max_lag_ms for each in workers) * 1000)}. Latencies and rates are the generator's as much as the gateway's."
+        f" {duration(max(each.max_lag_ms for each in workers) * 1000)}{waited}."
+        " Latencies and rates are the generator's as much as the gateway's."
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from agent.simulator.expectations import NAMES, ExpectationError, Expected, judged, recovered_s
 from agent.simulator.histogram import Histogram
-from agent.simulator.result import Phase
+from agent.simulator.result import GatewayUse, Phase, ProcessUse
 from agent.simulator.scenario import DEEDS, ScenarioError, find, load, shipped
 from tests.agent.simulator.report.hostile import nothing_run
 
@@ -121,6 +121,31 @@ def test_every_name_can_be_asked_of_every_run() -> None:
     judged(empty, tuple(Expected.parse(f"{name} > 0") for name in NAMES))
     with pytest.raises(ExpectationError):
         Expected.parse("lost = nan")
+
+
+@pytest.mark.parametrize(
+    ("rss", "growth"),
+    [
+        ([100] * 50 + [200] * 50, 0.0),  # what comes with the fleet is no growth
+        ([100] * 50 + list(range(200, 250)), 19.6),
+        ([100] * 90 + [99] * 10, -1.0),
+        ([100] * 55 + [0] * 40 + [200] * 5, None),
+        ([100] * 50 + [200] * 20 + [0] * 5 + [200] * 25, 0.0),  # it was restarted
+        ([100] * 9, None),
+    ],
+)
+def test_growth_is_that_of_the_last_half(rss: list[int], growth: float | None) -> None:
+    """Of the two processes together, medians of a tenth of the time each; what did not run or was too short says nothing."""
+    processes = tuple(
+        ProcessUse(name=name, cpu_s=1.0, cpu_ms=(10,) * len(rss), rss_bytes=tuple(rss))
+        for name in ("edge", "projector")
+    )
+    result = attrs.evolve(nothing_run(len(rss)), gateway=GatewayUse(processes=processes))
+    for name in ("gateway_rss_growth_pct", "edge_rss_growth_pct"):
+        value = NAMES[name](result)
+        assert value == (growth if growth is None else pytest.approx(growth, abs=0.05))
+    alone = attrs.evolve(result, gateway=GatewayUse(processes=processes[:1]))
+    assert NAMES["gateway_rss_growth_pct"](alone) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""How late this process's loop comes: for so long it saw nothing of the gateway, and what it timed meanwhile is its own.
+
+A beat is due every 20 ms. One that comes late stands for all that were due meanwhile: a loop that stood still for half a second
+was late twenty-five times, and not once, as one that is only asked now and then would say.
+"""
+
+import attrs
+import trio
+
+from agent.simulator.histogram import HIGHEST_US, Histogram
+
+BEAT_S = 0.02
+
+
+@attrs.define
+class Pulse:
+    """Of one trio loop; `run` beside what it is to look at."""
+
+    lag: Histogram = attrs.field(factory=Histogram)
+    """Of every beat that was due since this was last taken."""
+    _stood_s: float = attrs.field(default=0.0, init=False)
+    _due: float | None = attrs.field(default=None, init=False)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._due = trio.current_time() + BEAT_S
+            await trio.sleep_until(self._due)
+            self._beat(trio.current_time() - self._due)
+
+    def _beat(self, late_s: float) -> None:
+        if late_s > BEAT_S:
+            self._stood_s += late_s
+        late_s = min(late_s, HIGHEST_US / 1e6)
+        self.lag.record(late_s)
+        while (late_s := late_s - BEAT_S) > 0:
+            self.lag.record(late_s)
+
+    def stood_s(self) -> float:
+        """Seconds that the loop has stood still so far, by more than a beat at once; until this very moment."""
+        late_s = 0.0 if self._due is None else trio.current_time() - self._due
+        return self._stood_s + (late_s if late_s > BEAT_S else 0.0)
+
+    def take(self) -> Histogram:
+        """How late it came since this was last called."""
+        taken, self.lag = self.lag, Histogram()
+        return taken
