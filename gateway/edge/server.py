@@ -137,15 +137,18 @@ class Edge:
         """
         config = self.config
         with ExitStack() as stack:
-            journal = JournalWriter(
-                config.data / "journals" / config.name, segment_bytes=config.limits.journal_segment
-            )
+            folder = config.data / "journals" / config.name
+            # Another life of this edge has its ports too: what says so is the lock of its journal. An edge that never was takes
+            # its ports first, so that a name or a port that was a slip leaves no journal for everybody to wonder about.
+            is_new = not folder.exists()
+            sockets = _all_bound(stack, config) if is_new else []
+            journal = JournalWriter(folder, segment_bytes=config.limits.journal_segment)
             stack.callback(journal.close)
             store = open_store(config.store_url)
             stack.callback(store.close)
             doorbell = Doorbell(config.data / "run", config.name)
             stack.callback(doorbell.close)
-            sockets = [(sock, listener) for listener in config.listeners for sock in _bind(stack, listener)]
+            sockets = sockets or _all_bound(stack, config)
             async with trio.open_nursery() as outer:
 
                 def spawn(work: Callable[..., Awaitable[object]], *args: object) -> None:
@@ -247,6 +250,10 @@ class Edge:
                 sock.close()
             await drain(services)
             connections.cancel_scope.cancel()
+
+
+def _all_bound(stack: ExitStack, config: Config) -> list[tuple[socket.socket, Listener]]:
+    return [(sock, listener) for listener in config.listeners for sock in _bind(stack, listener)]
 
 
 def _bind(stack: ExitStack, listener: Listener) -> list[socket.socket]:
