@@ -76,17 +76,4 @@ OPERATING: Final[dict[Code, Explanation]] = {
         "The last look over a finished support bundle found a secret of this data folder in it, so it was not written.",
         "Report it with the name of the part that the message gives; that part can be left out with --without.",
     ),
-    Code.FEED_CURSOR_UNREADABLE: Explanation(
-        "what was given as a cursor is none",
-        "`fieldgate events follow --cursor` takes a cursor as a line carried it. This one was cut, changed, or is of a newer version.",
-        "Give the cursor of the last line that was stored, as it is. Without one, begin anew: leave --cursor out and drop what was "
-        "mirrored.",
-    ),
-    Code.FEED_RESET: Explanation(
-        "who follows the feed has to begin anew",
-        "The cursor is of another life of the store: it was restored from a backup or built anew since. What was read behind that cursor "
-        "may differ from what the store holds now.",
-        "A consumer drops what it has mirrored and reads on behind the reset line, from the beginning; docs/integrating.md shows how, in "
-        "one transaction. Nothing is to be done on the gateway's side.",
-    ),
 }

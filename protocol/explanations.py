@@ -5,6 +5,7 @@ from typing import Final
 from protocol.codes import Code
 from protocol.explain_commands import COMMANDS
 from protocol.explain_data import DATA
+from protocol.explain_feeding import FEEDING
 from protocol.explain_operating import OPERATING
 from protocol.explain_session import SESSION
 from protocol.explain_setup import SETUP
@@ -12,5 +13,5 @@ from protocol.explain_trust import TRUST
 from protocol.explanation import Explanation
 
 CODES: Final[dict[Code, Explanation]] = dict(
-    sorted({**SETUP, **OPERATING, **SESSION, **TRUST, **DATA, **COMMANDS}.items())
+    sorted({**SETUP, **OPERATING, **SESSION, **TRUST, **DATA, **FEEDING, **COMMANDS}.items())
 )

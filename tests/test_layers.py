@@ -27,6 +27,7 @@ MAY_IMPORT = {
         "attrs", "prometheus_client", "structlog",
         "protocol", "certs.inspection", "gateway.journal", "gateway.store",
     },
+    "gateway.sinks": {"attrs", "protocol", "certs", "gateway.store"},
     "gateway.edge": {
         "attrs", "cryptography", "prometheus_client", "structlog", "trio",
         "protocol", "certs", "certs.inspection", "transport", "gateway.journal", "gateway.store", "gateway.config",
@@ -34,7 +35,7 @@ MAY_IMPORT = {
     "gateway": {
         "attrs", "cryptography", "cyclopts", "prometheus_client", "rich", "structlog", "trio", "typed_settings",
         "protocol", "certs", "certs.inspection", "transport",
-        "gateway.journal", "gateway.store", "gateway.projector", "gateway.edge", "gateway.cli",
+        "gateway.journal", "gateway.store", "gateway.projector", "gateway.sinks", "gateway.edge", "gateway.cli",
     },
     "agent": {
         "attrs", "cryptography", "cyclopts", "rich", "structlog", "trio", "typed_settings",

@@ -11,6 +11,7 @@ from gateway.datafolder import DataFolderError
 from gateway.journal import JournalError, JournalFailed, JournalFull, JournalLocked
 from gateway.projector import JournalShorterError, ProjectorRunsAlready
 from gateway.revocations import RevocationLogError
+from gateway.sinks import SinkError, SinkRefused, SinkUnavailable
 from gateway.store import Conflict, NotFound, StoreError, StoreFull, StoreLocked, StoreUnreachable
 from gateway.support import BundleWithheldError
 from protocol import Code
@@ -21,10 +22,18 @@ __all__ = ["ending_of"]
 # itself (a lock, a full disk, a database that is still starting) is no 2: starting again helps.
 _ENDINGS: tuple[tuple[tuple[type[Exception], ...], int, Code | None], ...] = (
     ((Conflict, JournalShorterError, NotFound), WRONG_STATE, None),
-    ((BackupIncomplete, StoreFull, StoreLocked, StoreUnreachable), FAILED, None),
+    (
+        (BackupIncomplete, SinkRefused, SinkUnavailable, StoreFull, StoreLocked, StoreUnreachable),
+        FAILED,
+        None,
+    ),
     ((BackupDamaged, BundleWithheldError), CHECK_FAILED, None),
     ((BackupError,), UNUSABLE, None),
-    ((ConfigError, DataFolderError, ProjectorRunsAlready, RevocationLogError, StoreError), UNUSABLE, None),
+    (
+        (ConfigError, DataFolderError, ProjectorRunsAlready, RevocationLogError, SinkError, StoreError),
+        UNUSABLE,
+        None,
+    ),
     ((AuthorityError,), UNUSABLE, Code.AUTHORITY_UNUSABLE),
     ((JournalLocked,), UNUSABLE, Code.JOURNAL_LOCKED),
     ((JournalFull,), FAILED, Code.JOURNAL_FULL),

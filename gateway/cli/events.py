@@ -12,10 +12,21 @@ from gateway.cli.common import open_provider
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import json_line, quoted, screen, size, when
-from gateway.store import Line, Place, StoredEvent
-from protocol import Code, EventKind, JobStatus
+from gateway.store import Place, StoredEvent
+from protocol import EventKind, JobStatus
 
 events_app = App(name="events")
+
+events_app.command(
+    "gateway.cli.delivering:deliver",
+    name="deliver",
+    help="Deliver what is true to a sink, a file or a receiver behind HTTPS, each line at least once; docs/integrating.md.",
+)
+events_app.command(
+    "gateway.cli.delivering:sinks",
+    name="sinks",
+    help="List the kinds of sinks that are installed, and how far each sink has come.",
+)
 
 POLL_S = 0.5
 STYLES = {JobStatus.SUCCESS: "green", JobStatus.WARNING: "yellow", JobStatus.FAILED: "bold red"}
@@ -87,23 +98,15 @@ def follow(
         following = provider.store.following
         place = Place.parse(cursor) if cursor else following.start()
         while True:
-            if not following.is_valid(place):
-                place = following.start()
-                reset = {"code": str(Code.FEED_RESET)}
-                _write(Line(id=f"{place.incarnation}-reset", kind="reset", place=place, body=reset))
             lines, behind = following.read(place)
             for line in lines:
-                _write(line)
+                json_line(line.record())
             sys.stdout.flush()
             if behind == place:
                 if once:
                     return
                 time.sleep(POLL_S)
             place = behind
-
-
-def _write(line: Line) -> None:
-    json_line({"id": line.id, "kind": line.kind, "cursor": str(line.place), "body": line.body})
 
 
 def _line(event: StoredEvent, host: str) -> Text:

@@ -17,7 +17,7 @@ doorbell after it returned.
     store.cursors()       how far every journal is projected
     store.events          export newest_batch tail job_sessions quarantined
     store.usage           latest
-    store.following       start is_valid read        what other programs follow: lines of facts, batches, states
+    store.following       start read rows_behind     what other programs follow: lines of facts, batches, states
     store.gaps            list declare_lost
     store.paths           reports report find documents judged sightings
     store.incidents       list get members

@@ -25,7 +25,7 @@ from gateway.store.readmodel import BOOLEAN, READ_MODEL
 from gateway.store.rows import JOB_KINDS
 from gateway.store.schema import agents, batches, inventories, job_events
 from gateway.store.schema_operations import feed, store_identity
-from protocol import EventBatch, EventKind, Inventory, JobStatus
+from protocol import Code, EventBatch, EventKind, Inventory, JobStatus
 
 PAGE_FACTS: Final = 500
 PAGE_BATCHES: Final = 100
@@ -85,6 +85,10 @@ class Line:
     place: Place
     body: Mapping[str, Any]
 
+    def record(self) -> Row:
+        """As it is written for others."""
+        return {"id": self.id, "kind": self.kind, "cursor": str(self.place), "body": self.body}
+
 
 @attrs.frozen
 class Following:
@@ -97,26 +101,50 @@ class Following:
         with self._db.read() as connection:
             return Place(incarnation(connection))
 
-    def is_valid(self, place: Place) -> bool:
-        """Whether that place is in this store as it is now: not in one that was restored from a copy, or built anew, since."""
-        with self._db.read() as connection:
-            newest = [
-                connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0))).scalar_one()
-                for table in (feed, batches)
-            ]
-            known = incarnation(connection) == place.incarnation
-        return known and place.fact <= newest[0] and place.batch <= newest[1]
-
     def read(self, place: Place) -> tuple[list[Line], Place]:
         """The next lines behind *place*, and the place behind them; *place* itself when there is nothing more.
 
-        Check it first: `is_valid`. One page is one moment.
+        One page is one moment. Where *place* is void, it is the line that says so, and the beginning.
         """
         with self._db.read() as connection:
+            why = why_void(connection, place)
+            if why is not None:
+                return [reset(connection, why)], Place(incarnation(connection))
             lines = facts_behind(connection, place)
             if lines:
                 return lines, lines[-1].place
             return batches_behind(connection, place)
+
+    def rows_behind(self, place: Place) -> int | None:
+        """How many rows there are behind *place*, each of them some lines or none; None where it is void."""
+        with self._db.read() as connection:
+            if why_void(connection, place) is not None:
+                return None
+            facts, last = newest(connection)
+            return facts - place.fact + last - place.batch
+
+
+def newest(connection: Connection) -> tuple[int, int]:
+    """The last fact's number, and the last batch's."""
+    facts, last = (
+        int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0))).scalar_one())
+        for table in (feed, batches)
+    )
+    return facts, last
+
+
+def why_void(connection: Connection, place: Place) -> Code | None:
+    """Why that place is none of this store as it is now; None if it is one."""
+    facts, last = newest(connection)
+    if incarnation(connection) != place.incarnation or place.fact > facts or place.batch > last:
+        return Code.FEED_RESET
+    return None
+
+
+def reset(connection: Connection, why: Code) -> Line:
+    """The line that says that everything comes anew."""
+    place = Place(incarnation(connection))
+    return Line(id=f"{place.incarnation}-reset", kind="reset", place=place, body={"code": str(why)})
 
 
 def incarnation(connection: Connection) -> str:

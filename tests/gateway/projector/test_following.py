@@ -116,31 +116,33 @@ def test_a_place_is_void_in_a_store_that_was_built_anew_or_restored(rig: Rig) ->
     rig.drain()
     following = rig.store.following
     before = all_behind(rig.store, following.start())
-    assert following.is_valid(before[-1].place)
+    assert following.rows_behind(before[-1].place) == 0
 
     rebuild(
         rig.store, rig.folder / "journals", resync=False, bell=lambda: None, progress=lambda _: None,
         clock=Clock(now_ms=lambda: START_MS, monotonic=lambda: rig.at_s),
     )  # fmt: skip
 
-    assert not following.is_valid(before[-1].place)
-    again = all_behind(rig.store, following.start())
+    assert following.rows_behind(before[-1].place) is None
+    [reset], start = following.read(before[-1].place)
+    assert (reset.kind, reset.body, start) == ("reset", {"code": str(Code.FEED_RESET)}, following.start())
+    again = all_behind(rig.store, reset.place)
     said = [
         [(line.id, line.body["message"]) for line in lines if line.kind == "job-event"]
         for lines in (before, again)
     ]
     assert said[0] == said[1]
     rig.store.restoring.settle(now_ms=START_MS)
-    assert not following.is_valid(again[-1].place)
+    assert following.rows_behind(again[-1].place) is None
 
 
 def test_a_place_beyond_the_end_is_void(store: Store) -> None:
     """A file that somebody put back by hand bears the same name and ends earlier."""
     start = store.following.start()
 
-    assert store.following.is_valid(start)
-    assert not store.following.is_valid(Place(start.incarnation, fact=1))
-    assert not store.following.is_valid(Place(start.incarnation, batch=1))
+    assert store.following.read(start) == ([], start)
+    for beyond in (Place(start.incarnation, fact=1), Place(start.incarnation, batch=1)):
+        assert [line.kind for line in all_behind(store, beyond)] == ["reset"]
 
 
 @pytest.mark.parametrize(
