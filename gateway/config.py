@@ -18,17 +18,17 @@ import attrs
 import typed_settings as ts
 
 from gateway.live import LIVE, Difference, difference
-from gateway.settings import CO_LOCATED, REMOTE, Config, ConfigError, Limits, Listener, cannot_listen
+from gateway.settings import CO_LOCATED, REMOTE, Agents, Config, ConfigError, Limits, Listener, cannot_listen
 from protocol import Code
 
 __all__ = [
     "CO_LOCATED", "LIVE", "REMOTE",
-    "Config", "ConfigError", "Difference", "Limits", "Listener", "cannot_listen", "difference", "load_config",
+    "Agents", "Config", "ConfigError", "Difference", "Limits", "Listener", "cannot_listen", "difference", "load_config",
 ]  # fmt: skip
 
 ENV_PREFIX = "FIELDGATE_"
 SECTION = "fieldgate"
-TABLES = ("limits", "listeners")
+TABLES = ("agents", "limits", "listeners")
 # The environment that steers our programs but is no setting of the gateway; the agent's may be set on the same machine.
 NOT_SETTINGS = frozenset({"FIELDGATE_DATA", "FIELDGATE_TOKEN"})
 AGENT_PREFIX = "FIELDGATE_AGENT_"
@@ -124,6 +124,8 @@ def _known_keys() -> dict[str, None]:
             keys[attribute.name] = None
     for attribute in attrs.fields(Limits):
         keys[f"limits.{attribute.name}"] = None
+    for attribute in attrs.fields(Agents):
+        keys[f"agents.{attribute.name}"] = None
     for attribute in attrs.fields(Listener):
         keys[f"listeners.{attribute.name}"] = None
     return keys
@@ -160,8 +162,9 @@ def _refuse_misplaced(path: Path, converter: ts.converters.TSConverter) -> None:
     if "data" in settings:
         text = f"{path}: data is no setting: the folder is given by --data or FIELDGATE_DATA"
         raise ConfigError(text, Code.CONFIG_UNKNOWN_KEY)
-    if not isinstance(settings.get("limits", {}), dict):
-        raise ConfigError(f"{path}: limits is a table: begin it with [{SECTION}.limits]")
+    for table in ("agents", "limits"):
+        if not isinstance(settings.get(table, {}), dict):
+            raise ConfigError(f"{path}: {table} is a table: begin it with [{SECTION}.{table}]")
     listeners = settings.get("listeners", [])
     if not isinstance(listeners, list) or not all(isinstance(each, dict) for each in listeners):
         raise ConfigError(f"{path}: listeners is a list of tables: begin each with [[{SECTION}.listeners]]")

@@ -9,12 +9,16 @@ from typing import Any
 
 import attrs
 
-from gateway.settings import Config, Limits
+from gateway.settings import Config
 
 __all__ = ["LIVE", "Difference", "difference"]
 
 LIVE = frozenset(
     {
+        "agents.current",
+        "agents.first",
+        "agents.first_percent",
+        "agents.minimum",
         "certificate",
         "certificate_issuers",
         "certificate_key",
@@ -37,6 +41,7 @@ LIVE = frozenset(
 )
 """Every other setting takes a restart."""
 
+TABLES = ("agents", "limits")
 SECRET = frozenset({"store"})
 
 
@@ -67,9 +72,15 @@ def difference(running: Config, found: Config, *, concerns: Collection[str] | No
         if (new := _values(found)[key]) != old and (concerns is None or key in concerns)
     }
     live = {key: values for key, values in changed.items() if key in LIVE}
-    limits = {key.removeprefix("limits."): new for key, (_, new) in live.items() if key.startswith("limits.")}
-    others: dict[str, Any] = {key: new for key, (_, new) in live.items() if not key.startswith("limits.")}
-    config = attrs.evolve(running, limits=attrs.evolve(running.limits, **limits), **others)  # type: ignore[arg-type]  # each has its type
+    taken: dict[str, Any] = {key: new for key, (_, new) in live.items() if "." not in key}
+    for table in TABLES:
+        inner = {
+            key.removeprefix(f"{table}."): new
+            for key, (_, new) in live.items()
+            if key.startswith(f"{table}.")
+        }
+        taken[table] = attrs.evolve(getattr(running, table), **inner)
+    config = attrs.evolve(running, **taken)
     restart = {
         key: ("…", "…") if key in SECRET else values for key, values in changed.items() if key not in LIVE
     }
@@ -78,6 +89,9 @@ def difference(running: Config, found: Config, *, concerns: Collection[str] | No
 
 def _values(config: Config) -> dict[str, object]:
     values = {
-        a.name: getattr(config, a.name) for a in attrs.fields(Config) if a.name not in ("data", "limits")
+        a.name: getattr(config, a.name) for a in attrs.fields(Config) if a.name not in ("data", *TABLES)
     }
-    return values | {f"limits.{a.name}": getattr(config.limits, a.name) for a in attrs.fields(Limits)}
+    for table in TABLES:
+        found = getattr(config, table)
+        values |= {f"{table}.{a.name}": getattr(found, a.name) for a in attrs.fields(type(found))}
+    return values

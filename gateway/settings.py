@@ -12,9 +12,10 @@ import attrs
 import typed_settings as ts
 
 from certs import could_be_dns_name
+from gateway.releases import Agents
 from protocol import Code
 
-__all__ = ["CO_LOCATED", "REMOTE", "Config", "ConfigError", "Limits", "Listener", "cannot_listen"]
+__all__ = ["CO_LOCATED", "REMOTE", "Agents", "Config", "ConfigError", "Limits", "Listener", "cannot_listen"]
 
 CO_LOCATED = "co-located"
 REMOTE = "remote"
@@ -214,6 +215,7 @@ class Config:
     # SHA-256 (hex) of the public keys of certificates that you serve on a box of your own that ends TLS
     own_offload: tuple[str, ...] = ()
     limits: Limits = Limits()
+    agents: Agents = attrs.field(factory=Agents)
 
     def __attrs_post_init__(self) -> None:
         """Refuse what could not work.
@@ -239,6 +241,8 @@ class Config:
             bool(self.certificate) == bool(self.certificate_key),
             "certificate and certificate_key belong together: give both or neither",
         )
+        problem = self.agents.problem()
+        _check(not problem, problem)
         for network in self.own_proxies:
             _check_network("own_proxies", network)
         for key in self.own_offload:

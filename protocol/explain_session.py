@@ -187,4 +187,11 @@ SESSION: Final[dict[Code, Explanation]] = {
         "A frame was begun and not completed in time, though the connection stayed open. It held memory all the while.",
         "A line that is far too slow for the agent's batches, or a device that inspects payloads and gave up on a long one.",
     ),
+    Code.AGENT_OUT_OF_DATE: Explanation(
+        "another version of the agent is due",
+        "The provider has set which version agents are to have, and this one is older. The session goes on as before, and nothing is "
+        "installed by being told.",
+        "Upgrade the agent as it was installed there, and start it again. The provider sees who is left with `fieldgate agent list "
+        "--out-of-date`.",
+    ),
 }

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from gateway.cli import app
-from gateway.config import Config, Limits, Listener
+from gateway.config import Agents, Config, Limits, Listener
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -24,7 +24,8 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize(
     "key",
     [
-        *(a.name for a in attrs.fields(Config) if a.name not in ("data", "listeners", "limits")),
+        *(a.name for a in attrs.fields(Config) if a.name not in ("data", "listeners", "limits", "agents")),
+        *(f"agents.{a.name}" for a in attrs.fields(Agents)),
         *(f"listeners.{a.name}" for a in attrs.fields(Listener)),
         *(f"limits.{a.name}" for a in attrs.fields(Limits)),
     ],

@@ -12,6 +12,7 @@ from gateway.cli.decisions import accept_agent, reject_agent, revoke_agent
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json, RowId
 from gateway.cli.output import ago, facts, json_line, rows, say, when
+from gateway.config import Agents
 from gateway.store import Agent, AuditEntry, ConnectionStatus, GapState, Standing
 from protocol import Code, Health
 
@@ -28,6 +29,7 @@ def agent_list(
     company: str | None = None,
     status: ConnectionStatus | None = None,
     standing: Standing | None = None,
+    out_of_date: Annotated[bool, Parameter(negative="")] = False,
     data: Data = DEFAULT_DATA,
     json_: Json = False,
 ) -> None:
@@ -41,14 +43,18 @@ def agent_list(
         Only those: online, inaccessible, unverified, rejected, unknown.
     standing
         Only those: verified, unverified, rejected, revoked.
+    out_of_date
+        Only those whose version will not do, by the settings agents.current and agents.minimum.
     """
     with open_provider(data) as provider:
         uid = None if company is None else provider.store.organizations.find(company).uid
         agents = provider.store.agents.list(
             now_ms=now_ms(), organization_uid=uid, standing=standing, status=status
         )
+        due = provider.config.agents
+    records = (_record(agent, due) for agent in agents)
     rows(
-        map(_record, agents),
+        [record for record in records if record["due_version"] or not out_of_date],
         {
             "organization_name": "ORGANIZATION",
             "host_name": "HOST",
@@ -58,16 +64,23 @@ def agent_list(
             "health": "HEALTH",
             "last_heartbeat_ms": "HEARTBEAT",
             "agent_version": "VERSION",
+            "due_version": "DUE",
             "uid": "UID",
         },
         as_json=json_,
-        empty="no agent fits: fieldgate token create makes the string that enrolls one",
+        empty="no agent is out of date"
+        if out_of_date
+        else "no agent fits: fieldgate token create makes the string that enrolls one",
         show={"last_heartbeat_ms": ago(now_ms()), "synthetic": lambda flag: "yes" if flag else ""},
     )
 
 
-def _record(agent: Agent) -> dict[str, object]:
+def _record(agent: Agent, releases: Agents) -> dict[str, object]:
     record = attrs.asdict(agent)
+    record["due_version"] = (
+        releases.due(agent.agent_version, agent_uid=agent.uid, organization_uid=agent.organization_uid)
+        or None
+    )
     record["health"] = Health(agent.health).name.lower() if agent.health else None  # 0: no heartbeat yet
     record["code"] = str(Code(agent.code)) if agent.code else None
     record["ended_code"] = str(Code(agent.ended_code)) if agent.ended_code else None
@@ -84,7 +97,7 @@ def agent_show(agent: str, /, *, data: Data = DEFAULT_DATA, json_: Json = False)
         The agent's uid.
     """
     with open_provider(data) as provider:
-        record = _record(provider.store.agents.get(agent, now_ms=now_ms()))
+        record = _record(provider.store.agents.get(agent, now_ms=now_ms()), provider.config.agents)
     if json_:
         rows([record], {}, as_json=True, empty="")
         return

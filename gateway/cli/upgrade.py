@@ -13,7 +13,7 @@ from gateway.cli.common import now_ms
 from gateway.cli.errors import CHECK_FAILED
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import ago, size
-from gateway.config import ConfigError, load_config
+from gateway.config import Agents, ConfigError, load_config
 from gateway.datafolder import LAYOUT_VERSION, DataFolder
 from gateway.processes import running
 from gateway.store import SCHEMA_VERSION, Found, StoreError, look_at, versions_after_migrating
@@ -26,11 +26,13 @@ upgrade_app = App(name="upgrade")
 
 # Beside what migrating writes: the journals go on meanwhile.
 SPARE_BYTES = 1_000_000_000
+# Of the agents that are out of date, so many are named.
+SHOWN = 5
 
 
 @upgrade_app.command(name="check")
 def upgrade_check(*, data: Data = DEFAULT_DATA, json_: Json = False) -> int:
-    """Say what this version would do to a data folder, and whether it may: schema, readers, processes that run, disk. Changes nothing.
+    """Say what this version would do to a data folder, and whether it may: schema, readers, processes that run, disk; and which agents are out of date. Changes nothing.
     Exits with 4 when it must not.
     """
     code = print_checks(_checks(DataFolder(data)), as_json=json_)
@@ -70,6 +72,7 @@ def _checks(folder: DataFolder) -> Iterator[Check]:
         version, oldest_reader = found.version, found.oldest_reader
     yield _store(found, version, migrates=migrates)
     yield from _processes(folder, found, oldest_reader)
+    yield _agents(found, config.agents)
     free, needed = shutil.disk_usage(folder.path).free, found.size_bytes * migrates + SPARE_BYTES
     yield Check("disk", free >= needed, f"{size(free)} free, {size(needed)} needed", "make room first")
     if migrates:
@@ -113,6 +116,23 @@ def _store(found: Found, version: int, *, migrates: bool) -> Check:
         else ", nothing to migrate"
     )
     return Check("store", True, f"schema {found.version}{beyond}")
+
+
+def _agents(found: Found, agents: Agents) -> Check:
+    """Who is out of date. It stands in no upgrade's way: the protocol's versions N and N-1 work side by side."""
+    due = [
+        host_name
+        for uid, organization_uid, host_name, version in found.agents
+        if agents.due(version, agent_uid=uid, organization_uid=organization_uid)
+    ]
+    if not (agents.current or agents.minimum):
+        said = "agents.current and agents.minimum are not set: nobody is out of date"
+    elif not due:
+        said = f"none of {len(found.agents)} is out of date"
+    else:
+        names = ", ".join(due[:SHOWN]) + (" …" if len(due) > SHOWN else "")
+        said = f"{len(due)} of {len(found.agents)} are out of date: {names}; `fieldgate agent list --out-of-date`"
+    return Check("agents", True, said)
 
 
 def _processes(folder: DataFolder, found: Found, oldest_reader: int) -> Iterator[Check]:

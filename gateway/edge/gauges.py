@@ -8,6 +8,7 @@ from collections.abc import Callable
 from certs import Role, read_certificate
 from gateway.edge.credentials import Credentials
 from gateway.edge.feed import Feed
+from gateway.edge.releases import count_below_minimum, count_due
 from gateway.edge.services import Services
 from gateway.edge.upkeep import Upkeep
 
@@ -42,6 +43,16 @@ def show(services: Services, feed: Feed, upkeep: Upkeep) -> None:
     )
     gauge("fieldgate_sessions", "Open sessions.", lambda: len(services.open_sessions))
     gauge("fieldgate_agents_known", "Agents in the directory.", lambda: len(services.directory.agents))
+    gauge(
+        "fieldgate_agents_out_of_date",
+        "Connected agents that are told of another version.",
+        lambda: count_due(services),
+    )
+    gauge(
+        "fieldgate_agents_below_minimum",
+        "Connected agents older than the minimum.",
+        lambda: count_below_minimum(services),
+    )
     gauge("fieldgate_journal_bytes", "What the journal takes on disk.", lambda: upkeep.journal.size_bytes)
     gauge("fieldgate_disk_free_bytes", "Room on the data folder's disk.", upkeep.free_bytes)
     gauge("fieldgate_projector_lag_bytes", "Journal that is not projected yet.", upkeep.behind_bytes)

@@ -7,6 +7,7 @@ every session. Everything is said at once, and nothing waits.
 import trio
 
 from gateway.edge.directory import Agent
+from gateway.edge.releases import due_notice
 from gateway.edge.services import Services
 from gateway.edge.session import Session
 from gateway.store import (
@@ -87,6 +88,8 @@ def news_for(
     gateways = services.directory.gateways
     if gateways is not None and gateways.revision != gateway_list_revision and not session.co_located:
         news.append(gateway_list(gateways))
+    if (due := due_notice(services, session)) is not None:
+        news.append(due)
     wanted = sorted(session.agent.resyncs.values(), key=lambda body: body.scope == ResyncScope.RANGE)
     news.extend(resync_of(body) for body in wanted[:MAX_ASKS])
     return news

@@ -39,6 +39,7 @@ from gateway.edge.metrics import Metrics
 from gateway.edge.monitor import Monitor
 from gateway.edge.reactions import react
 from gateway.edge.reception import receive
+from gateway.edge.releases import tell_all
 from gateway.edge.services import Services, Spawn
 from gateway.edge.storelink import StoreLink
 from gateway.edge.sweeper import sweep_forever
@@ -118,6 +119,8 @@ class Edge:
         services.budget.resize(limits.in_flight)
         if services.inspection is not None:
             services.inspection.reconfigured()
+        if any(key.startswith("agents.") for key in changes.live):
+            services.spawn(tell_all, services)
         notes: dict[str, object] = {}
         if services.credentials.served != before.served:
             notes["certificate"] = "replaced: the next connections are shown the new one"

@@ -13,8 +13,9 @@ from sqlalchemy.engine import URL, make_url
 from gateway.store.engine import Database
 from gateway.store.errors import StoreMissing, StoreUrlError
 from gateway.store.migrate import migrate, versions
-from gateway.store.schema import edges, metadata
+from gateway.store.schema import agents, edges, metadata
 from gateway.store.schema_paths import audit
+from gateway.store.standing import Standing
 
 
 @attrs.frozen(kw_only=True)
@@ -24,6 +25,7 @@ class Found:
     Attributes:
         size_bytes: of its file; 0 where it has none.
         live_edges: the names of those whose lease runs.
+        agents: uid, organization's uid, host name and version of every agent that may work or wait, simulated ones left out; by name.
         done_ms: when the deed that was asked for was last written into the audit; None if never.
     """
 
@@ -31,6 +33,7 @@ class Found:
     oldest_reader: int
     size_bytes: int
     live_edges: tuple[str, ...]
+    agents: tuple[tuple[str, str, str, str], ...]
     done_ms: int | None
 
 
@@ -51,13 +54,22 @@ def look_at(url: str, *, action: str, now_ms: int) -> Found:
             if found is None:
                 raise StoreMissing(f"{db.url} holds no store yet")
             live = sa.select(edges.c.name).where(edges.c.lease_until_ms > now_ms).order_by(edges.c.name)
+            installed = (
+                sa.select(agents.c.uid, agents.c.organization_uid, agents.c.host_name, agents.c.agent_version)
+                .where(
+                    agents.c.standing.in_((Standing.VERIFIED, Standing.UNVERIFIED)),
+                    agents.c.synthetic.is_(False),
+                )
+                .order_by(agents.c.host_name, agents.c.id)
+            )
             done_ms = None
             if sa.inspect(connection).has_table(audit.name):
                 last = sa.select(sa.func.max(audit.c.at_ms)).where(audit.c.action == action)
                 done_ms = connection.execute(last).scalar_one()
             return Found(
                 version=found[0], oldest_reader=found[1], size_bytes=file_bytes(url),
-                live_edges=tuple(connection.execute(live).scalars()), done_ms=done_ms,
+                live_edges=tuple(connection.execute(live).scalars()),
+                agents=tuple((row[0], row[1], row[2], row[3]) for row in connection.execute(installed)), done_ms=done_ms,
             )  # fmt: skip
     finally:
         db.close()
