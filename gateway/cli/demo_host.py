@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -78,6 +79,8 @@ def _run(module: str, *words: str, given: str | None = None) -> str:
 def main(arguments: Sequence[str]) -> None:
     """Prepare everything, then be the agent: the same process, so whoever started it ends it."""
     os.nice(10)  # the fleet, which everybody waits for, comes first
+    # Ended while it prepares, it takes with it what it has started: restic would go on making what the demo clears away.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     state = _prepare(Path(arguments[0]).absolute())
     words = ["-m", "agent", "run", "--state", str(state), "--log-format", "json", "--reconnect-s", "1"]
     os.execv(sys.executable, [sys.executable, *words])  # noqa: S606  # our own program, in our own place
