@@ -1,0 +1,1 @@
+"""The files that operators take: alerts, dashboard, container, manifests, runbooks. What they name is really there."""
