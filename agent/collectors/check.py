@@ -4,6 +4,7 @@
 own tests. It starts no job and stores nothing.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
@@ -40,20 +41,28 @@ class Broken(Exception):  # noqa: N818  # named after what it says of the collec
     """A rule does not hold."""
 
 
-async def check(collector: Collector) -> list[Verdict]:
-    """Every rule, in the order of `RULES`; one that fails does not end the others."""
+async def check(
+    collector: Collector, told: Callable[[Verdict], object] = lambda _verdict: None
+) -> list[Verdict]:
+    """Every rule, in the order of `RULES`; one that fails does not end the others. *told* hears of each as it is known."""
     verdicts = []
     for rule, look in RULES.items():
-        try:
-            with trio.fail_after(LIMIT_S):
-                verdicts.append(Verdict(rule, seen=await look(collector)))
-        except (Broken, CollectorError) as error:
-            verdicts.append(Verdict(rule, why=str(error)))
-        except trio.TooSlowError:
-            verdicts.append(Verdict(rule, why=f"no answer within {LIMIT_S:g} s"))
-        except Exception as error:  # noqa: BLE001  # a collector may raise CollectorError only; whatever else it was is the finding
-            verdicts.append(Verdict(rule, why=f"it raised {first_line(error)}"))
+        verdict = await _judged(rule, look, collector)
+        told(verdict)
+        verdicts.append(verdict)
     return verdicts
+
+
+async def _judged(rule: str, look: Callable[[Collector], Awaitable[str]], collector: Collector) -> Verdict:
+    try:
+        with trio.fail_after(LIMIT_S):
+            return Verdict(rule, seen=await look(collector))
+    except (Broken, CollectorError) as error:
+        return Verdict(rule, why=str(error))
+    except trio.TooSlowError:
+        return Verdict(rule, why=f"no answer within {LIMIT_S:g} s")
+    except Exception as error:  # noqa: BLE001  # a collector may raise CollectorError only; whatever else it was is the finding
+        return Verdict(rule, why=f"it raised {first_line(error)}")
 
 
 async def _abilities(collector: Collector) -> str:
@@ -73,8 +82,8 @@ async def _inventory(collector: Collector) -> str:
     if len(facts) and Ability.INVENTORY not in collector.abilities:
         raise Broken("it has an inventory, and does not say that it can")
     for section in KINDS:
-        uids = [row[0] for row in getattr(facts, section)]
-        if double := sorted({uid for uid in uids if uids.count(uid) > 1}):
+        times = Counter(row[0] for row in getattr(facts, section))
+        if double := sorted(uid for uid, count in times.items() if count > 1):
             raise Broken(f"{section}: {double[0]!r} comes twice")
     counts = [f"{len(getattr(facts, section))} {section}" for section in KINDS if getattr(facts, section)]
     return ", ".join(counts) or "nothing is there"

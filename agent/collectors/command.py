@@ -1,5 +1,6 @@
 """`fieldgate-agent collector list` and `check`."""
 
+import signal
 import sys
 from typing import Annotated
 
@@ -7,10 +8,10 @@ import trio
 from cyclopts import App, Parameter
 
 from agent.collectors.assembly import assemble
-from agent.collectors.check import check
+from agent.collectors.check import Verdict, check
 from agent.collectors.contract import Collector, CollectorError
 from agent.collectors.registry import kinds
-from agent.exits import NEGATIVE, UNUSABLE, CommandError
+from agent.exits import FAILED, NEGATIVE, UNUSABLE, CommandError
 from agent.options import State
 from agent.service import ServiceOptions, now_ms
 from agent.state import StateFolder
@@ -44,9 +45,7 @@ def check_(name: str, /, *, state: State) -> int:
     found = {collector.name: collector for collector in _collectors(state)}
     if name not in found:
         raise CommandError(f"there is no collector {name!r}; there are {', '.join(found)}", UNUSABLE)
-    verdicts = trio.run(check, found[name])
-    for verdict in verdicts:
-        _say(f"{'ok  ' if not verdict.why else 'FAIL'} {verdict.rule}" + _more(verdict.why or verdict.seen))
+    verdicts = trio.run(_checked, found[name])
     return NEGATIVE if any(verdict.why for verdict in verdicts) else 0
 
 
@@ -58,9 +57,32 @@ def _collectors(state: State) -> list[Collector]:
         raise CommandError(f"{error.code}: {error.message}", UNUSABLE) from None
 
 
+async def _checked(collector: Collector) -> list[Verdict]:
+    """Whoever ends this command ends the program that the collector runs, too."""
+    verdicts = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_cancel_on_sigterm, nursery.cancel_scope)
+        verdicts = await check(collector, _tell)
+        nursery.cancel_scope.cancel()
+    if verdicts is None:
+        raise CommandError("ended by SIGTERM before every question was answered", FAILED)
+    return verdicts
+
+
+async def _cancel_on_sigterm(scope: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM) as signals:
+        async for _ in signals:
+            scope.cancel()
+
+
+def _tell(verdict: Verdict) -> None:
+    _say(f"{'ok  ' if not verdict.why else 'FAIL'} {verdict.rule}" + _more(verdict.why or verdict.seen))
+
+
 def _more(text: str) -> str:
     return f": {text}" if text else ""
 
 
 def _say(line: str) -> None:
     sys.stdout.write(printable(line) + "\n")
+    sys.stdout.flush()

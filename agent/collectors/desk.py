@@ -234,6 +234,8 @@ class Desk:
     async def _look(self, attendant: Attendant) -> None:
         async with attendant.looking:
             attendant.poked = False
+            if trio.current_time() < attendant.due_at:
+                return  # the bell was rung for something else, and who is asked nothing has not answered
             if await self._guarded(attendant, "", lambda: self._ask(attendant)):
                 attendant.asked_ms, attendant.failures = self._now(), 0
             else:

@@ -145,6 +145,23 @@ async def test_a_collector_that_fails_is_shown_and_keeps_what_it_said(
     agent.close()
 
 
+async def test_who_is_asked_nothing_has_not_answered(clock: MockClock, tmp_path: Path) -> None:
+    """A bell that rings for something else ends no trouble and no waiting between tries."""
+    a = Scripted("a")
+    a.error = CollectorError("the repository is away")
+    agent = Agent(tmp_path, a)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(agent.run, 100)
+        await trio.sleep(1)
+        asked = len(a.times("events"))
+        for _ in range(5):
+            agent.desk.set_interval(600)
+            await trio.sleep(0.01)
+        assert agent.desk.status()["a"] == "fails: the repository is away"
+        assert (len(a.times("events")), agent.recorder.of("mended")) == (asked, [])
+    agent.close()
+
+
 @pytest.mark.parametrize(
     ("answer", "code", "says"),
     [
