@@ -5,7 +5,13 @@ BIN := $(VENV)/bin
 MITMPROXY := .venv-mitmproxy
 PACKAGING := .venv-packaging
 
-.PHONY: demo test check format bench lock clean mitmproxy lab packaging executable
+# Of `make soak`: agents, how long, events a second of all together, and where the report is to lie.
+AGENTS ?= 10000
+MINUTES ?= 10
+RATE ?= 1000
+REPORT ?= build/soak
+
+.PHONY: demo test check format bench lock clean mitmproxy lab packaging executable soak
 
 demo: $(VENV)/.installed  ## a gateway on 6180 and 9999 and a fleet of simulated backup servers
 	$(BIN)/fieldgate demo
@@ -35,6 +41,9 @@ executable: $(PACKAGING)/.installed  ## dist/fieldgate-agent: one file that need
 
 bench: $(VENV)/.installed  ## measure everything again and rewrite bench/RESULTS.md
 	$(BIN)/python -m bench
+
+soak: $(VENV)/.installed  ## a fleet at a gateway of its own for a while, and a verdict (docs/load-testing.md)
+	$(BIN)/python -m bench.soak --agents $(AGENTS) --minutes $(MINUTES) --rate $(RATE) --report $(REPORT)
 
 lock: $(VENV)/.installed  ## resolve pyproject.toml again; the lock carries hashes and no address
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate --all-extras -o requirements.lock pyproject.toml

@@ -1,21 +1,25 @@
-"""`python -m bench [SUITE…]`: measure everything again, or what is named, and rewrite its sections of bench/RESULTS.md.
+"""`python -m bench [SUITE…] [--agents N]`: measure everything again, or what is named, and rewrite its sections of bench/RESULTS.md.
+
+`--agents` is for the herd; 10,000 otherwise.
 
 Every figure stands beside its limit or a peer, measured in the same run; ratios hold better than absolutes.
 """
 
+import argparse
 import platform
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import codec, edge, evidence, journal, projector, sizing, store, tls
+from bench import codec, edge, evidence, herd, journal, projector, sizing, store, tls
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 SUITES = {
     "tls": tls,
     "edge": edge,
     "evidence": evidence,
+    "herd": herd,
     "codec": codec,
     "journal": journal,
     "store": store,
@@ -70,8 +74,13 @@ def sections() -> dict[str, str]:
     return {part.split("\n", 1)[0]: part.split("\n", 1)[1].strip() + "\n" for part in parts}
 
 
-def main(wanted: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run the suites named, or all, and write what they found."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(SUITES)}")
+    parser.add_argument("--agents", type=int, default=herd.AGENTS, help="in the herd")
+    asked = parser.parse_args(arguments)
+    wanted: list[str] = asked.suites
     if unknown := set(wanted) - set(SUITES):
         sys.stderr.write(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}\n")
         return 2
@@ -80,7 +89,8 @@ def main(wanted: list[str]) -> int:
         if wanted and name not in wanted:
             continue
         sys.stderr.write(f"bench: {name}\n")
-        found[name] = f"{machine()}\n{(suite.__doc__ or '').strip()}\n\n{table(suite.run())}"
+        rows = herd.run(asked.agents) if suite is herd else suite.run()
+        found[name] = f"{machine()}\n{(suite.__doc__ or '').strip()}\n\n{table(rows)}"
         sys.stdout.write(found[name])
         sys.stdout.flush()
         written = "\n".join(f"## {each}\n\n{found[each]}" for each in SUITES if each in found)
