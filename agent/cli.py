@@ -59,6 +59,10 @@ COMMANDS: Final = {
         "agent.probe.command:probe",
         "Look at the way to a gateway, and say who is in it. It ends in one line that says who broke the connection, how sure that is, what to type on that product, how to find this session in its log, and how to undo it; then comes what was seen. Exit code 0: clean; 10: a box opens the TLS; 11: the network; 12: the provider; 13: this server; 14: not clear.",
     ),
+    "service": (
+        "agent.service_command:service_app",
+        "The agent as a Windows service: install, remove, start, stop, status.",
+    ),
     "doctor": (
         "agent.doctor:doctor",
         "Check the agent's folder, its settings, certificate, disk and process. Exit code 4 when a check fails.",

@@ -19,7 +19,7 @@ from agent.observer import code_text
 from agent.options import Proxied, State
 from agent.path import PathError, Refusal
 from agent.proxies import Proxies, ProxySettingError
-from agent.service import ServiceOptions, now_ms, serve_agent
+from agent.service import Ready, ServiceOptions, nobody, now_ms, serve_agent
 from agent.settings import write_example
 from agent.spool import Spool
 from agent.state import NotEnrolledError, StateError, StateFolder, enrollment_key, installation_uid
@@ -189,6 +189,30 @@ def run(
         "json", "console", "journald", "syslog" (a line with its priority, without and with the time), or "auto": journald where
         standard error is the journal, console at a terminal.
     """
+    return start_agent(
+        state, rate=rate, reconnect_s=reconnect_s, outbox_mib=outbox_mib, log_format=log_format, proxy=proxy
+    )
+
+
+def start_agent(
+    state: Path,
+    *,
+    rate: float = ServiceOptions().rate,
+    reconnect_s: float = ServiceOptions().reconnect_s,
+    outbox_mib: int = ServiceOptions().outbox_bytes >> 20,
+    log_format: LogFormat = "auto",
+    proxy: str | None = None,
+    ready: Ready = nobody,
+) -> int:
+    """What `run` does, for whoever stops the agent by other means than a signal.
+
+    Args:
+        ready: is given what stops the agent, in its trio, once it can be stopped.
+
+    Raises:
+        CommandError: an option can't be used, or a gateway said no.
+        StateError, OutboxError: as `serve_agent` says.
+    """
     if not 0 < rate < math.inf or not 0 <= reconnect_s < math.inf or outbox_mib < 1:
         raise CommandError(
             "--rate must be positive, --reconnect-s not negative, --outbox-mib at least 1, and each a number",
@@ -203,7 +227,7 @@ def run(
     options = ServiceOptions(
         rate=rate, reconnect_s=reconnect_s, outbox_bytes=outbox_mib << 20, proxies=proxies
     )
-    farewell = trio.run(serve_agent, state, options)
+    farewell = trio.run(serve_agent, state, options, ready)
     if farewell.why is Stopped.ASKED:
         return 0
     last = farewell.last

@@ -3,6 +3,7 @@
 import random
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -54,8 +55,16 @@ class ServiceOptions:
     proxies: Proxies = DIRECT
 
 
-async def serve_agent(folder: Path, options: ServiceOptions) -> Farewell:
-    """Run the agent in *folder* until it is signalled or a gateway stops it.
+Ready = Callable[[Callable[[], None]], None]
+"""Is given what stops the agent in order, once it can be."""
+
+
+def nobody(_: Callable[[], None]) -> None:
+    """Signals are all that stops it."""
+
+
+async def serve_agent(folder: Path, options: ServiceOptions, ready: Ready = nobody) -> Farewell:
+    """Run the agent in *folder* until it is signalled, what *ready* was given is called, or a gateway stops it.
 
     Raises:
         StateError: the folder, its agent.toml or a collector cannot be used.
@@ -89,6 +98,7 @@ async def serve_agent(folder: Path, options: ServiceOptions) -> Farewell:
         )
         watch.attach(facilities)
         client = Client(facilities, draw=jitter.random, backoff=Backoff(base_s=options.reconnect_s))
+        ready(client.stop)
         try:
             with unwrapped():
                 async with trio.open_nursery() as nursery:

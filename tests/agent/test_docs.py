@@ -7,6 +7,7 @@ import agent.state
 from agent.cli import app
 from agent.exits import INTERRUPTED, UNUSABLE
 from agent.probe.outcome import EXIT_CODES
+from agent.service_command import service_app
 from agent.spool import LIMIT_BYTES
 
 DOCS = Path(__file__).parents[2] / "docs" / "agent.md"
@@ -25,10 +26,20 @@ def options(commands: tuple[str, ...] = COMMANDS) -> set[str]:
     return found
 
 
+def service_options() -> set[str]:
+    """Those of the commands below `service`."""
+    found = set()
+    for command in service_app:
+        if not command.startswith("-"):
+            for argument in service_app[command].assemble_argument_collection():
+                found |= {name for name in argument.names if name.startswith("--")}
+    return found
+
+
 def test_every_option_is_documented_and_every_documented_option_exists() -> None:
     """A renamed option changes the page."""
     page = DOCS.read_text(encoding="utf-8")
-    assert set(re.findall(r"--[a-z][a-z-]+", page)) == options()
+    assert set(re.findall(r"--[a-z][a-z-]+", page)) == options() | service_options()
     table = LOAD_TESTING.read_text(encoding="utf-8").partition("\n## Options\n")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `(--[a-z][a-z-]+)`", table, re.MULTILINE)) == options(SIMULATOR)
 

@@ -15,7 +15,7 @@ from agent.watch import configure_logs
 from tests.agent.rig import make_keeper
 from tests.helpers.gateway import Gateway
 
-GROUPS = {"collector": ("check", "list")}
+GROUPS = {"collector": ("check", "list"), "service": ("install", "remove", "run", "start", "status", "stop")}
 COMMANDS = [name for name in app if not name.startswith("-") and name not in GROUPS]
 COMMANDS += [f"{group} {name}" for group, names in GROUPS.items() for name in names]
 
