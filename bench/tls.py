@@ -110,7 +110,7 @@ async def _stream(sock: socket.socket, context: Context) -> None:
 
 async def _edge(sock: socket.socket, context: Context) -> None:
     async def session(stream: TLSStream, peer: Peer) -> None:
-        peer.ticket.authenticated()
+        peer.ticket.authenticated("bench")
         await _echo(stream)
 
     metrics = Metrics()

@@ -136,12 +136,18 @@ class Limits:
 
     # file descriptors: 20,000 a process on the machines this was measured on
     connections: int = 15_000
+    # the part of those beyond which newcomers are told in words when to come back
+    connections_soft: float = 0.95
     # accepted, not yet past Hello
     pre_auth_connections: int = 2_000
     # charged for every connection before Hello
     pre_auth_bytes: int = 64 * 1024 * 1024
     # unauthenticated connections of one source address
     per_address: int = 200
+    # connects begun a second; 0: as many as this machine was measured to do at the start
+    connects_per_s: float = 0.0
+    # connections that cannot be an agent's, a second of one stranger's address, beyond which it is banned for a while
+    faults_per_s: float = 2.0
     # one deadline over accept, PROXY header, TLS and Hello
     hello_s: float = 15.0
     # a peer that does not read for this long is cut off
@@ -166,9 +172,15 @@ class Limits:
             ConfigError: zero or negative; seconds that nobody can wait.
         """
         for name, value in attrs.asdict(self).items():
-            _check(value > 0, f"limits.{name} = {value} must be positive")
-            if name.endswith("_s"):
+            derives = name == "connects_per_s" and value == 0
+            _check(value > 0 or derives, f"limits.{name} = {value} must be positive")
+            if name.endswith("_s") and not name.endswith("_per_s"):
                 _check_seconds(f"limits.{name}", value, LIMIT_S)
+        soft = self.connections_soft
+        _check(
+            soft <= 1,
+            f"limits.connections_soft = {soft} must be 1 or less: it is a part of limits.connections",
+        )
         least = SMALLEST_CREDIT
         text = (
             f"limits.session_credit = {self.session_credit} must be {least} or more: one batch may have 1 MiB"

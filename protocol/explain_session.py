@@ -187,6 +187,21 @@ SESSION: Final[dict[Code, Explanation]] = {
         "A frame was begun and not completed in time, though the connection stayed open. It held memory all the while.",
         "A line that is far too slow for the agent's batches, or a device that inspects payloads and gave up on a long one.",
     ),
+    Code.GATEWAY_CROWDED: Explanation(
+        "nearly full: come back in your slot",
+        "The gateway has nearly all the connections that it may have (limits.connections_soft), and told the agent a moment of its "
+        "own to come back at. Sessions that are open are not affected.",
+        "The agent keeps its data and tries its other gateways meanwhile. If it lasts, add an edge, or raise limits.connections if "
+        "memory and file descriptors allow.",
+    ),
+    Code.SOURCE_BANNED: Explanation(
+        "banned for flooding",
+        "From an address at which no agent was authenticated for a day, connections that cannot be an agent's came faster than "
+        "limits.faults_per_s: no TLS, broken TLS, invalid frames, foreign certificates, unknown tokens. It is refused at accept for a "
+        "minute, twice as long each time, an hour at most.",
+        "Look who that is. If it is a balancer or a checker of your own, name it in own_proxies, or in the listener's proxy_from. A ban ends "
+        "by itself; a restart of the edge ends all of them.",
+    ),
     Code.AGENT_OUT_OF_DATE: Explanation(
         "another version of the agent is due",
         "The provider has set which version agents are to have, and this one is older. The session goes on as before, and nothing is "

@@ -14,6 +14,7 @@ from transport.errors import (
 from transport.hello import dry_run
 from transport.proxy import Proxy
 from transport.record import Seen
+from transport.rehearsal import handshake_cpu_s
 from transport.roots import chain_is_trusted
 from transport.stream import TLSStream
 from transport.tcp import round_trip_s, save_syns, saved_syn
@@ -36,6 +37,7 @@ __all__ = [
     "connect",
     "connect_plain",
     "dry_run",
+    "handshake_cpu_s",
     "round_trip_s",
     "save_syns",
     "saved_syn",

@@ -2,7 +2,8 @@
 
 Back-off alone would put all first retries into one window, right when the gateway is starting (thirty thousand clients at once keep
 three large nodes from letting any of them in; a hundred a second are in after five minutes). So the slots are spread evenly over a
-window that the next gateway can serve.
+window that the next gateway can serve: at half of what this machine was found to do (`pace`), the other half being for the
+agents' work.
 """
 
 import structlog
@@ -16,9 +17,6 @@ __all__ = ["drain", "slots"]
 
 log = structlog.get_logger()
 
-# Half of what one core was measured to do (523 mTLS handshakes a second): the other half is for the agents' work.
-CONNECTS_PER_S = 250
-
 # A restarted edge is listening again after about a second.
 FIRST_SLOT_MS = 1_000
 
@@ -27,9 +25,9 @@ LEAVE_S = 10.0
 LAST_WORDS_S = 3.0
 
 
-def slots(count: int, window_s: float) -> tuple[list[int], int]:
-    """When each of *count* agents may come back, in milliseconds from now, and how long the whole window is."""
-    window_ms = int(max(window_s, count / CONNECTS_PER_S) * 1000)
+def slots(count: int, window_s: float, per_s: float) -> tuple[list[int], int]:
+    """When each of *count* agents may come back, *per_s* at most, in milliseconds from now, and how long the whole window is."""
+    window_ms = int(max(window_s, count / per_s) * 1000)
     return [FIRST_SLOT_MS + window_ms * n // max(count, 1) for n in range(count)], window_ms
 
 
@@ -39,7 +37,8 @@ async def drain(services: Services) -> None:
     if services.inspection is not None:
         services.inspection.surroundings.note(NearbyKind.DRAIN)
     sessions = [s for s in services.open_sessions if s.connection.state is State.OPEN]
-    moments, window_ms = slots(len(sessions), services.config.limits.drain_s)
+    moments, window_ms = slots(len(sessions), services.config.limits.drain_s, services.admission.slots_per_s)
+    services.metrics.slots["drained"].inc(len(sessions))
     log.info("draining", sessions=len(sessions), window_s=window_ms / 1000)
     for n, (session, moment) in enumerate(zip(sessions, moments, strict=True), start=1):
         session.say(Drain(reconnect_in_ms=moment, window_ms=window_ms))

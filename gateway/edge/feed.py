@@ -11,6 +11,7 @@ import attrs
 import structlog
 import trio
 
+from gateway.edge.admission import Admission
 from gateway.edge.directory import Agent, Directory
 from gateway.edge.doorbell import Doorbell
 from gateway.store import Body, Store, StoreError
@@ -38,6 +39,7 @@ class Feed:
 
     store: Store
     directory: Directory
+    admission: Admission
     failing: bool = False
     _last_id: int = 0
     _limiter: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(1), init=False)
@@ -64,6 +66,8 @@ class Feed:
             if single is not None:
                 apply(single)
         self.directory.revoked.update(snapshot.revoked)
+        for address, organization_uid in snapshot.sites:
+            self.admission.remember(address, organization_uid)
         self._last_id = snapshot.last_change_id
 
     async def follow(self, doorbell: Doorbell, react: React) -> None:

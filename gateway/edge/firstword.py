@@ -4,7 +4,6 @@ A session needs TLS 1.3 and our ALPN. On less, a path report may be said, which 
 words: a box that changes the one or the other is just what a report would be about.
 """
 
-import secrets
 from typing import TYPE_CHECKING
 
 import trio
@@ -22,8 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["PATH_RETRY_MS", "first_word"]
 
 BROKEN_RETRY_MS = 60_000
-CROWDED_RETRY_MS = 60_000
-DRAINING_RETRY_MS = 2_000
+# A gateway that is restarted listens again after a second or two.
+DRAINING_S = 2.0
+# Room comes when agents leave, or somebody adds an edge: not sooner.
+CROWDED_S = 60.0
 PATH_RETRY_MS = 600_000
 
 # Who has no TLS for a session, and something to report, says it a round trip after the handshake (0.7 s by satellite). Everybody
@@ -67,10 +68,13 @@ async def first_word(
 
 def _at_the_door(services: "Services", peer: Peer) -> Refused | None:
     if services.draining:
-        return Refused.for_now(Code.GATEWAY_DRAINING, "this gateway is stopping", DRAINING_RETRY_MS)
+        services.metrics.slots["draining"].inc()
+        return Refused.for_now(
+            Code.GATEWAY_DRAINING, "this gateway is stopping", peer.ticket.slot_ms(DRAINING_S)
+        )
     if peer.ticket.crowded:
-        after_ms = CROWDED_RETRY_MS + secrets.randbelow(CROWDED_RETRY_MS)
-        return Refused.for_now(Code.TOO_MANY_CONNECTIONS, "this gateway is full", after_ms)
+        services.metrics.slots["crowded"].inc()
+        return Refused.for_now(Code.GATEWAY_CROWDED, "this gateway is full", peer.ticket.slot_ms(CROWDED_S))
     return None
 
 

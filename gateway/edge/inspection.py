@@ -8,7 +8,7 @@ import attrs
 from prometheus_client import Counter
 
 from certs.inspection import Finding, GatewaySide, LastIo, NearbyKind, Verdict
-from gateway.edge.admission import address_key
+from gateway.edge.addresses import address_key
 from gateway.edge.beforetls import receive
 from gateway.edge.expected import Expectations
 from gateway.edge.halves import Halves

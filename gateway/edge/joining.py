@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from certs.inspection import AgentSide, Attempt, Delivery, Evidence, Finding, GatewaySide, Join, LastIo, judge
-from gateway.edge.admission import address_key
+from gateway.edge.addresses import address_key
 from gateway.edge.halves import is_same
 from gateway.edge.networks import is_within, network_of
 from gateway.edge.peer import Peer

@@ -24,8 +24,10 @@ import trio
 
 from certs.inspection import LastIo, NearbyKind
 from gateway.config import Listener
-from gateway.edge.admission import Admission, address_key
+from gateway.edge.addresses import STRANGERS, address_key
+from gateway.edge.admission import Admission
 from gateway.edge.beforetls import HELLO_BYTES, classify_first, first_bytes, proxy_source, say_and_close
+from gateway.edge.blame import blame
 from gateway.edge.closes import Closes
 from gateway.edge.firstbytes import CODES, DECIDED_BYTES, HTTP_ANSWER, FirstBytes
 from gateway.edge.metrics import Metrics
@@ -33,8 +35,9 @@ from gateway.edge.peer import Peer
 from gateway.edge.proxy_protocol import Networks, ProxyHeaderError
 from gateway.edge.reports import noted
 from gateway.edge.sight import BREAKS
+from gateway.edge.ticket import Ticket
 from protocol import Code
-from transport import Context, HandshakeError, TLSStream, save_syns
+from transport import Break, Context, HandshakeError, TLSStream, save_syns
 
 if TYPE_CHECKING:
     from gateway.edge.inspection import Inspection
@@ -89,16 +92,7 @@ class Acceptor:
     inspection: "Inspection | None" = None
 
     def __attrs_post_init__(self) -> None:
-        """Show how full it is."""
-        hall, gauge = self.admission, self.metrics.gauge
-        gauge("fieldgate_connections", "Open connections.", lambda: hall.connections)
-        gauge(
-            "fieldgate_connections_unauthenticated", "Those before an accepted Hello.", lambda: hall.in_hall
-        )
-        gauge(
-            "fieldgate_tls_handshakes", "Those that hold a place at the handshake.", lambda: hall.handshaking
-        )
-        gauge("fieldgate_tls_handshakes_queued", "Those that wait for one.", lambda: hall.queued)
+        self.metrics.show(self.admission)
 
     async def accept_forever(
         self, sock: socket.socket, listener: Listener, connections: trio.Nursery
@@ -127,7 +121,7 @@ class Acceptor:
                 else:
                     accepted.inc()
                     self._admit(connection, name, listener, networks, connections)
-                    if self.admission.in_hall < self.admission.limits.pre_auth_connections:
+                    if self.admission.in_hall < self.admission.room:
                         continue
                     break
                 await self._survive(trouble)
@@ -151,6 +145,11 @@ class Acceptor:
         connections: trio.Nursery,
     ) -> None:
         address, port = name[:2]
+        announced = address in networks
+        if not announced and self.admission.banned(address):
+            sock.close()
+            self.closes.count(Code.SOURCE_BANNED)  # without a line: the ban has one
+            return
         ticket = self.admission.open()
         if ticket is None:
             sock.close()
@@ -167,7 +166,7 @@ class Acceptor:
         sock.setblocking(False)
         sight = self.inspection.begin(sock) if self.inspection is not None else None
         peer = Peer(address=address, port=port, listener=listener, ticket=ticket, sight=sight)
-        connections.start_soon(self._serve, sock, peer, address in networks, name="connection")
+        connections.start_soon(self._serve, sock, peer, announced, name="connection")
 
     async def _serve(self, sock: socket.socket, peer: Peer, announced: bool) -> None:
         """One connection from its first byte to its last; *announced* if a PROXY header comes first."""
@@ -177,7 +176,7 @@ class Acceptor:
         try:
             with ticket.scope:
                 if await self._before_tls(sock, peer, announced=announced):
-                    await ticket.charge()
+                    await self._place(ticket)
                     stream = TLSStream(sock, self.context(), server_side=True)
                     if await self._handshake(stream, peer):
                         session = await self.handler(stream, peer)
@@ -196,17 +195,19 @@ class Acceptor:
                 stream.close()
             sock.close()
 
+    async def _place(self, ticket: Ticket) -> None:
+        """Wait for a place at the handshake."""
+        began = trio.current_time()
+        await ticket.charge()
+        self.metrics.place_seconds[ticket.party == STRANGERS].observe(trio.current_time() - began)
+
     async def _before_tls(self, sock: socket.socket, peer: Peer, *, announced: bool) -> bool:
         """Everything up to the ClientHello; False if the connection ended here, its reason noted."""
         ticket = peer.ticket
         try:
             if announced and not await self._announcement(sock, peer):
                 return False
-            if not ticket.identify(peer.address):
-                detail = f"more than {self.admission.limits.per_address} unauthenticated from this address"
-                self._end(peer, Code.TOO_MANY_CONNECTIONS, detail)
-                if self.inspection is not None:
-                    self.inspection.surroundings.turned_away(address_key(peer.address), detail)
+            if not self._identify(peer):
                 return False
             ticket.stage = "silent"
             limit = DECIDED_BYTES if peer.sight is None else HELLO_BYTES
@@ -240,6 +241,19 @@ class Acceptor:
         self._saw(peer, LastIo.NOT_TLS)
         answer = HTTP_ANSWER if kind is FirstBytes.HTTP else b""
         await say_and_close(sock, answer, within_s=_LAST_WORDS_S, drain_bytes=_LAST_WORDS_BYTES)
+        return False
+
+    def _identify(self, peer: Peer) -> bool:
+        """Whether its address, which is known by now, may have another connection; if not, that is noted."""
+        if self.admission.banned(peer.address):
+            self.closes.count(Code.SOURCE_BANNED)
+            return False
+        if peer.ticket.identify(peer.address):
+            return True
+        detail = f"more than {self.admission.limits.per_address} unauthenticated from this address"
+        self._end(peer, Code.TOO_MANY_CONNECTIONS, detail)
+        if self.inspection is not None:
+            self.inspection.surroundings.turned_away(address_key(peer.address), detail)
         return False
 
     async def _announcement(self, sock: socket.socket, peer: Peer) -> bool:
@@ -292,7 +306,7 @@ class Acceptor:
             self.metrics.handshake_seconds.observe(trio.current_time() - started)
             peer.ticket.stage = _SHAKEN
             return True
-        self._end(peer, Code.TLS_HANDSHAKE_FAILED, detail)
+        self._end(peer, Code.TLS_HANDSHAKE_FAILED, detail, is_fault=reason is Break.PROTOCOL)
         self._saw(peer, BREAKS.get(reason, LastIo.EOF), stream)
         await stream.linger(within_s=_LAST_WORDS_S, drain_bytes=_LAST_WORDS_BYTES)
         return False
@@ -318,9 +332,13 @@ class Acceptor:
         if self.inspection is not None:
             self.inspection.ended(peer, last_io, stream=stream, shaken=shaken)
 
-    def _end(self, peer: Peer, code: Code, detail: str, agent_uid: str = "") -> None:
-        """Note why it ends."""
+    def _end(
+        self, peer: Peer, code: Code, detail: str, agent_uid: str = "", *, is_fault: bool = True
+    ) -> None:
+        """Note why it ends; and hold it against its address, if it is of the kind that is (`bans`) and *is_fault*."""
         peer.ticket.stage = _ENDED
+        if is_fault:
+            blame(peer, code, self.metrics, self.inspection)
         self.closes.record(
             code,
             address=peer.address,

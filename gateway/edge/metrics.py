@@ -15,12 +15,19 @@ from prometheus_client import (
     generate_latest,
 )
 
+from gateway.edge.admission import Admission
 from protocol import Code
 
 __all__ = ["Metrics"]
 
 # A handshake takes 1 ms of our CPU and a round trip of the network's; beyond 5 s it is about to be cut off.
 _HANDSHAKE_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+# An Ack that is a tenth of a second late in a storm is nobody's trouble (`pace`); beyond a second, heartbeats are.
+_LATE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+# At once where nobody is in front; beyond 10 s the deadline is near.
+_PLACE_BUCKETS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
 
 
 class Metrics:
@@ -50,7 +57,44 @@ class Metrics:
             buckets=_HANDSHAKE_BUCKETS,
             registry=self.registry,
         )
+        self.loop_late_seconds = Histogram(
+            "fieldgate_loop_late_seconds",
+            "How late the event loop came round, every 20 ms while anybody waits for a place.",
+            buckets=_LATE_BUCKETS,
+            registry=self.registry,
+        )
+        waits = Histogram(
+            "fieldgate_tls_place_seconds",
+            "How long a place at the handshake was waited for, by whether the address is known.",
+            ["source"],
+            buckets=_PLACE_BUCKETS,
+            registry=self.registry,
+        )
+        self.place_seconds = {False: waits.labels(source="known"), True: waits.labels(source="stranger")}
+        self.bans = Counter("fieldgate_bans", "Addresses banned for flooding.", registry=self.registry)
+        slots = Counter(
+            "fieldgate_slots_given",
+            "Agents told a moment of their own to come back at, by why.",
+            ["why"],
+            registry=self.registry,
+        )
+        self.slots = {why: slots.labels(why=why) for why in ("crowded", "draining", "drained")}
         self._closes = {code: self.closes.labels(code=str(code)) for code in Code}
+
+    def show(self, hall: Admission) -> None:
+        """Show how full *hall* is, and how fast it goes."""
+        self.gauge("fieldgate_connections", "Open connections.", lambda: hall.connections)
+        self.gauge(
+            "fieldgate_connections_unauthenticated", "Those before an accepted Hello.", lambda: hall.in_hall
+        )
+        self.gauge(
+            "fieldgate_tls_handshakes", "Those that hold a place at the handshake.", lambda: hall.handshaking
+        )
+        self.gauge("fieldgate_tls_handshakes_queued", "Those that wait for one.", lambda: hall.queued)
+        self.gauge("fieldgate_tls_places", "How many may hold one at one time.", lambda: hall.places)
+        self.gauge("fieldgate_connects_per_second", "How many are begun at most.", lambda: hall.pace.per_s)
+        self.gauge("fieldgate_addresses_banned", "Addresses refused for flooding.", lambda: hall.bans.active)
+        hall.on_late = self.loop_late_seconds.observe
 
     def closed(self, code: Code) -> None:
         """Count an end."""

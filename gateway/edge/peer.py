@@ -3,8 +3,8 @@
 import attrs
 
 from gateway.config import Listener
-from gateway.edge.admission import Ticket
 from gateway.edge.sight import Sight
+from gateway.edge.ticket import Ticket
 
 __all__ = ["Peer"]
 

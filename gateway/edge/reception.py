@@ -14,6 +14,7 @@ import trio
 from certs import ChainVerdict, from_ms, to_ms
 from certs.inspection import LastIo
 from gateway.edge.abilities import offered
+from gateway.edge.blame import blame
 from gateway.edge.clones import ELSEWHERE_MS, HOLD_MS, Situation, answers, situation
 from gateway.edge.directory import Agent
 from gateway.edge.ending import BREAKS
@@ -157,7 +158,7 @@ class _Visit:
         identity = services.credentials.identity(self.stream.peer_chain_der(), from_ms(services.now()))
         agent, decision = self._judge(identity, hello)
         if agent is not None and isinstance(decision, Admitted):
-            self.peer.ticket.authenticated()
+            self.peer.ticket.authenticated(agent.entry.organization_uid)
             self.peer.sight = None
             held = await self._contest(agent, hello)
             # It may have waited for seconds: what was decided meanwhile counts.
@@ -300,4 +301,5 @@ class _Visit:
             self.services.inspection.ended(self.peer, last_io, stream=self.stream, shaken=True)
 
     def _note(self, code: Code, detail: str, *, agent_uid: str = "") -> None:
+        blame(self.peer, code, self.services.metrics, self.services.inspection)
         note(self.services, self.peer, code, detail, agent_uid=agent_uid, since=self.peer.ticket.opened_at)

@@ -47,6 +47,7 @@ from gateway.edge.traffic import Traffic
 from gateway.edge.upkeep import Upkeep
 from gateway.journal import JournalWriter
 from gateway.store import Store, open_store
+from transport import handshake_cpu_s
 
 __all__ = ["Edge", "wall_clock_ms"]
 
@@ -93,6 +94,7 @@ class Edge:
         self.services: Services | None = None
         self._upkeep: Upkeep | None = None
         self._admission = Admission(config.limits)
+        self._admission.spare(config.balancers)
         self._stop = trio.Event()
 
     def stop(self) -> None:
@@ -116,6 +118,9 @@ class Edge:
         self.config = changes.config
         limits = changes.config.limits
         self._admission.relimit(limits)
+        self._admission.spare(changes.config.balancers)
+        if services.credentials.served != before.served:
+            self._measure(services)
         services.budget.resize(limits.in_flight)
         if services.inspection is not None:
             services.inspection.reconfigured()
@@ -196,7 +201,7 @@ class Edge:
             heartbeat_ms=round(config.heartbeat_s * 1000),
             now=now,
         )
-        feed = Feed(store=store, directory=directory)
+        feed = Feed(store=store, directory=directory, admission=self._admission)
         await link.start()
         await feed.load()
         services = Services(
@@ -213,12 +218,22 @@ class Edge:
             closes=Closes(now, metrics.closed),
             metrics=metrics,
             traffic=traffic,
+            admission=self._admission,
         )
+        self._measure(services)
         if config.inspection:
             services.inspection = Inspection(services=services, away_since_ms=link.away_since_ms)
         upkeep = Upkeep(services=services, journal=journal, lag=lag)
         upkeep.begin()
         return services, feed, upkeep
+
+    def _measure(self, services: Services) -> None:
+        """Find out how many connects this machine can do with the certificate that is served; blocks for 15 to 40 ms."""
+        cost_s = handshake_cpu_s(services.credentials.context)
+        hall = self._admission
+        hall.measured(cost_s)
+        log.info("paced", handshake_cpu_us=round(cost_s * 1e6), connects_per_s=round(hall.pace.per_s),
+                 places=hall.places, room=hall.room, given=self.config.limits.connects_per_s > 0)  # fmt: skip
 
     async def _start_monitor(
         self, nursery: trio.Nursery, services: Services, feed: Feed, upkeep: Upkeep

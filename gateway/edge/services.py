@@ -11,6 +11,7 @@ import attrs
 import trio
 
 from gateway.config import Config
+from gateway.edge.admission import Admission
 from gateway.edge.closes import Closes
 from gateway.edge.commanding import Commanding
 from gateway.edge.committer import Committer
@@ -66,6 +67,7 @@ class Services:
     closes: Closes
     metrics: Metrics
     traffic: Traffic
+    admission: Admission
     on_full: Callable[[JournalFull], None] = _ignore
     on_projected: Callable[[CursorMoved], None] = _ignore
     on_trust_changed: Callable[[], None] = _ignore

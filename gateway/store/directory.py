@@ -37,6 +37,8 @@ class Directory:
     marks: list[ReleasedMark]
     """The released mark of every stream."""
     resyncs: list[ResyncWanted]
+    sites: list[tuple[str, str]]
+    """Addresses at which an agent's session ended within a day or goes on, with the agent's organization; the latest last."""
     commands: list[CommandPending]
     """The unfinished ones, oldest first."""
     cursors: list[CursorMoved]
@@ -55,6 +57,7 @@ def read_directory(db: Database) -> Directory:
             claims=[claim_entry(row) for row in connection.execute(sa.select(claims)).mappings()],
             marks=[ReleasedMark(**row) for row in connection.execute(MARKS).mappings()],
             resyncs=[ResyncWanted(**row, pending=True) for row in connection.execute(RESYNCS).mappings()],
+            sites=[(address, uid) for address, uid in connection.execute(SITES)],
             commands=[command_of(tuple(row)).pending for row in connection.execute(COMMANDS)],
             cursors=[CursorMoved(**row) for row in connection.execute(CURSORS).mappings()],
             trust=announced(connection, TrustChanged),
@@ -74,6 +77,15 @@ MARKS = sa.select(
 RESYNCS = sa.select(
     agents.c.uid.label("agent_uid"), resyncs.c.scope, resyncs.c.epoch, resyncs.c.from_sequence
 ).join(agents, agents.c.id == resyncs.c.agent_id)
+
+# The latest of any session, minus a day: no clock is asked, and after a week's rest of the gateway its agents are known still.
+_LATEST = sa.select(sa.func.max(claims.c.last_heartbeat_ms)).scalar_subquery()
+SITES = (
+    sa.select(claims.c.address, agents.c.organization_uid)
+    .join(agents, agents.c.uid == claims.c.agent_uid)
+    .where(claims.c.last_heartbeat_ms > _LATEST - 24 * 3600 * 1000)
+    .order_by(claims.c.last_heartbeat_ms)
+)
 
 COMMANDS = sa.text(
     f"SELECT {COMMAND_COLUMNS} FROM commands WHERE state IN {IN_UNFINISHED} ORDER BY created_ms, uid"  # noqa: S608  # names of ours

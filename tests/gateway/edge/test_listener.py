@@ -65,7 +65,7 @@ class Edge:
 
 async def echo(stream: TLSStream, peer: Peer) -> None:
     """What stands for a session: says back what it hears."""
-    peer.ticket.authenticated()
+    peer.ticket.authenticated("northwind")
     while data := await stream.receive_some():
         await stream.send_all(data)
 
@@ -169,7 +169,7 @@ async def test_a_session_is_in_no_scope_of_the_way_to_it() -> None:
             await self.stream.send_all(b"still here")
 
     async def arrive(stream: TLSStream, peer: Peer) -> Stay:
-        peer.ticket.authenticated()
+        peer.ticket.authenticated("northwind")
         return Stay(stream, peer)
 
     async with serving(arrive) as edge:
