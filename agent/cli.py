@@ -67,6 +67,10 @@ COMMANDS: Final = {
         "agent.doctor:doctor",
         "Check the agent's folder, its settings, certificate, disk and process. Exit code 4 when a check fails.",
     ),
+    "logs": (
+        "agent.logs:logs",
+        "Show the newest lines of the agent's own log.",
+    ),
     "status": (
         "agent.status:status",
         "Show what the running agent says of itself. Exit code 1 if it is not connected.",

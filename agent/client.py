@@ -120,6 +120,7 @@ class Client:
             ending = await session.run()
         finally:
             self._session = None
+            self._with.session_ended()
         if ending.code == Code.CLIENT_CERT_MISSING:
             # Said to somebody in between: we were asked for ours, and showed it.
             ending = attrs.evolve(ending, action=Action.RETRY)

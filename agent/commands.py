@@ -15,6 +15,7 @@ from agent.enrollment import Applicant, Enrollment, EnrollmentError, enroll
 from agent.exits import FAILED, REFUSED, UNUSABLE, CommandError
 from agent.host import Host
 from agent.inspection.keep import Keep
+from agent.logfile import LogFile
 from agent.observer import code_text
 from agent.options import Proxied, State
 from agent.path import PathError, Refusal
@@ -219,7 +220,7 @@ def start_agent(
             UNUSABLE,
         )
     proxies = _proxies(proxy, state)
-    configure_logs(log_format)
+    configure_logs(log_format, LogFile(state))
     if proxies.ignored:
         structlog.get_logger().warning(
             "proxy ignored", code=code_text(Code.CONFIG_INVALID_VALUE), reason=proxies.ignored

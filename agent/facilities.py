@@ -14,9 +14,10 @@ from agent.observer import Observer
 from agent.outbox import Outbox
 from agent.proxies import DIRECT, Proxies
 from agent.reporter import Reporter
-from protocol import CancelCommand, Code, Command, Outcome
+from protocol import CancelCommand, Capability, Code, Command, Outcome, commands
 
 if TYPE_CHECKING:
+    from agent.bulk import Bulk
     from agent.collectors.desk import Desk
     from agent.execution import Executor
 
@@ -49,14 +50,24 @@ class Facilities:
     """A gateway told us to renew, whatever the dates say."""
     executor: "Executor | None" = None
     """Who runs commands; None in a fleet, which declines them."""
+    bulk: "Bulk | None" = None
+    """Who sends files; None in a fleet, which has none."""
     opened: trio.Event = attrs.field(factory=trio.Event)
     """Set, and replaced, when a session opens: a new certificate that was shown for it is good."""
     _answered: OrderedDict[tuple[str, int], None] = attrs.field(factory=OrderedDict)
 
-    def session_opened(self) -> None:
-        """Wake who waits for a session."""
+    def session_opened(self, agreed: Capability) -> None:
+        """Wake who waits for a session; both sides can what is *agreed*."""
+        self.usage_agreed = Capability.USAGE in agreed
+        if self.bulk is not None:
+            self.bulk.opened(agreed=Capability.BULK in agreed)
         opened, self.opened = self.opened, trio.Event()
         opened.set()
+
+    def session_ended(self) -> None:
+        """There is none any more."""
+        if self.bulk is not None:
+            self.bulk.closed()
 
     def commanded(self, said: Command | CancelCommand) -> None:
         """The gateway asks for something, or takes it back.
@@ -65,6 +76,8 @@ class Facilities:
             OutboxFullError: no room for what is to be answered; the gateway asks again.
             OutboxError: the outbox cannot be used.
         """
+        if self.bulk is not None and isinstance(said, Command) and said.kind == commands.CollectLogs.kind:
+            self.bulk.told(said.command_uid)
         if self.executor is None:
             self._decline(said)
         elif isinstance(said, Command):

@@ -2,7 +2,7 @@
 
 Nothing is queued for the writer. Whoever wants something said leaves a wish (`answer_probe`, `send_again`) and rings
 the bell; `due` looks at all wishes, the clock, the outbox and the credit, and gives the bytes of the most urgent message.
-Its methods do no I/O but on the outbox, so they can be called from a test without a network.
+Its methods do no I/O but on the outbox and on a file that is being sent, so they can be called from a test without a network.
 """
 
 from typing import Final
@@ -46,6 +46,8 @@ class Sender:
         )
         self.in_flight: bytes | None = None
         """Id of the last batch sent, until the gateway has it on disk."""
+        self._file_is_next = False
+        """A batch was said last: batches and a file's chunks take turns, so that neither waits behind more than one of the other."""
         self.renewal: Applicant | None = None
         """What we asked a new certificate for."""
         self._renew = welcome.standing is Standing.RENEW_ONLY
@@ -89,7 +91,18 @@ class Sender:
         executor = self._with.executor
         if executor is not None and (progress := executor.take_progress()) is not None:
             return self._connection.send(progress)
-        return self._batch()
+        if self._file_is_next:
+            return self._file() or self._batch()
+        data = self._batch()
+        self._file_is_next = bool(data)
+        return data or self._file()
+
+    def _file(self) -> bytes:
+        """The next chunk of a file, if there is one and the gateway takes it."""
+        self._file_is_next = False
+        bulk = self._with.bulk
+        said = None if bulk is None else bulk.due()
+        return b"" if said is None else self._connection.send(said)
 
     def _heartbeat(self) -> Heartbeat:
         outbox = self._with.outbox

@@ -10,8 +10,10 @@ from typing import Final
 import attrs
 import trio
 
+from agent.archive import clear
 from agent.backoff import BASE_S, Backoff
 from agent.bell import Bell
+from agent.bulk import Bulk
 from agent.client import Client, Farewell
 from agent.collector import Collector
 from agent.collectors.assembly import assemble
@@ -29,7 +31,7 @@ from agent.inspection.keep import Keep
 from agent.outbox import Outbox
 from agent.proxies import DIRECT, Proxies
 from agent.reporter import SPREAD, Reporter
-from agent.settings import Settings, load_settings
+from agent.settings import load_settings
 from agent.spool import LIMIT_BYTES, OutboxError, OutboxFullError, Spool
 from agent.state import StateError, StateFolder
 from agent.watch import Watch
@@ -86,6 +88,8 @@ async def serve_agent(folder: Path, options: ServiceOptions, ready: Ready = nobo
         facilities = Facilities(
             keeper=keeper, outbox=outbox, collector=collector, desk=desk, now=now_ms, observer=watch, proxies=options.proxies,
         )  # fmt: skip
+        clear(folder)
+        bulk = facilities.bulk = Bulk(facilities.bell)
         desk.attach(collector, facilities.bell)
         meter = Meter(desk, outbox, bell=facilities.bell, agreed=lambda: facilities.usage_agreed)
         jitter = random.Random()  # noqa: S311  # spreads reconnects, keeps no secret
@@ -94,7 +98,7 @@ async def serve_agent(folder: Path, options: ServiceOptions, ready: Ready = nobo
             spread_s=SPREAD * options.reconnect_s,
         )  # fmt: skip
         executor = facilities.executor = _executor(
-            facilities, desk, meter, Ledger(spool, outbox, keeper.identity.agent_uid), load_settings(folder)
+            facilities, desk, meter, Ledger(spool, outbox, keeper.identity.agent_uid), folder, bulk
         )
         watch.attach(facilities)
         client = Client(facilities, draw=jitter.random, backoff=Backoff(base_s=options.reconnect_s))
@@ -154,15 +158,23 @@ def _desk(
 
 
 def _executor(
-    facilities: Facilities, desk: Desk, meter: Meter, ledger: Ledger, settings: Settings
+    facilities: Facilities, desk: Desk, meter: Meter, ledger: Ledger, folder: Path, bulk: Bulk
 ) -> Executor:
     """Who runs commands; what was unfinished when the agent ended is taken up.
 
     Raises:
         OutboxError: the ledger cannot be read.
+        StateError: agent.toml cannot be used.
     """
+    settings = load_settings(folder)
     hands = Hands(
-        facilities=facilities, desk=desk, meter=meter, ledger=ledger, configured_s=settings.inventory_s
+        facilities=facilities,
+        desk=desk,
+        meter=meter,
+        ledger=ledger,
+        state=folder,
+        bulk=bulk,
+        configured_s=settings.inventory_s,
     )
     hands.take_interval()
     return Executor(

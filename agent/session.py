@@ -28,8 +28,8 @@ from protocol import (
     PEER_CLOSED,
     Ack,
     Action,
+    BulkCredit,
     CancelCommand,
-    Capability,
     Code,
     Command,
     Connection,
@@ -225,9 +225,8 @@ class Session:
         if self._with.reporter is not None:
             self._with.reporter.welcomed(welcome, self._address)
         self._with.observer.welcomed(welcome, self._address)
-        self._with.usage_agreed = Capability.USAGE in self._connection.capabilities
         self._sender = Sender(self._with, self._connection, welcome)
-        self._with.session_opened()
+        self._with.session_opened(self._connection.capabilities)
         self._release(welcome.released)
 
     def _release(self, marks: tuple[Mark, ...]) -> None:
@@ -251,6 +250,10 @@ class Session:
 
     def _credited(self, _credit: Credit) -> None:
         self._with.bell.ring()
+
+    def _file_credited(self, credit: BulkCredit) -> None:
+        if self._with.bulk is not None:
+            self._with.bulk.credited(credit)
 
     def _commanded(self, said: Command | CancelCommand) -> None:
         self._with.commanded(said)
@@ -327,6 +330,7 @@ class Session:
 
     _HANDLERS: ClassVar[dict[type[Message], Callable[["Session", Any], None]]] = {
         Ack: _acknowledged,
+        BulkCredit: _file_credited,
         CancelCommand: _commanded,
         Command: _commanded,
         Credit: _credited,

@@ -9,6 +9,8 @@
     outbox-former-1.sqlite what a former identity of this machine had not delivered (`agent.former`)
     status.json            what `fieldgate-agent status` shows
     agent.toml             what a person has set (`agent.settings`)
+    logs/                  the agent's own log (`agent.logfile`)
+    transfers/             the archive that collect-logs sends (`agent.archive`)
     collectors/            what collectors keep (docs/collectors.md)
     reports/               of paths that failed (`agent.inspection.keep`)
 

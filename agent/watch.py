@@ -19,6 +19,7 @@ from agent.backoff import SUSTAINED_S
 from agent.facilities import Facilities
 from agent.former import former_outboxes
 from agent.inspection.keep import Opinion
+from agent.logfile import LogFile
 from agent.marks import Ruling
 from agent.observer import Ending, Observer, code_text
 from agent.troubles import Troubles
@@ -34,9 +35,9 @@ SKEW_MS: Final = 5 * 60_000
 LogFormat = Literal["auto", "console", "json", "journald", "syslog"]
 
 
-def configure_logs(log_format: LogFormat) -> None:
+def configure_logs(log_format: LogFormat, file: LogFile | None = None) -> None:
     """Events to standard error: "json"; "console"; "journald" and "syslog", a line with its priority, the latter with the time; or "auto":
-    journald where standard error is the journal, console at a terminal, JSON otherwise.
+    journald where standard error is the journal, console at a terminal, JSON otherwise. To *file* as well, if there is one.
     """
     if log_format == "auto":
         log_format = "journald" if _into_journal() else "console" if sys.stderr.isatty() else "json"
@@ -48,7 +49,11 @@ def configure_logs(log_format: LogFormat) -> None:
         "json": (*stamp, structlog.processors.JSONRenderer()),
     }
     structlog.configure(
-        processors=[structlog.processors.add_log_level, *rendering[log_format]],
+        processors=[
+            structlog.processors.add_log_level,
+            *(() if file is None else (file,)),
+            *rendering[log_format],
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )

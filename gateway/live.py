@@ -35,6 +35,8 @@ LIVE = frozenset(
         "limits.pre_auth_bytes",
         "limits.pre_auth_connections",
         "limits.send_s",
+        "limits.spool_bytes",
+        "limits.spool_keep_s",
         "log_format",
         "log_level",
         "own_offload",

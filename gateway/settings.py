@@ -164,6 +164,9 @@ class Limits:
     journal_segment: int = 64 * 1024 * 1024
     # after projection
     journal_keep_s: float = 24 * 3600.0
+    # files from agents, all together; each has 64 MiB at most
+    spool_bytes: int = 1024 * 1024 * 1024
+    spool_keep_s: float = 7 * 24 * 3600.0
 
     def __attrs_post_init__(self) -> None:
         """Refuse a limit that is none.

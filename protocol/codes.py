@@ -160,6 +160,15 @@ class Code(IntEnum):
     COMMAND_INTERRUPTED = 5005
     COMMAND_CANCELLED = 5006
     COMMAND_NOT_GIVEN = 5007
+    BULK_UNSUPPORTED = 5020
+    BULK_NOT_ASKED = 5021
+    BULK_OUT_OF_PLACE = 5022
+    BULK_TWO_AT_ONCE = 5023
+    BULK_TOO_BIG = 5024
+    BULK_HASH_MISMATCH = 5025
+    SPOOL_FULL = 5026
+    BULK_STALLED = 5027
+    ARCHIVE_FAILED = 5028
 
     def __str__(self) -> str:
         return f"FG-{self.value}"

@@ -38,9 +38,11 @@ class Progress(Protocol):
 class Action:
     """What a kind does. *perform* may be cancelled anywhere, unless there is a gentler way to stop it."""
 
-    perform: Callable[[Any, Progress], Awaitable[End]]
+    perform: Callable[..., Awaitable[End]]
+    """Called with the instruction and a Progress; and, as `command_uid`, with the command's uid where *by_uid* is set."""
     stop: Callable[[Any], Awaitable[bool]] | None = None
     """Makes *perform* return soon; False if there is nothing to stop, and it is to be cancelled."""
+    by_uid: bool = False
 
 
 class Executor:
@@ -164,8 +166,9 @@ class Executor:
 
     async def _outcome(self, task: Task, action: Action) -> End:
         try:
+            named = {"command_uid": task.uid} if action.by_uid else {}
             return await action.perform(
-                task.instruction, lambda percent, message: self._report(task, percent, message)
+                task.instruction, lambda percent, message: self._report(task, percent, message), **named
             )
         except UnknownJobError as error:
             return End.failed(Code.COMMAND_INVALID.value, error.message)

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
 import trio
 
+from agent.archive import ArchiveError, build_archive
+from agent.bulk import Bulk, BulkError
 from agent.collectors.contract import CollectorError, JobEnd
 from agent.collectors.desk import INVENTORY_S, Desk
 from agent.collectors.meter import Meter
@@ -29,6 +32,9 @@ class Hands:
     desk: Desk
     meter: Meter
     ledger: Ledger
+    state: Path
+    """The agent's folder."""
+    bulk: Bulk
     configured_s: int | None = None
     """`inventory_s` of agent.toml."""
 
@@ -41,6 +47,7 @@ class Hands:
             commands.StartJob: Action(self.start_job, stop=self._stop_run),
             commands.StopJob: Action(self.stop_job),
             commands.EnableJob: Action(_job(self.desk.enable_job, "enabled")),
+            commands.CollectLogs: Action(self.collect_logs, by_uid=True),
             commands.DisableJob: Action(_job(self.desk.disable_job, "disabled")),
         }
 
@@ -100,6 +107,34 @@ class Hands:
             return End(Outcome.SUCCEEDED, f"good until {keeper.credential.expires:%Y-%m-%d %H:%M} UTC")
         self.facilities.renew_now = False
         return End.failed(0, f"no gateway gave a new certificate within {RENEWAL_S:.0f} s")
+
+    # -- logs --------------------------------------------------------------------------------------------------
+
+    async def collect_logs(self, said: commands.CollectLogs, progress: Progress, *, command_uid: str) -> End:
+        """Until a gateway has all of the archive, and says that it is the right one."""
+        try:
+            self.bulk.make_sure()
+            progress(0, "packing the log")
+            archive = await trio.to_thread.run_sync(
+                lambda: build_archive(
+                    self.state, command_uid, max_bytes=said.max_bytes, hours=said.hours, now_ms=self.facilities.now()
+                )
+            )  # fmt: skip
+        except ArchiveError as error:
+            return End.failed(Code.ARCHIVE_FAILED.value, str(error))
+        except BulkError as error:
+            return End.failed(error.code, str(error))
+        size = archive.size_bytes
+        try:
+            await self.bulk.send(
+                archive.path, name=archive.name, command_uid=command_uid, size_bytes=size, sha256=archive.sha256,
+                progress=lambda done: progress(100 * done // size, f"{done} of {size} bytes are there"),
+            )  # fmt: skip
+        except BulkError as error:
+            return End.failed(error.code, str(error))
+        finally:
+            archive.remove()
+        return End(Outcome.SUCCEEDED, f"{archive.name}, {size} bytes, {archive.lines} lines of the log")
 
     # -- jobs --------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 
 from gateway.cli.common import Provider, now_ms, open_provider, operator
 from gateway.cli.errors import FAILED, UNUSABLE, CommandError
+from gateway.cli.fetching import command_fetch, file_record
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import ago, facts, json_line, rows, say, when
 from gateway.store import Agent, CommandState, CommandView, ConnectionStatus, NotFound
@@ -81,7 +82,7 @@ def command_send(
     - renew-certificate: renew the agent's certificate now.
     - start-job --job JOB: run a backup job once; the answer comes when the run has ended.
     - stop-job, enable-job, disable-job --job JOB: stop its run; let its schedule run, or not.
-    - collect-logs [--hours N] [--max-bytes N]: send an archive of the agent's logs; agents of this version answer that they do not know it yet (FG-5001).
+    - collect-logs [--hours N] [--max-bytes N]: send an archive of the agent's logs; `fieldgate command fetch` copies it out.
 
     Whoever looks after the agent's server decides which of these it runs at all (agent.toml there).
 
@@ -190,7 +191,7 @@ def command_show(uid: str, /, *, data: Data = DEFAULT_DATA, json_: Json = False)
         The command's uid, as `command list` shows it.
     """
     with open_provider(data) as provider:
-        record = record_of(provider.store.commands.get(uid))
+        record = record_of(provider.store.commands.get(uid)) | file_record(provider, uid)
     if json_:
         json_line(record)
         return
@@ -199,6 +200,9 @@ def command_show(uid: str, /, *, data: Data = DEFAULT_DATA, json_: Json = False)
         for name, value in record.items()
     }
     facts(shown | {"payload": json.dumps(record["payload"])})
+
+
+command_app.command(command_fetch, name="fetch")
 
 
 @command_app.command(name="cancel")

@@ -23,6 +23,7 @@ from certs import from_ms
 from gateway.config import Config, Difference, Listener, cannot_listen, difference
 from gateway.edge.admission import Admission
 from gateway.edge.bind import bind
+from gateway.edge.bulk import Bulk
 from gateway.edge.closes import Closes
 from gateway.edge.commanding import Commanding
 from gateway.edge.committer import Committer
@@ -212,6 +213,7 @@ class Edge:
             directory=directory,
             link=link,
             commanding=Commanding(store=store, edge_uid=link.edge_uid, now=now, delivered=traffic.commands),
+            bulk=Bulk(config.data / "spool", config.name),
             committer=Committer(journal, lag, traffic, now),
             valve=Valve(window=config.limits.session_credit),
             budget=FrameBudget(config.limits.in_flight),

@@ -12,6 +12,7 @@ import trio
 
 from gateway.config import Config
 from gateway.edge.admission import Admission
+from gateway.edge.bulk import Bulk
 from gateway.edge.closes import Closes
 from gateway.edge.commanding import Commanding
 from gateway.edge.committer import Committer
@@ -61,6 +62,7 @@ class Services:
     directory: Directory
     link: StoreLink
     commanding: Commanding
+    bulk: Bulk
     committer: Committer
     valve: Valve
     budget: FrameBudget

@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 import trio
 
+from gateway.edge.bulk import Incoming, take_chunk, take_open
 from gateway.edge.commanding import NOTHING_HANDED, Handed
 from gateway.edge.directory import Agent
 from gateway.edge.ending import lost
@@ -26,6 +27,8 @@ from protocol import (
     NEED_DATA,
     PEER_CLOSED,
     Action,
+    BulkChunk,
+    BulkOpen,
     Code,
     CommandProgress,
     CommandResult,
@@ -69,6 +72,7 @@ class Session(Voice):
         handed: the commands that it was told of, by their uids.
         seen_ms: when the agent last gave a sign of life, on the gateway's clock, for presence.
         offset_ms: the agent's clock minus the gateway's.
+        incoming: the file that it sends, if it sends one.
         reading: whether it has asked what is stored of it, and waits for the answer.
     """
 
@@ -93,6 +97,7 @@ class Session(Voice):
     confirmed: bool = False
     renewed_at: float = -math.inf
     handed: dict[str, Handed] = NOTHING_HANDED
+    incoming: Incoming | None = None
     reading: bool = False
 
     # -- reading -----------------------------------------------------------------------------------------------
@@ -219,6 +224,8 @@ class Session(Voice):
 Handler = Callable[[Session, Any], None]
 
 HANDLERS: Final[dict[type[Message], Handler]] = {
+    BulkChunk: take_chunk,
+    BulkOpen: take_open,
     CommandProgress: Session.on_progress,
     CommandResult: Session.on_batch,
     Enroll: Session.on_renew,

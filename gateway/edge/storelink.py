@@ -11,6 +11,7 @@ store agrees. Where another edge was faster, the agent itself tells who is right
 there before it came here, and the claim is repeated on top of the winner's; otherwise it is there now, and this session ends.
 """
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +23,17 @@ import trio
 from gateway.edge.clones import NO_NONCE, confirmed, returned
 from gateway.edge.directory import Agent
 from gateway.edge.session import Session
-from gateway.store import Claim, ClaimEntry, ClaimOutcome, ConnectionStatus, Presence, Store, StoreError, ring
+from gateway.store import (
+    Claim,
+    ClaimEntry,
+    ClaimOutcome,
+    ConnectionStatus,
+    Presence,
+    Store,
+    StoreError,
+    Transfer,
+    ring,
+)
 from protocol import Action, Code
 
 __all__ = ["LEASE_MS", "LeaseLostError", "StoreLink"]
@@ -73,6 +84,7 @@ class StoreLink:
     _in_flight: frozenset[Session] = attrs.field(default=frozenset(), init=False)
     _seen: dict[Session, None] = attrs.field(factory=dict, init=False)
     _ended: list[Presence] = attrs.field(factory=list, init=False)
+    _files: dict[str, Transfer] = attrs.field(factory=dict, init=False)
     _writing: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(1), init=False)
     _calling: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(2), init=False)
 
@@ -127,6 +139,18 @@ class StoreLink:
         self._seen.pop(session, None)
         self._ended.append(presence_of(session, ended_ms=self.now(), code=code))
 
+    def note_file(self, file: Transfer) -> None:
+        """Write down how a file of an agent's stands; of each the newest."""
+        self._files[file.uid] = file
+
+    async def write_file(self, file: Transfer) -> None:
+        """The same, before anybody is told of it; later, if the store can't be written now."""
+        self._files[file.uid] = file
+        with contextlib.suppress(StoreError):  # told by the next flush
+            await self._write(lambda: self.store.transfers.note([file]))
+            if self._files.get(file.uid) is file:
+                del self._files[file.uid]
+
     @property
     def waiting_calls(self) -> int:
         """How many wait for the store."""
@@ -166,6 +190,7 @@ class StoreLink:
                     await self._renew()
                     renew_at = now + RENEW_S
                 await self._flush_claims()
+                await self._flush_files()
                 if self._ended or now >= presence_at:
                     await self._flush_presence()
                     presence_at = now + PRESENCE_S
@@ -187,6 +212,7 @@ class StoreLink:
         try:
             await self._flush_claims()
             await self._flush_presence()
+            await self._flush_files()
             await self._write(lambda: self.store.sessions.end_lease(self.edge_uid, now_ms=self.now()))
         except StoreError as error:
             log.warning("store can't be written at the end", code=str(error.code), error=str(error))
@@ -267,6 +293,15 @@ class StoreLink:
         session.agent.claim = holder
         self._claims.pop(session.agent.uid, None)
         self.claim(session, session.claim.nonce)
+
+    async def _flush_files(self) -> None:
+        files, self._files = self._files, {}
+        if files:
+            try:
+                await self._write(lambda: self.store.transfers.note(list(files.values())))
+            except StoreError:
+                self._files = files | self._files
+                raise
 
     async def _flush_presence(self) -> None:
         ended, self._ended = self._ended, []

@@ -50,6 +50,12 @@ class Traffic:
             "Commands said to agents, those that were said again or taken back among them.",
             registry=registry,
         )
+        self.files = Counter(
+            "fieldgate_files",
+            "Files from agents that have ended, by FG code; FG-0 is one that is complete.",
+            ["code"],
+            registry=registry,
+        )
         self.clones = Counter(
             "fieldgate_clones_held", "Connections held because another machine lives with the same identity.",
             registry=registry,

@@ -82,6 +82,7 @@ class Upkeep:
             if trio.current_time() >= next_minute:
                 next_minute = trio.current_time() + MINUTE_S
                 await self.prune()
+                await self.services.bulk.sweep(self.services)
                 self._reload = self._reload or self._own_certificate_changed()
             if self._reload:
                 self._reload = False

@@ -24,6 +24,7 @@ doorbell after it returned.
     store.overrides       add end list
     store.codes           add get use
     store.commands        enqueue get list cancel; of edges: claim progress
+    store.transfers       note of_command swept
     store.audit           note list
     store.restoring       facts decisions apply hold settle
     store.copy_to(path)   all of it in one SQLite file; store_from_copy(path, url) makes a store of that
@@ -106,6 +107,7 @@ from gateway.store.sessions import Claim, ClaimOutcome, Edge, Presence
 from gateway.store.standing import ConnectionStatus, Standing
 from gateway.store.streams import StoredBatch, StoredStream
 from gateway.store.tokens import StoredToken
+from gateway.store.transfers import Transfer, TransferState
 from gateway.store.usage import StoredUsage
 
 __all__ = [
@@ -195,6 +197,8 @@ __all__ = [
     "StoredStream",
     "StoredToken",
     "StoredUsage",
+    "Transfer",
+    "TransferState",
     "TrustChanged",
     "answer",
     "examine",

@@ -28,6 +28,7 @@ from gateway.store.restoring import Restoring
 from gateway.store.sessions import Sessions
 from gateway.store.simulated import Simulated
 from gateway.store.tokens import Tokens
+from gateway.store.transfers import Transfers
 from gateway.store.usage import UsageReports
 
 
@@ -53,6 +54,7 @@ class Store:
         self.sessions = Sessions(db)
         self.simulated = Simulated(db)
         self.tokens = Tokens(db)
+        self.transfers = Transfers(db)
         self.usage = UsageReports(db)
 
     @property

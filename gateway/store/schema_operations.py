@@ -56,7 +56,7 @@ transfers = table(
     *columns(Int, "size_bytes"),
     *columns(Blob, "sha256"),
     *columns(Int, "received_bytes"),
-    *columns(Text, "state path"),  # state: open | complete | failed; path: below the spool
+    *columns(Text, "state path"),  # state: transfers.TransferState; path: below the spool
     *columns(Int, "created_ms updated_ms"),
     *columns(Text, "message?"),
     sa.Index(None, "agent_uid"),

@@ -13,7 +13,7 @@ from agent.spool import LIMIT_BYTES
 DOCS = Path(__file__).parents[2] / "docs" / "agent.md"
 INSPECTION = DOCS.with_name("tls-inspection.md")
 LOAD_TESTING = DOCS.with_name("load-testing.md")
-COMMANDS = ("doctor", "enroll", "probe", "report", "run", "status")
+COMMANDS = ("doctor", "enroll", "logs", "probe", "report", "run", "status")
 SIMULATOR = ("simulate", "verify")
 
 

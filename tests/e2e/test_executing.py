@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,49 @@ def test_a_connected_agent_does_what_it_is_asked(stage: Stage) -> None:
     agent.kill()
     stage.run_agent(state)
     assert asked(stage, state, "collect-now")["message"] == "collected, quick"
+
+
+def archived(path: Path) -> dict[str, str]:
+    """The files of an archive by their names in it."""
+    with tarfile.open(path) as tar:
+        parts = {member.name: tar.extractfile(member) for member in tar}
+        return {name: part.read().decode() for name, part in parts.items() if part is not None}
+
+
+def test_logs_are_fetched_where_that_is_allowed(stage: Stage, tmp_path: Path) -> None:
+    """From the agent's own log to a file in the operator's hand, with nothing of the agent's keys in it."""
+    state = stage.enrolled()
+    (state / "agent.toml").write_text('[commands]\nallow = ["collect-logs"]\n')
+    stage.run_agent(state)
+    ended = asked(stage, state, "collect-logs")
+    assert (ended["state"], ended["percent"]) == ("succeeded", 100), ended
+    shown = stage.fieldgate("command", "show", ended["uid"], "--json").json
+    assert shown["file_state"] == "complete"
+    assert Path(shown["file"]).stat().st_size == shown["file_bytes"]
+
+    target = tmp_path / "logs.tar.gz"
+    fetched = stage.fieldgate("command", "fetch", ended["uid"], "--to", str(target), "--by", "ada")
+    assert fetched.code == 0, fetched.text
+    parts = archived(target)
+    assert sorted(parts) == ["agent-logs/agent.log", "agent-logs/doctor.json", "agent-logs/status.json"]
+    events = [json.loads(line)["event"] for line in parts["agent-logs/agent.log"].splitlines()]
+    assert "session open" in events
+    assert json.loads(parts["agent-logs/status.json"])["agent_uid"] == uid_of(state)
+    assert "PRIVATE KEY" not in "".join(parts.values())
+    assert not list((state / "transfers").iterdir())
+
+    again = stage.fieldgate("command", "fetch", ended["uid"], "--to", str(target))
+    assert (again.code, "is there already" in again.text) == (2, True)
+    Path(shown["file"]).write_bytes(b"something else")
+    spoiled = stage.fieldgate("command", "fetch", ended["uid"], "--to", str(tmp_path / "other"))
+    assert (spoiled.code, "FG-5025" in spoiled.text) == (1, True)
+    assert not (tmp_path / "other").exists()
+    with contextlib.closing(stage.store()) as store:
+        assert [entry.who for entry in store.audit.list() if entry.action == "file fetched"] == ["ada"]
+
+    said = stage.agent("logs", "--state", str(state), "--lines", "500")
+    assert "session open" in said.text
+    assert "session open" not in stage.agent("logs", "--state", str(state), "--level", "warning").text
 
 
 class Restic:

@@ -10,6 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from agent.bulk import Bulk
 from agent.collector import Collector as Intake
 from agent.collectors.contract import (
     Ability,
@@ -118,7 +119,7 @@ class Commanded:
         desk.attach(facilities.collector, facilities.bell)
         hands = Hands(
             facilities=facilities, desk=desk, ledger=Ledger(rig.spool, outbox, "me"), configured_s=configured_s,
-            meter=Meter(desk, outbox, bell=facilities.bell, agreed=lambda: False),
+            meter=Meter(desk, outbox, bell=facilities.bell, agreed=lambda: False), state=folder, bulk=Bulk(facilities.bell),
         )  # fmt: skip
         hands.take_interval()
         return cls(gateway, rig, jobs, desk, hands)
