@@ -1,4 +1,7 @@
-"""The processes: an edge, a projector, and the two together."""
+"""The processes: an edge, a projector, and the two together.
+
+Each imports what it runs when it runs it: who supervises both runs neither.
+"""
 
 import contextlib
 import signal
@@ -10,18 +13,15 @@ from pathlib import Path
 
 import attrs
 import structlog
-import trio
 
 from gateway.cli.common import Provider, open_upgraded
 from gateway.cli.decisions import begin_log
 from gateway.cli.options import DEFAULT_DATA, Data
 from gateway.config import Config, cannot_listen, load_config
 from gateway.datafolder import DataFolder
-from gateway.edge import serve_edge
 from gateway.hangup import LOG_SETTINGS, EdgeHangups, Hangups, reload_settings
 from gateway.logs import configure_logs
 from gateway.processes import Announcement, announced
-from gateway.projector import run_projector
 from gateway.supervisor import ChildSpec, only_one, supervise
 from protocol import Code
 
@@ -65,6 +65,10 @@ def edge(*, name: str | None = None, data: Data = DEFAULT_DATA) -> int:
     name
         Its name, and that of its journal; default: the setting `name`.
     """
+    import trio
+
+    from gateway.edge import serve_edge
+
     with Hangups() as hangups, _prepared(data, "edge", name=name) as (config, announcement):
         told = EdgeHangups(hangups, announcement, partial(load_config, data, name=name))
         return trio.run(partial(serve_edge, config, hangups=told))
@@ -72,6 +76,8 @@ def edge(*, name: str | None = None, data: Data = DEFAULT_DATA) -> int:
 
 def projector(*, data: Data = DEFAULT_DATA) -> int:
     """Run the projector: journals into the store. One for a data folder. `rebuild` makes the tables anew."""
+    from gateway.projector import run_projector
+
     with Hangups() as hangups, _prepared(data, "projector") as (config, announcement):
         monitor = (config.monitor_host, config.monitor_port + 1 if config.monitor_port else 0)
         settings = Settings(config, announcement, hangups, "projector", PROJECTOR_SETTINGS)

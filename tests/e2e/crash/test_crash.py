@@ -42,7 +42,13 @@ KILLS: Final = 50
 IN_FLIGHT: Final = 40
 
 # What the processes have in common with the one that they are forked from.
-IMPORTED: Final = ("gateway.cli.run", "gateway.cli.tenants", "agent.service")
+IMPORTED: Final = (
+    "gateway.cli.run",
+    "gateway.edge",
+    "gateway.projector",
+    "gateway.cli.tenants",
+    "agent.service",
+)
 
 
 @attrs.frozen(kw_only=True)
