@@ -4,7 +4,9 @@ Every process is forked from a warm one, so that a command costs what it does an
 standard output and standard error comes together, as at a terminal. JSON log lines are read as such.
 """
 
+import atexit
 import contextlib
+import functools
 import itertools
 import json
 import time
@@ -22,6 +24,13 @@ from tests.helpers.warm import Warm
 ROOT = Path(__file__).parents[2]
 IMPORTED = (
     "gateway.cli.run",
+    "gateway.edge",
+    "gateway.projector",
+    "gateway.cli.agents",
+    "gateway.cli.ca",
+    "gateway.cli.events",
+    "gateway.cli.inspection",
+    "gateway.cli.provider",
     "gateway.cli.status",
     "gateway.cli.tenants",
     "agent.commands",
@@ -130,15 +139,19 @@ class Stage:
         return found
 
 
-@contextlib.contextmanager
-def stage_in(folder: Path, *, beside: Stage | None = None, **settings: str) -> Iterator[Stage]:
-    """A provider whose processes end with the block; settings as for `TestProvider.make`.
+@functools.cache
+def shared_warm() -> Warm:
+    """What the processes of all stages are forked from: one for a test process, with which it ends."""
+    warm = Warm(IMPORTED, env={"PYTHONPATH": str(ROOT)})
+    atexit.register(warm.__exit__)
+    return warm
 
-    One that stands *beside* another shares what its processes are forked from.
-    """
+
+@contextlib.contextmanager
+def stage_in(folder: Path, **settings: str) -> Iterator[Stage]:
+    """A provider whose processes end with the block; settings as for `TestProvider.make`."""
     with contextlib.ExitStack() as stack:
-        warm = beside.warm if beside else stack.enter_context(Warm(IMPORTED, env={"PYTHONPATH": str(ROOT)}))
-        stage = Stage(TestProvider.plan(folder / "data", **settings), warm, folder)
+        stage = Stage(TestProvider.plan(folder / "data", **settings), shared_warm(), folder)
         stack.callback(stage.provider.stop)
         for words in (("init", "--organization", "Example Provider"), ("company", "add", "Northwind")):
             said = stage.fieldgate(*words)

@@ -96,7 +96,7 @@ def test_a_second_process_on_a_served_folder_is_refused(
 def test_a_projector_whose_port_is_taken_is_refused(running: Running, tmp_path: Path) -> None:
     """Another provider on the same machine, with the same monitor port in its settings."""
     taken = running.stage.provider.monitor_port
-    with stage_in(tmp_path, beside=running.stage) as other:
+    with stage_in(tmp_path) as other:
         settings = other.provider.data / "fieldgate.toml"
         text = settings.read_text(encoding="utf-8").replace(str(other.provider.monitor_port), str(taken))
         settings.write_text(text, encoding="utf-8")

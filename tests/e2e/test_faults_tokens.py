@@ -31,9 +31,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="module")
-def stranger(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Another provider, whose edge runs, too."""
-    with stage_in(tmp_path_factory.mktemp("stranger"), beside=stage) as other:
+    with stage_in(tmp_path_factory.mktemp("stranger")) as other:
         other.edge()
         yield other
 
