@@ -41,7 +41,7 @@ PLAYED_S = 600.0
 RECONNECT_S = 0.5
 # To read five hundred files takes 20 ms.
 POLL_S = 0.25
-LIMIT_S = 120.0
+LIMIT_S = 200.0
 
 
 class Watched(Watch):

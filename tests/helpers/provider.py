@@ -17,7 +17,7 @@ import attrs
 
 from tests.helpers.warm import Forked, Warm
 
-READY_S = 30.0
+READY_S = 90.0
 COMMAND_S = 60.0
 TRIES = 100
 

@@ -20,7 +20,7 @@ from tests.e2e.lab.middleboxes import forsaken
 __all__ = ["STORIES", "play"]
 
 LIMIT_S = 150.0
-SHORT_S = 8.0
+SHORT_S = 20.0
 
 Said = dict[str, Any]
 
