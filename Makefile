@@ -49,6 +49,8 @@ lock: $(VENV)/.installed  ## resolve pyproject.toml again; the lock carries hash
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate --all-extras -o requirements.lock pyproject.toml
 	echo mitmproxy==11.0.2 | $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate -o tests/e2e/lab/mitmproxy.lock -
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate -c requirements.lock -o packaging/executable.lock packaging/executable.in
+	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate -c requirements.lock -o packaging/container/image.lock pyproject.toml
+	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate -c requirements.lock -o packaging/container/build.lock packaging/container/build.in
 
 $(MITMPROXY)/.installed: tests/e2e/lab/mitmproxy.lock
 	$(PYTHON) -m venv $(MITMPROXY)
