@@ -184,9 +184,11 @@ def batches_behind(connection: Connection, place: Place) -> tuple[list[Line], Pl
     if not page:
         return [], place
     events = events_of(connection, page[0].id, page[-1].id)
+    stale = stood_in_for(connection, page)
     last_said = {
         (batch.agent_uid, what): batch.id
         for batch in page
+        if batch.id not in stale
         for what in subjects(batch, events.get(batch.id, ()))
     }
     lines: list[Line] = []
@@ -245,18 +247,30 @@ def subjects(batch: sa.Row[Any], events: Sequence[StoredEvent]) -> Sequence[str 
     return sorted({event.session_uid for event in events if event.kind in JOB_KINDS and event.session_uid})
 
 
+def stood_in_for(connection: Connection, page: Sequence[sa.Row[Any]]) -> set[int]:
+    """Those of the page whose inventory is not the newest: a large one comes in tens of parts, and each line is a whole estate.
+
+    `updated_ms` is when the newest that counts was received, so that one is never among them, whichever way a clock was set.
+    """
+    received = {batch.id: (batch.agent_id, batch.received_ms) for batch in page if batch.tag == Inventory.tag}
+    of = {agent_id for agent_id, _ in received.values()}
+    query = sa.select(inventories.c.agent_id, inventories.c.updated_ms).where(inventories.c.agent_id.in_(of))
+    newest_ms: dict[int, int] = {row.agent_id: row.updated_ms for row in connection.execute(query)}
+    return {id_ for id_, (agent_id, at_ms) in received.items() if at_ms < newest_ms.get(agent_id, 0)}
+
+
 def lines_of(
     connection: Connection,
     batch: sa.Row[Any],
     events: Sequence[StoredEvent],
     last_said: Mapping[tuple[str, str | None], int],
 ) -> list[tuple[int, str, Row]]:
-    """The lines of a batch: number, kind, body. What a later batch of the page says again is left out."""
+    """The lines of a batch: number, kind, body. What a later batch says again is left out."""
     found: list[tuple[int, str, Row]] = [
         (event.sequence - batch.first_sequence + 1, "job-event", event_body(event)) for event in events
     ]
     for n, subject in enumerate(subjects(batch, events), batch.next_sequence - batch.first_sequence + 1):
-        if last_said[batch.agent_uid, subject] != batch.id:
+        if last_said.get((batch.agent_uid, subject)) != batch.id:
             continue
         if subject is None:
             found.append((n, "inventory", inventory_body(connection, batch)))

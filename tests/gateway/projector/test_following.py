@@ -7,8 +7,9 @@ import pytest
 
 from gateway.projector import Clock, rebuild
 from gateway.store import CursorUnreadable, Line, Place, Standing, Store
-from protocol import Code, EventKind, JobStatus, Row
+from protocol import Code, EventKind, Inventory, JobStatus, Row
 from tests.gateway.projector.rig import START_MS, Chain, Rig, tombstone_of
+from tests.gateway.projector.test_rebuild import inventory
 
 
 @pytest.fixture
@@ -68,6 +69,24 @@ def test_a_session_is_told_as_it_is_and_once_a_page(rig: Rig, monkeypatch: pytes
     assert lines[-1].body["agent_uid"] == agent.agent_uid
     assert lines[-1].body["session_uid"] == "session"
     assert lines[-1].body["synthetic"] is False
+
+
+def test_an_estate_is_told_once_however_many_parts_and_pages_it_comes_in(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each line is all of it; a part that a newer one follows on another page is silent, and one that is older than what is known, too."""
+    monkeypatch.setattr("gateway.store.following.PAGE_INVENTORIES", 2)
+    agent, chain = rig.agent(), Chain()
+    for revision in range(2, 7):
+        rig.at_s += 1
+        rig.journal(agent, inventory(chain, revision, f"s{revision}"), tag=Inventory.tag)
+    rig.at_s -= 1
+    rig.journal(agent, inventory(chain, 1, "older"), tag=Inventory.tag)
+    rig.drain()
+
+    lines = [line for line in all_behind(rig.store, rig.store.following.start()) if line.kind == "inventory"]
+
+    assert [[row["server_uid"] for row in line.body["servers"]] for line in lines] == [["s6"]]
 
 
 def test_what_a_tombstone_stood_for_is_told_when_it_comes(rig: Rig) -> None:
