@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 MITMPROXY := .venv-mitmproxy
 PACKAGING := .venv-packaging
 
+# Tests start hundreds of processes, and none of them is to compile the product anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Of `make soak`: agents, how long, events a second of all together, and where the report is to lie.
 AGENTS ?= 10000
 MINUTES ?= 10
@@ -17,7 +20,7 @@ demo: $(VENV)/.installed  ## a gateway on 6180 and 9999 and a fleet of simulated
 	$(BIN)/fieldgate demo
 
 test: $(VENV)/.installed check  ## everything this machine can run
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .

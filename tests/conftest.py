@@ -19,6 +19,20 @@ hypothesis.settings.load_profile("default")
 
 TEST_LIMIT_S = 300
 
+LONG = (
+    "tests/e2e/test_demo.py",
+    "tests/e2e/test_rotations.py",
+    "tests/e2e/crash",
+    "tests/gateway/projector/test_delivery_model.py",
+    "tests/e2e/lab",
+    "tests/e2e",
+    "tests/gateway/projector/test_incident_life.py",
+    "tests/agent/simulator/test_fleet.py",
+    "tests/agent/collectors/restic",
+    "tests/gateway/projector/test_delivery_bites.py",
+)
+"""What takes long, the longest first: begun last, one of them would keep a whole run waiting for it."""
+
 
 @pytest.fixture(autouse=True)
 def absolute_limit() -> Iterator[None]:
@@ -34,6 +48,21 @@ def logs_of_its_own() -> Iterator[None]:
     yield
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: three for two cores, which have something to do then while tests wait for a process, a deadline or a disk."""
+    cores = os.cpu_count() or 1
+    return cores + (cores + 1) // 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; `--no-loadscope-reorder` hands them out in this order. The order within a file stays."""
+
+    def rank(item: pytest.Item) -> int:
+        return next((n for n, path in enumerate(LONG) if item.nodeid.startswith(path)), len(LONG))
+
+    items.sort(key=rank)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
