@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from enum import StrEnum
 from pathlib import Path
 from time import sleep
@@ -55,7 +55,7 @@ def logs(
         raise CommandError("--lines is a number of lines, 0 or more", UNUSABLE)
     if not state.is_dir():
         raise CommandError(f"there is no folder {state}", UNUSABLE)
-    following = tail(state) if follow else iter(())
+    following = tail(state) if follow else ()
     try:
         wanted = (line for line in read_lines(state) if _is_wanted(line, level))
         for line in deque(wanted, lines):
@@ -70,7 +70,7 @@ def logs(
         raise CommandError(f"cannot read the log: {error}", UNUSABLE) from None
 
 
-def tail(state: Path) -> Iterator[str]:
+def tail(state: Path) -> Generator[str]:
     """What is logged from the first call on, line by line, without end; a file that is put aside is read to its end first."""
     path = state / FOLDER / NAME
     file = path.open(encoding="utf-8", errors="replace") if path.exists() else None
@@ -79,23 +79,24 @@ def tail(state: Path) -> Iterator[str]:
     return _growing(path, file)
 
 
-def _growing(path: Path, file: Any) -> Iterator[str]:
+def _growing(path: Path, file: Any) -> Generator[str]:
     rest = ""
-    while True:
-        if file is not None:
-            rest += file.read()
-            *whole, rest = rest.split("\n")
-            yield from whole
-        sys.stdout.flush()
-        if path.exists() and (file is None or not _is_same(path, file)):
+    try:
+        while True:
+            moved = path.exists() and (file is None or not _is_same(path, file))
             if file is not None:
                 rest += file.read()
                 *whole, rest = rest.split("\n")
                 yield from whole
-                file.close()
-            file = path.open(encoding="utf-8", errors="replace")
-        else:
-            sleep(POLL_S)
+            if moved:
+                if file is not None:
+                    file.close()
+                file = path.open(encoding="utf-8", errors="replace")
+            else:
+                sleep(POLL_S)
+    finally:
+        if file is not None:
+            file.close()
 
 
 def _is_same(path: Path, file: Any) -> bool:
