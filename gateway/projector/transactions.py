@@ -19,7 +19,8 @@ MAX_REASON = 200
 
 
 def chores(p: Projection, work: Work) -> None:
-    """What no record asks for: go on behind gaps that were declared lost or deserted, ask for what is missing, end commands in time.
+    """What no record asks for: go on behind gaps that were declared lost or deserted, ask for what is missing, end commands in time,
+    and let the feed's old reports go.
 
     Raises:
         StoreError: the store's failing; try again later.
@@ -32,6 +33,7 @@ def chores(p: Projection, work: Work) -> None:
     for gap in p.gaps.due(work.now_ms, limit=ASKS_AT_ONCE, of_one_agent=ASKS_OF_ONE_AGENT):
         work.holes.ask(work.tree_of(gap.agent_uid, gap.epoch), gap)
     p.commands.expire(work.now_ms)
+    p.feed.prune(work.now_ms)
     work.paths.chores()
 
 

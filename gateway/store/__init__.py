@@ -39,6 +39,7 @@ The projector's verbs live in one transaction object, because rows, marks and cu
         p.parked      add find after remove waiting
         p.gaps        find of open count due deserted declared asked settle delete
         p.events      insert(rows of EVENT_COLUMNS)
+        p.feed        prune
         p.inventory   apply
         p.usage       add
         p.commands    finish expire

@@ -21,10 +21,12 @@ from sqlalchemy.engine import Connection
 from gateway.store.engine import Database
 from gateway.store.errors import CursorUnreadable
 from gateway.store.events import EVENT, StoredEvent
+from gateway.store.feed import MARK_ID, Mark, mark_of
 from gateway.store.readmodel import BOOLEAN, READ_MODEL
 from gateway.store.rows import JOB_KINDS
 from gateway.store.schema import agents, batches, inventories, job_events
 from gateway.store.schema_operations import feed, store_identity
+from gateway.store.simulated import KEPT_WHY
 from protocol import Code, EventBatch, EventKind, Inventory, JobStatus
 
 PAGE_FACTS: Final = 500
@@ -59,6 +61,8 @@ class Place:
     batch: int = 0
     line: int = 0
     """Of the batch; the lines behind it are still to be read."""
+    began: int = 0
+    """The last fact that had left the feed when its reader began: up to there it misses none."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -67,13 +71,16 @@ class Place:
         Raises:
             CursorUnreadable: it did not.
         """
-        found = re.fullmatch(r"v1\.([0-9a-f]{32})\.([0-9]{1,18})\.([0-9]{1,18})\.([0-9]{1,9})", text)
+        found = re.fullmatch(
+            r"v1\.([0-9a-f]{32})\.([0-9]{1,15})\.([0-9]{1,15})\.([0-9]{1,9})(?:\.([0-9]{1,15}))?", text
+        )
         if found is None:
             raise CursorUnreadable(f"{text[:100]!r} is no cursor: give one that a line carried, as it is")
-        return cls(found[1], int(found[2]), int(found[3]), int(found[4]))
+        return cls(found[1], *(int(number or 0) for number in found.groups()[1:]))
 
     def __str__(self) -> str:
-        return f"v1.{self.incarnation}.{self.fact}.{self.batch}.{self.line}"
+        began = f".{self.began}" if self.began else ""
+        return f"v1.{self.incarnation}.{self.fact}.{self.batch}.{self.line}{began}"
 
 
 @attrs.frozen(kw_only=True)
@@ -99,7 +106,7 @@ class Following:
     def start(self) -> Place:
         """Before everything."""
         with self._db.read() as connection:
-            return Place(incarnation(connection))
+            return beginning(connection)
 
     def read(self, place: Place) -> tuple[list[Line], Place]:
         """The next lines behind *place*, and the place behind them; *place* itself when there is nothing more.
@@ -109,7 +116,7 @@ class Following:
         with self._db.read() as connection:
             why = why_void(connection, place)
             if why is not None:
-                return [reset(connection, why)], Place(incarnation(connection))
+                return [reset(connection, why)], beginning(connection)
             lines = facts_behind(connection, place)
             if lines:
                 return lines, lines[-1].place
@@ -138,13 +145,27 @@ def why_void(connection: Connection, place: Place) -> Code | None:
     facts, last = newest(connection)
     if incarnation(connection) != place.incarnation or place.fact > facts or place.batch > last:
         return Code.FEED_RESET
+    if max(place.fact, place.began) < mark(connection).left:
+        return Code.FEED_PRUNED
     return None
+
+
+def mark(connection: Connection) -> Mark:
+    """What has left the feed."""
+    return mark_of(connection.execute(sa.select(feed.c.payload).where(feed.c.id == MARK_ID)).scalar())
+
+
+def beginning(connection: Connection) -> Place:
+    """Before everything that is there."""
+    return Place(incarnation(connection), began=mark(connection).left)
 
 
 def reset(connection: Connection, why: Code) -> Line:
     """The line that says that everything comes anew."""
-    place = Place(incarnation(connection))
-    return Line(id=f"{place.incarnation}-reset", kind="reset", place=place, body={"code": str(why)})
+    place = beginning(connection)
+    return Line(
+        id=f"{place.incarnation}-reset-{place.began}", kind="reset", place=place, body={"code": str(why)}
+    )
 
 
 def incarnation(connection: Connection) -> str:
@@ -161,7 +182,9 @@ def facts_behind(connection: Connection, place: Place) -> list[Line]:
         if row.kind in STATES:
             view, key, type_ = STATES[row.kind]
             found = view_rows(connection, view, {key: type_(row.key)})
-            # A gap has no row any more when what was missing came before anybody gave it up.
+            if row.kind == "agent" and is_kept_for_its_number(connection, row.key):
+                found = []
+            # A gap has no row any more when what was missing came before anybody gave it up; a simulated agent may be removed.
             body = found[0] if found else {key: type_(row.key), "state": "gone"}
         elif row.kind == "usage":
             report = {name: body[name] for name in ("agent_uid", "epoch", "sequence")}
@@ -174,7 +197,7 @@ def facts_behind(connection: Connection, place: Place) -> list[Line]:
 def batches_behind(connection: Connection, place: Place) -> tuple[list[Line], Place]:
     """A page of batches."""
     query = (
-        sa.select(batches, agents.c.uid.label("agent_uid"))
+        sa.select(batches, agents.c.uid.label("agent_uid"), agents.c.why)
         .join(agents, agents.c.id == batches.c.agent_id)
         .where(batches.c.id >= place.batch)
         .order_by(batches.c.id)
@@ -218,6 +241,12 @@ def cut(page: Sequence[sa.Row[Any]]) -> Sequence[sa.Row[Any]]:
     return page
 
 
+def is_kept_for_its_number(connection: Connection, agent_uid: str) -> bool:
+    """Whether that agent was removed but for its row."""
+    why = connection.execute(sa.select(agents.c.why).where(agents.c.uid == agent_uid)).scalar()
+    return bool(why == KEPT_WHY)
+
+
 def events_of(connection: Connection, first: int, last: int) -> dict[int, list[StoredEvent]]:
     """The events of those batches."""
     query = (
@@ -242,6 +271,8 @@ def events_of(connection: Connection, first: int, last: int) -> dict[int, list[S
 
 def subjects(batch: sa.Row[Any], events: Sequence[StoredEvent]) -> Sequence[str | None]:
     """What of the agent a batch gives another state: sessions, or (None) its inventory."""
+    if batch.why == KEPT_WHY:  # its agent was removed, and is told to have gone
+        return []
     if batch.tag == Inventory.tag:
         return [None]
     return sorted({event.session_uid for event in events if event.kind in JOB_KINDS and event.session_uid})

@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection
 from gateway.store.bodies import Body, CursorMoved, ResyncWanted
 from gateway.store.changes import publish
 from gateway.store.engine import Database
-from gateway.store.feed import Fact, note_facts
+from gateway.store.feed import Fact, ProjectedFeed, note_facts
 from gateway.store.gaps import ProjectedGaps
 from gateway.store.given import TEXT, packed
 from gateway.store.hot import Hot
@@ -68,6 +68,7 @@ class Projection:
         self.parked = ProjectedParking(hot)
         self.gaps = ProjectedGaps(hot, self.note)
         self.events = ProjectedEvents(hot)
+        self.feed = ProjectedFeed(hot)
         self.quarantine = ProjectedQuarantine(hot)
         self.inventory = ProjectedInventory(hot)
         self.rebuild = ProjectedRebuild(hot, self.publish)

@@ -18,6 +18,8 @@ from gateway.store.agents import entries
 from gateway.store.bodies import AgentEntry, ClaimEntry, CommandPending, Overrun, ReleasedMark, ResyncWanted
 from gateway.store.changes import publish
 from gateway.store.engine import Database
+from gateway.store.feed import changed, note_facts
+from gateway.store.hot import Hot
 from gateway.store.schema import agents, batches, changes, metadata, streams
 from gateway.store.schema_operations import commands
 from gateway.store.standing import Standing
@@ -105,6 +107,7 @@ def _remove(connection: Connection, db: Database, gone: dict[int, str], newest: 
     connection.execute(sa.delete(agents).where(agents.c.id.in_(gone.keys() - kept)))
     revoked = {"standing": Standing.REVOKED, "code": int(Code.CLIENT_CERT_REVOKED), "why": KEPT_WHY}
     connection.execute(sa.update(agents).where(agents.c.id.in_(kept)).values(revoked))
+    note_facts(Hot(connection), [changed("agent", uid) for uid in gone.values()])
     publish(connection, db, told)
 
 

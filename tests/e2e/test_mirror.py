@@ -112,6 +112,13 @@ def test_a_consumer_mirrors_the_store_through_kills_of_everything(stage: Stage) 
         assert found == items[view]
     assert items["rm_workloads"]
 
+    with contextlib.closing(stage.store()) as store:
+        while store.simulated.remove():
+            pass
+    last = Consumer(stage, "--once")
+    assert last.process.wait(60) == 0
+    assert [last.count(table) for table in ("items", "sessions", "events")] == [0, 0, 0]
+
 
 def quiet(stage: Stage) -> None:
     """Everything that the edges have is in the store."""
