@@ -4,6 +4,8 @@ A beat is due every 20 ms. One that comes late stands for all that were due mean
 was late twenty-five times, and not once, as one that is only asked now and then would say.
 """
 
+import bisect
+
 import attrs
 import trio
 
@@ -18,7 +20,8 @@ class Pulse:
 
     lag: Histogram = attrs.field(factory=Histogram)
     """Of every beat that was due since this was last taken."""
-    _stood_s: float = attrs.field(default=0.0, init=False)
+    _stalls: list[tuple[float, float]] = attrs.field(factory=list, init=False)
+    """When a beat came, and how late; only those that no later one was worse than."""
     _due: float | None = attrs.field(default=None, init=False)
 
     async def run(self) -> None:
@@ -30,16 +33,19 @@ class Pulse:
 
     def _beat(self, late_s: float) -> None:
         if late_s > BEAT_S:
-            self._stood_s += late_s
+            while self._stalls and self._stalls[-1][1] <= late_s:
+                self._stalls.pop()
+            self._stalls.append((trio.current_time(), late_s))
         late_s = min(late_s, HIGHEST_US / 1e6)
         self.lag.record(late_s)
         while (late_s := late_s - BEAT_S) > 0:
             self.lag.record(late_s)
 
-    def stood_s(self) -> float:
-        """Seconds that the loop has stood still so far, by more than a beat at once; until this very moment."""
+    def stood_s(self, since: float) -> float:
+        """The longest that the loop has stood still at once, seconds, of what ended after *since*; until this very moment."""
         late_s = 0.0 if self._due is None else trio.current_time() - self._due
-        return self._stood_s + (late_s if late_s > BEAT_S else 0.0)
+        worst = bisect.bisect_left(self._stalls, (since, 0.0))
+        return max(late_s, 0.0, self._stalls[worst][1] if worst < len(self._stalls) else 0.0)
 
     def take(self) -> Histogram:
         """How late it came since this was last called."""

@@ -29,7 +29,7 @@ OPENING: Final = 64
 _STALL_S: Final = 0.05
 
 
-def _never() -> float:
+def _never(_: float) -> float:
     return 0.0
 
 
@@ -43,8 +43,8 @@ class Tally:
     measured_from: float = math.inf
     """Events that are due in this time are timed; on trio's clock."""
     measured_until: float = math.inf
-    stood_s: Callable[[], float] = _never
-    """How long this process's loop has stood still so far."""
+    stood_s: Callable[[float], float] = _never
+    """The longest that this process's loop has stood still at once since a moment."""
     counts: Counts = attrs.field(factory=Counts)
     """Since the last `take`."""
     opening: trio.Semaphore = attrs.field(factory=lambda: trio.Semaphore(OPENING))
@@ -75,8 +75,6 @@ class _Cut:
     due_at: float
     late_s: float = 0.0
     """How much later than that they were there: whose doing that was is known."""
-    stood_s: float = 0.0
-    """The tally's, at that moment."""
 
     def is_under(self, mark: Mark) -> bool:
         return self.epoch == mark.epoch and mark.first_sequence < self.next_sequence <= mark.next_sequence
@@ -137,11 +135,8 @@ class AgentTally(Observer):
         """Events are in the outbox."""
         self._tally.counts.events += len(rows)
         self._ledger.said(self._agent_uid, epoch, first_sequence, rows)
-        tally, due_at = self._tally, self.due_at
-        late_s = trio.current_time() - due_at
-        self._unacked.append(
-            _Cut(epoch, first_sequence + len(rows), len(rows), due_at, late_s, tally.stood_s())
-        )
+        late_s = trio.current_time() - self.due_at
+        self._unacked.append(_Cut(epoch, first_sequence + len(rows), len(rows), self.due_at, late_s))
 
     def welcomed(self, welcome: Welcome, address: str) -> None:
         """One more is connected."""
@@ -178,7 +173,7 @@ class AgentTally(Observer):
     def _is_stalled(self, cut: _Cut) -> bool:
         """Whether most of what *cut* has waited for was this process: it came late with it, or did not look."""
         tally = self._tally
-        own_s = cut.late_s + tally.stood_s() - cut.stood_s
+        own_s = cut.late_s + tally.stood_s(cut.due_at + cut.late_s)
         return own_s > max(_STALL_S, (trio.current_time() - cut.due_at) / 2) and tally.is_measured(cut.due_at)
 
     def released(self, mark: Mark, ruling: Ruling) -> None:
