@@ -8,7 +8,7 @@ import attrs
 # Everything else that a query of ours may have as a word.
 WORDS = frozenset({
     "absent", "and", "by", "changes", "histogram_quantile", "increase", "max", "min", "min_over_time", "offset", "or",
-    "predict_linear", "rate", "sum", "time", "vector",
+    "predict_linear", "rate", "sum", "time", "unless", "vector",
 })  # fmt: skip
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
