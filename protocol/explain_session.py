@@ -191,8 +191,8 @@ SESSION: Final[dict[Code, Explanation]] = {
         "nearly full: come back in your slot",
         "The gateway has nearly all the connections that it may have (limits.connections_soft), and told the agent a moment of its "
         "own to come back at. Sessions that are open are not affected.",
-        "The agent keeps its data and tries its other gateways meanwhile. If it lasts, add an edge, or raise limits.connections if "
-        "memory and file descriptors allow.",
+        "The agent keeps its data and comes again in its slot, to its next gateway if it has several. If it lasts, add an edge, or "
+        "raise limits.connections if memory and file descriptors allow.",
     ),
     Code.SOURCE_BANNED: Explanation(
         "banned for flooding",

@@ -16,8 +16,8 @@ for `STALL_S` and has not said who it is: as many as wait are cut, those of the 
 whose place no waiter could be given. What the edge itself was too busy for is not held against anybody: the time by
 which a handshake stands still does not run while the edge does not come round, nor while an enrollment waits for us.
 
-*One deadline* covers accepting, the PROXY header, TLS and Hello. It lives in the ticket's cancel scope; whoever is
-authenticated is free of it.
+*One deadline* covers accepting, the PROXY header, TLS and Hello. It lives in the ticket's cancel scope; whoever is authenticated is
+free of it. It stands still in the queue, where the waiting is ours, for its own length at most: who has a place has the time for it.
 
 *Who is known is never refused.* A stranger's address may hold `Limits.per_address` connections in the hall and is refused beyond, and
 one that floods is banned for a while (`bans`); an address from which an agent was authenticated within a day only queues. A
@@ -131,16 +131,21 @@ class Admission:
         self.known.note(address_key(address), organization_uid)
 
     @property
+    def _done_in_time(self) -> float:
+        """How many connects are done before the deadline of the first of them, as it goes now."""
+        return min(self.pace.per_s, self.pace.derived_per_s) * self.limits.hello_s
+
+    @property
     def places(self) -> int:
         """How many may be at the handshake at one time."""
         by_memory = max(1, self.limits.pre_auth_bytes // HANDSHAKE_BYTES)
-        in_time = max(_LEAST, self.pace.derived_per_s * self.limits.hello_s * _IN_FLIGHT)
+        in_time = max(_LEAST, self._done_in_time * _IN_FLIGHT)
         return int(min(by_memory, in_time))
 
     @property
     def room(self) -> int:
         """How many may be in the hall."""
-        in_time = max(_LEAST * _LEAST, self.pace.derived_per_s * self.limits.hello_s * _WAITING)
+        in_time = max(_LEAST * _LEAST, self._done_in_time * _WAITING)
         return int(min(self.limits.pre_auth_connections, in_time))
 
     @property
@@ -186,15 +191,13 @@ class Admission:
 
     def banned(self, address: str) -> bool:
         """Whether connections from *address* are refused for a while, because it flooded."""
-        key = address_key(address)
-        return self.bans.refuses(key) and not self.known.knows(key)
+        return self.bans.refuses(key := address_key(address)) and not self.knows(key)
 
     def fault(self, ticket: Ticket, code: Code) -> float:
         """See `Ticket.fault`."""
-        key = ticket.key
-        if not key or ticket.address in self._spared or self.known.knows(key):
+        if not ticket.key or ticket.address in self._spared or self.knows(ticket.key):
             return 0.0
-        return self.bans.fault(key, code)
+        return self.bans.fault(ticket.key, code)
 
     def open(self) -> Ticket | None:
         """A ticket for a connection just accepted; None if the edge has all the connections it can have."""
@@ -235,11 +238,15 @@ class Admission:
         if granted.is_set():
             return
         ticket.stage = "queued for tls"
+        left_s = ticket.scope.deadline - trio.current_time()
+        ticket.scope.deadline += self.limits.hello_s
         self._crowd.unpark()
         try:
             await granted.wait()
         finally:
-            if not granted.is_set():
+            if granted.is_set():
+                ticket.scope.deadline = trio.current_time() + left_s
+            else:
                 self._turns.leave((ticket, granted), party=ticket.party, address=ticket.key)
 
     def _hold(self, ticket: Ticket) -> None:
@@ -267,7 +274,9 @@ class Admission:
         look_at = -math.inf
         while True:
             while not self.queued:
+                quiet_since = trio.current_time()
                 await self._crowd.park()
+                self.pace.rested(trio.current_time() - quiet_since)
                 look_at = trio.current_time() + _LOOK_S
             due = trio.current_time() + TICK_S
             await trio.sleep_until(due)

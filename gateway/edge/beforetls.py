@@ -5,6 +5,7 @@ known from its first 16 bytes, is read exactly.
 """
 
 import contextlib
+import select
 import socket
 
 import trio
@@ -18,7 +19,15 @@ from gateway.edge.firstbytes import (
 )
 from gateway.edge.proxy_protocol import FIXED_BYTES, ProxyHeaderError, Source, body_bytes, parse
 
-__all__ = ["HELLO_BYTES", "classify_first", "first_bytes", "proxy_source", "receive", "say_and_close"]
+__all__ = [
+    "HELLO_BYTES",
+    "classify_first",
+    "first_bytes",
+    "has_left",
+    "proxy_source",
+    "receive",
+    "say_and_close",
+]
 
 
 # The largest ClientHello that OpenSSL is given, with the headers of its message and its record.
@@ -37,6 +46,13 @@ async def first_bytes(sock: socket.socket, limit: int = DECIDED_BYTES) -> bytes:
         except BlockingIOError:
             pass
         await trio.lowlevel.wait_readable(sock)
+
+
+def has_left(sock: socket.socket) -> bool:
+    """Whether the peer has closed or reset it, though what it said before lies here still; False where no system call tells."""
+    watch = select.poll()
+    watch.register(sock, getattr(select, "POLLRDHUP", 0))
+    return bool(watch.poll(0))
 
 
 async def classify_first(

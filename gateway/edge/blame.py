@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from certs.inspection import NearbyKind
+from gateway.edge.addresses import address_key
+from gateway.edge.closes import Closes
 from gateway.edge.metrics import Metrics
 from gateway.edge.peer import Peer
 from protocol import Code
@@ -12,12 +14,12 @@ from protocol import Code
 if TYPE_CHECKING:
     from gateway.edge.inspection import Inspection
 
-__all__ = ["blame"]
+__all__ = ["blame", "turn_away"]
 
 log = structlog.get_logger()
 
 
-def blame(peer: Peer, code: Code, metrics: Metrics, inspection: "Inspection | None") -> None:
+def blame(peer: Peer, code: Code, metrics: Metrics) -> None:
     """*peer*'s connection ended with *code*, unauthenticated; most codes are nobody's fault (`bans`)."""
     banned_s = peer.ticket.fault(code)
     if not banned_s:
@@ -26,5 +28,10 @@ def blame(peer: Peer, code: Code, metrics: Metrics, inspection: "Inspection | No
     log.warning(
         "address banned", code=str(Code.SOURCE_BANNED), peer=peer.ticket.key, for_s=round(banned_s), last=str(code)
     )  # fmt: skip
+
+
+def turn_away(address: str, closes: Closes, inspection: "Inspection | None") -> None:
+    """A connection from a banned *address* is closed: counted, without a line, for the ban has one; no network's fault either."""
+    closes.count(Code.SOURCE_BANNED)
     if inspection is not None:
-        inspection.surroundings.turned_away(peer.ticket.key, f"banned for {banned_s:.0f} s", NearbyKind.BAN)
+        inspection.surroundings.turned_away(address_key(address), "banned for flooding", NearbyKind.BAN)

@@ -13,7 +13,6 @@ full, it leaves connections in the backlog, where their deadline does not run ye
 edge may have, it closes newcomers at once, before any TLS is spent on them.
 """
 
-import errno
 import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
@@ -26,16 +25,23 @@ from certs.inspection import LastIo, NearbyKind
 from gateway.config import Listener
 from gateway.edge.addresses import STRANGERS, address_key
 from gateway.edge.admission import Admission
-from gateway.edge.beforetls import HELLO_BYTES, classify_first, first_bytes, proxy_source, say_and_close
-from gateway.edge.blame import blame
+from gateway.edge.beforetls import (
+    HELLO_BYTES,
+    classify_first,
+    first_bytes,
+    has_left,
+    proxy_source,
+    say_and_close,
+)
+from gateway.edge.blame import blame, turn_away
 from gateway.edge.closes import Closes
 from gateway.edge.firstbytes import CODES, DECIDED_BYTES, HTTP_ANSWER, FirstBytes
 from gateway.edge.metrics import Metrics
 from gateway.edge.peer import Peer
 from gateway.edge.proxy_protocol import Networks, ProxyHeaderError
 from gateway.edge.reports import noted
+from gateway.edge.shortage import survive
 from gateway.edge.sight import BREAKS
-from gateway.edge.ticket import Ticket
 from protocol import Code
 from transport import Break, Context, HandshakeError, TLSStream, save_syns
 
@@ -55,11 +61,6 @@ class Runnable(Protocol):
 
 
 Handler = Callable[[TLSStream, Peer], Awaitable[Runnable | None]]
-
-# The listening socket itself is beyond repair; everything else is about one connection, or passes.
-_FATAL = {errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EFAULT}
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-_PAUSE_S = 0.1  # as trio.serve_listeners does
 
 # Connections taken from one backlog before others get their turn.
 _BURST = 16
@@ -124,17 +125,8 @@ class Acceptor:
                     if self.admission.in_hall < self.admission.room:
                         continue
                     break
-                await self._survive(trouble)
+                await survive(trouble, self.metrics)
                 break
-
-    async def _survive(self, trouble: int) -> None:
-        if trouble in _FATAL:
-            raise OSError(trouble, "the listening socket is broken")
-        name = errno.errorcode.get(trouble, str(trouble))
-        self.metrics.accept_errors.labels(error=name).inc()
-        if trouble in _EXHAUSTED:
-            log.warning("out of resources for new connections", error=name)
-            await trio.sleep(_PAUSE_S)
 
     def _admit(
         self,
@@ -148,17 +140,14 @@ class Acceptor:
         announced = address in networks
         if not announced and self.admission.banned(address):
             sock.close()
-            self.closes.count(Code.SOURCE_BANNED)  # without a line: the ban has one
+            turn_away(address, self.closes, self.inspection)
             return
         ticket = self.admission.open()
         if ticket is None:
             sock.close()
+            full = Code.TOO_MANY_CONNECTIONS
             self.closes.record(
-                Code.TOO_MANY_CONNECTIONS,
-                address=address,
-                port=port,
-                listener=listener.kind,
-                detail="the edge is full",
+                full, address=address, port=port, listener=listener.kind, detail="the edge is full"
             )
             if self.inspection is not None:
                 self.inspection.surroundings.note(NearbyKind.OVERLOAD, "the edge was full")
@@ -175,8 +164,7 @@ class Acceptor:
         session: Runnable | None = None
         try:
             with ticket.scope:
-                if await self._before_tls(sock, peer, announced=announced):
-                    await self._place(ticket)
+                if await self._before_tls(sock, peer, announced=announced) and await self._place(sock, peer):
                     stream = TLSStream(sock, self.context(), server_side=True)
                     if await self._handshake(stream, peer):
                         session = await self.handler(stream, peer)
@@ -195,11 +183,16 @@ class Acceptor:
                 stream.close()
             sock.close()
 
-    async def _place(self, ticket: Ticket) -> None:
-        """Wait for a place at the handshake."""
+    async def _place(self, sock: socket.socket, peer: Peer) -> bool:
+        """Wait for a place at the handshake; False if nobody is there any more by then: TLS would be wasted on it."""
         began = trio.current_time()
-        await ticket.charge()
-        self.metrics.place_seconds[ticket.party == STRANGERS].observe(trio.current_time() - began)
+        await peer.ticket.charge()
+        waited_s = trio.current_time() - began
+        self.metrics.place_seconds[peer.ticket.party == STRANGERS].observe(waited_s)
+        if not waited_s or not has_left(sock):
+            return True
+        self._end(peer, Code.CONNECTION_LOST, "left while queued for tls")
+        return False
 
     async def _before_tls(self, sock: socket.socket, peer: Peer, *, announced: bool) -> bool:
         """Everything up to the ClientHello; False if the connection ended here, its reason noted."""
@@ -246,7 +239,7 @@ class Acceptor:
     def _identify(self, peer: Peer) -> bool:
         """Whether its address, which is known by now, may have another connection; if not, that is noted."""
         if self.admission.banned(peer.address):
-            self.closes.count(Code.SOURCE_BANNED)
+            turn_away(peer.address, self.closes, self.inspection)
             return False
         if peer.ticket.identify(peer.address):
             return True
@@ -338,7 +331,7 @@ class Acceptor:
         """Note why it ends; and hold it against its address, if it is of the kind that is (`bans`) and *is_fault*."""
         peer.ticket.stage = _ENDED
         if is_fault:
-            blame(peer, code, self.metrics, self.inspection)
+            blame(peer, code, self.metrics)
         self.closes.record(
             code,
             address=peer.address,

@@ -31,7 +31,7 @@ TICK_S = 0.02
 # A heartbeat or an Ack may be that late in a storm without anybody noticing; half of it is no reason to slow down.
 LATE_S = 0.1
 SLOWER = 0.8
-FASTER_S = 5.0  # from nothing to the derived rate, if the loop has time
+FASTER_S = 5.0  # from nothing to the derived rate, if the loop has time; so long a quiet ends a storm
 
 # However busy the machine: slower than an eighth of what it can do, agents would run into their deadlines for nothing.
 FLOOR = 0.125
@@ -65,6 +65,11 @@ class Pace:
     def begin(self, now: float) -> None:
         """One has begun: the next one is due a little later; what was not used for `BURST_S` is lost."""
         self._due_at = max(self._due_at, now - BURST_S) + 1 / self.per_s
+
+    def rested(self, quiet_s: float) -> None:
+        """Nobody had to wait for *quiet_s*: what was learned in the storm before is forgotten, if that is long."""
+        if quiet_s > FASTER_S:
+            self.per_s = self.derived_per_s
 
     def learn(self, late_s: float) -> None:
         """The loop came round *late_s* after it was asked to, in the middle of a storm."""

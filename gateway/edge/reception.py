@@ -301,5 +301,5 @@ class _Visit:
             self.services.inspection.ended(self.peer, last_io, stream=self.stream, shaken=True)
 
     def _note(self, code: Code, detail: str, *, agent_uid: str = "") -> None:
-        blame(self.peer, code, self.services.metrics, self.services.inspection)
+        blame(self.peer, code, self.services.metrics)
         note(self.services, self.peer, code, detail, agent_uid=agent_uid, since=self.peer.ticket.opened_at)

@@ -71,6 +71,17 @@ def test_a_late_loop_slows_the_herd_down_and_a_quick_one_lets_it_go_on() -> None
     assert pace.per_s == pytest.approx(derived / SHARE), "neither late nor early"
 
 
+def test_a_storm_begins_with_what_was_derived() -> None:
+    """What the loop said in the storm before says nothing about this one; a pause within a storm is none."""
+    pace = Pace(0.0005)
+    derived = pace.derived_per_s
+    for quiet_s, expected in ((1.0, derived * 0.8), (60.0, derived)):
+        pace.per_s = derived
+        pace.learn(LATE_S * 2)
+        pace.rested(quiet_s)
+        assert pace.per_s == pytest.approx(expected)
+
+
 def test_a_rate_that_somebody_decided_on_stays() -> None:
     pace = Pace(0.0005, fixed_per_s=100)
     for late_s in (1.0, 0.0) * 100:

@@ -5,6 +5,7 @@ import ipaddress
 import itertools
 import socket
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -18,7 +19,7 @@ from gateway.edge.addresses import STRANGERS
 from gateway.edge.admission import HANDSHAKE_BYTES, Admission
 from protocol import Action, Code, Rejected
 from tests.gateway.edge.test_admission import at_the_handshake, enter, kept_moving
-from tests.gateway.edge.test_listener import drained, serving
+from tests.gateway.edge.test_listener import client_hello, drained, serving
 from tests.gateway.edge.test_proxy_protocol import proxied
 from tests.helpers.agent import enrolled
 from tests.helpers.edges import make_provider, running_edge
@@ -118,6 +119,38 @@ async def test_a_slow_machine_lets_in_what_it_gets_done_in_time(
     assert trio.current_time() == pytest.approx(1000 / admission.pace.per_s, rel=0.3)
 
 
+async def test_the_deadline_stands_still_in_the_queue_and_not_for_ever(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Two seconds used, fourteen waited for a place: there are thirteen left for the handshake. Who finds none goes after thirty."""
+    admission = Admission(Limits(pre_auth_bytes=HANDSHAKE_BYTES, hello_s=15))
+    holder = await at_the_handshake(admission, "192.0.2.1")
+    ticket, late = enter(admission, "192.0.2.2"), enter(admission, "192.0.2.3")
+
+    async def give_way() -> None:
+        await trio.sleep(16)
+        holder.close()
+
+    async def wait_in_vain() -> None:
+        with late.scope:
+            await late.charge()
+        assert late.scope.cancelled_caught
+        assert late.stage == "queued for tls"
+        assert trio.current_time() == pytest.approx(30)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(give_way)
+        with ticket.scope:
+            await trio.sleep(2)
+            nursery.start_soon(wait_in_vain)
+            await ticket.charge()
+            assert trio.current_time() == pytest.approx(16)
+            await trio.sleep_forever()
+        assert trio.current_time() == pytest.approx(29)
+    for each in (ticket, late):
+        each.close()
+
+
 async def test_the_rate_is_taken_from_the_settings_when_they_are_read_again() -> None:
     """And measured anew with another certificate."""
     admission = Admission(Limits(), 0.0005)
@@ -143,9 +176,7 @@ async def test_a_thousand_silent_connections_take_no_place_and_next_to_no_memory
         for sock in silent:
             sock.connect(("127.0.0.1", edge.port))
             await trio.lowlevel.checkpoint()
-        with trio.fail_after(30):
-            while edge.admission.in_hall < 1000:  # noqa: ASYNC110  # the books of a hall have no event
-                await trio.sleep(0.005)
+        await until(lambda: edge.admission.in_hall == 1000)
         each = (tracemalloc.get_traced_memory()[0] - before) / 1000
         tracemalloc.stop()
         assert edge.contexts_used == []
@@ -156,6 +187,28 @@ async def test_a_thousand_silent_connections_take_no_place_and_next_to_no_memory
         await stream.aclose()
         for sock in silent:
             sock.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    with trio.fail_after(30):
+        while not condition():  # noqa: ASYNC110  # the books of a hall have no event
+            await trio.sleep(0.005)
+
+
+async def test_no_tls_is_spent_on_who_has_left_the_queue() -> None:
+    """An agent that gave up in the queue lies there with its hello: a herd's first wave would keep the second from being served."""
+    async with serving(limits=Limits(pre_auth_bytes=HANDSHAKE_BYTES, per_address=1000)) as edge:
+        with edge.dial() as holder:
+            holder.sendall(client_hello())
+            await until(lambda: edge.admission.handshaking == 1)
+            for number in range(1, 6):
+                with edge.dial() as sock:
+                    sock.sendall(client_hello())
+                    await until(lambda: edge.admission.queued == number)  # noqa: B023  # called at once
+            assert (edge.admission.handshaking, edge.admission.queued) == (1, 5)
+        await until(lambda: edge.admission.in_hall == 0)
+    assert edge.closes.counts[Code.CONNECTION_LOST] == 5
+    assert len(edge.contexts_used) == 1, "the holder's alone"
 
 
 # -- floods ------------------------------------------------------------------------------------------------------------
