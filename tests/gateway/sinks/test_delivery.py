@@ -1,5 +1,8 @@
 """Between store and receiver: everything once by its id and in order, whatever the receiver answers, and nothing is skipped."""
 
+import contextlib
+import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +218,28 @@ def test_once_gives_up_after_a_while(file_scene: Scene, receiver: Receiver) -> N
     with pytest.raises(SinkUnavailable, match="503"):
         file_scene.deliver(receiver)
     assert GIVE_UP_S - LONGEST_WAIT_S < file_scene.at_s <= GIVE_UP_S
+
+
+def test_a_handshake_that_drips_has_a_limit_too(file_scene: Scene) -> None:
+    """A byte now and then keeps no delivery."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            peer, _ = server.accept()
+            with peer, contextlib.suppress(OSError):
+                peer.sendall(b"\x16\x03\x03\x40\x00")  # the head of a record of 16 KiB
+                while not over.wait(0.02):
+                    peer.sendall(b"\0")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        url = f"https://127.0.0.1:{server.getsockname()[1]}/"
+        sink = HttpsSink(url, Options(ca=file_scene.ca), timeout_s=0.5)
+        with pytest.raises(SinkUnavailable, match=r"no answer within 0\.5 s"):
+            sink.deliver(Batch([{"id": "1"}]))
+        over.set()
+        thread.join(10)
 
 
 def test_nobody_listens(file_scene: Scene, receiver: Receiver) -> None:
