@@ -94,7 +94,6 @@ class HttpsSink(Sink):
         )
         try:
             with self._limited(connection):
-                self._connect(connection)
                 connection.request("POST", self._path, body, headers)
                 answer = connection.getresponse()
                 said = b""
@@ -106,18 +105,9 @@ class HttpsSink(Sink):
         finally:
             connection.close()
 
-    def _connect(self, connection: http.client.HTTPSConnection) -> None:
-        """As it would itself, but that its socket can be ended from outside while they shake hands."""
-        plain = socket.create_connection((self._host, self._port), self._timeout_s)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.sock = tls = self._tls.wrap_socket(
-            plain, server_hostname=self._host, do_handshake_on_connect=False
-        )
-        tls.do_handshake()
-
     @contextlib.contextmanager
     def _limited(self, connection: http.client.HTTPSConnection) -> Iterator[None]:
-        """A socket's timeout begins anew with every byte; this one does not.
+        """A socket's timeout begins anew with every byte of an answer (not of a handshake); this one does not.
 
         Raises:
             TimeoutError: it was over, whatever that looked like inside.
