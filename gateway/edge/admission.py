@@ -48,8 +48,8 @@ HANDSHAKE_BYTES = 192 * 1024
 # The slowest honest handshake needs two round trips over a satellite, about 1.5 s.
 STALL_S = 3.0
 
-# Such a line's first byte comes a round trip after the connection; but a small hall is soon full of those who never speak.
-SPEAKS_S = 1.0
+# Such a line's first byte comes a round trip after the connection, a busy host's later; but a small hall is soon full of the silent.
+SPEAKS_S = 2.0
 SILENT_PER_S = 1000.0
 
 # How often those who stand still are looked for, while somebody waits.

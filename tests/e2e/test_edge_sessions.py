@@ -150,7 +150,7 @@ async def test_a_crowded_edge_says_when_to_come_back(provider: Provider) -> None
         (rejected,) = await line.hear_the_end()
         await line.stream.aclose()
     assert isinstance(rejected, Rejected)
-    assert (rejected.code, rejected.action) == (Code.TOO_MANY_CONNECTIONS, Action.RETRY)
+    assert (rejected.code, rejected.action) == (Code.GATEWAY_CROWDED, Action.RETRY)
     assert 60_000 <= rejected.retry_after_ms <= 120_000
 
 
