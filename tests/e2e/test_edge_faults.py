@@ -144,7 +144,7 @@ async def test_a_disk_that_is_nearly_full_takes_the_credit_first(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before an append fails."""
-    monkeypatch.setattr(upkeep.Upkeep, "_free_bytes", lambda self: 100_000_000)
+    monkeypatch.setattr(upkeep.Upkeep, "free_bytes", lambda self: 100_000_000)
     async with running_edge(provider) as edge:
         agent = await enrolled(edge)
         await edge.until(lambda: not edge.services.valve.open)
