@@ -50,6 +50,7 @@ def logs_of_its_own() -> Iterator[None]:
     structlog.contextvars.clear_contextvars()
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """`-n auto`: three for two cores, which have something to do then while tests wait for a process, a deadline or a disk."""
     cores = os.cpu_count() or 1
