@@ -67,6 +67,7 @@ class Story:
         """For a log; the latest moment must have been told."""
         now = self._moments[-1]
         parts = [
+            *([f"{now.enrolled:,} of {now.asked:,} enrolled"] if now.enrolled < now.asked else []),
             f"{now.connected:,} of {now.asked:,} connected",
             *(f"{self._rate(name):,.0f}/s {word}" for name, word in _RATES.items()),
         ]

@@ -59,8 +59,8 @@ def test_a_line_for_a_log_says_rates_and_not_sums() -> None:
 def test_before_the_measured_time_it_says_how_long_it_runs() -> None:
     """And no rate where there is but one moment."""
     story = Story()
-    story.tell(moment(7, phase="enrolling", measured_s=None, ack=Histogram(), connected=0))
-    assert story.line().startswith("enrolling 0:07: 0 of 2,000 connected, 0/s said")
+    story.tell(moment(7, phase="enrolling", measured_s=None, ack=Histogram(), connected=0, enrolled=700))
+    assert story.line().startswith("enrolling 0:07: 700 of 2,000 enrolled, 0 of 2,000 connected, 0/s said")
     assert "ack" not in story.line().partition("acked")[2]
     assert "p99" not in shown(story)
 
