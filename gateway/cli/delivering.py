@@ -20,6 +20,7 @@ from gateway.sinks import (
     SinkPlace,
     SinkPlaces,
     SinkPlaceUnreadable,
+    full_target,
     kinds,
     make_sink,
 )
@@ -53,6 +54,7 @@ def deliver(
     once
         End after what is there; give up after five minutes without success.
     """
+    sink = full_target(sink)
     called = default_name(sink) if name is None else name
     with open_provider(data) as provider:
         places = places_of(provider)
