@@ -75,11 +75,13 @@ def _checks(folder: DataFolder) -> Iterator[Check]:
     yield _agents(found, config.agents)
     free, needed = shutil.disk_usage(folder.path).free, found.size_bytes * migrates + SPARE_BYTES
     yield Check("disk", free >= needed, f"{size(free)} free, {size(needed)} needed", "make room first")
-    if migrates:
-        last = "none is known of" if found.done_ms is None else ago(now_ms())(found.done_ms)
-        yield Check(
-            "last backup", True, f"{last}; `fieldgate backup create` before an upgrade is the way back"
-        )
+    last = "none is known of" if found.done_ms is None else ago(now_ms())(found.done_ms)
+    advice = (
+        "`fieldgate backup create` before an upgrade is the way back"
+        if migrates
+        else "nothing is migrated, so the upgrade itself asks for none; `fieldgate backup create` makes one"
+    )
+    yield Check("last backup", True, f"{last}; {advice}")
 
 
 def _layout(folder: DataFolder) -> int:

@@ -40,11 +40,11 @@ def failed(checks: Checks) -> list[str]:
 
 
 def test_nothing_is_to_be_done(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A folder of this very version."""
+    """A folder of this very version. When the last backup was, is said all the same, and that the upgrade asks for none."""
     checks = check(data, capsys)
     assert not failed(checks)
     assert "nothing to migrate" in str(checks["store"]["found"])
-    assert "last backup" not in checks
+    assert "none is known of; nothing is migrated" in str(checks["last backup"]["found"])
 
 
 def test_an_older_store_is_looked_at_and_not_migrated(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,8 +62,9 @@ def test_an_older_store_is_looked_at_and_not_migrated(data: Path, capsys: pytest
 def test_the_last_backup_is_known(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of the audit."""
     assert main(["backup", "create", str(tmp_path / "b.tar"), "--data", str(data)]) == 0
+    assert "ago; nothing is migrated" in str(check(data, capsys)["last backup"]["found"])
     set_schema(data, SCHEMA_VERSION - 1, 1)
-    assert "ago" in str(check(data, capsys)["last backup"]["found"])
+    assert "ago; `fieldgate backup create` before" in str(check(data, capsys)["last backup"]["found"])
 
 
 @pytest.mark.parametrize(
