@@ -15,7 +15,7 @@ from gateway.cli.errors import FAILED, UNUSABLE, CommandError
 from gateway.cli.fetching import command_fetch, file_record
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import ago, facts, json_line, rows, say, when
-from gateway.store import Agent, CommandState, CommandView, ConnectionStatus, NotFound
+from gateway.store import LONGEST_TTL_MS, Agent, CommandState, CommandView, ConnectionStatus, NotFound
 from protocol import Code, Outcome, commands
 
 __all__ = ["command_app"]
@@ -275,7 +275,11 @@ def _milliseconds(text: str) -> int:
     found = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", text.strip())
     if found is None:
         raise CommandError(f"--ttl {text!r}: say 90s, 15m, 1h or 7d", exit_code=UNUSABLE)
-    return int(found[1]) * _UNITS[found[2]]
+    ttl_ms = int(found[1]) * _UNITS[found[2]]
+    if ttl_ms > LONGEST_TTL_MS:
+        longest = f"{LONGEST_TTL_MS // _UNITS['d']}d"
+        raise CommandError(f"--ttl {text!r}: {longest} is the longest", exit_code=UNUSABLE)
+    return ttl_ms
 
 
 def _agent(provider: Provider, text: str) -> Agent:
