@@ -112,13 +112,13 @@ def command_send(
         Who asks for it; default: the user who runs the command.
     """
     said = {"job_uid": job, "mode": mode, "inventory_s": seconds, "hours": hours, "max_bytes": max_bytes}
-    instruction, ttl_ms = _instruction(kind, said), _milliseconds(ttl)
+    instruction, ttl_ms, who = _instruction(kind, said), _milliseconds(ttl), operator(by)
     with open_provider(data) as provider:
         asked = _agent(provider, agent)
         if job is not None:
             instruction = _instruction(kind, said | {"job_uid": _job(provider, asked, job)})
         command = provider.store.commands.enqueue(
-            asked.uid, instruction, who=by or operator(), ttl_ms=ttl_ms, now_ms=now_ms()
+            asked.uid, instruction, who=who, ttl_ms=ttl_ms, now_ms=now_ms()
         )
         provider.ring()
         if not json_:
@@ -218,8 +218,9 @@ def command_cancel(uid: str, /, *, by: str | None = None, data: Data = DEFAULT_D
     by
         Who takes it back; default: the user who runs the command.
     """
+    who = operator(by)
     with open_provider(data) as provider:
-        command = provider.store.commands.cancel(uid, who=by or operator(), now_ms=now_ms())
+        command = provider.store.commands.cancel(uid, who=who, now_ms=now_ms())
         provider.ring()
     if command.state is CommandState.CANCELLED:
         say("cancelled: nobody was given it")

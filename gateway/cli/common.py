@@ -8,6 +8,7 @@ from pathlib import Path
 
 import attrs
 
+from gateway.cli.options import require_name
 from gateway.config import Config, load_config
 from gateway.datafolder import DataFolder
 from gateway.store import Store, StoreTooOld, open_store, ring
@@ -15,8 +16,18 @@ from gateway.store import Store, StoreTooOld, open_store, ring
 __all__ = ["Provider", "now_ms", "open_provider", "open_upgraded", "operator"]
 
 
-def operator() -> str:
-    """Who runs this command, for the audit."""
+def operator(named: str | None = None) -> str:
+    """Who asks for this, for the audit.
+
+    Args:
+        named: by `--by`; without it, it is whoever runs this command.
+
+    Raises:
+        CommandError: nobody can read there who *named* is, such as the empty value of a variable that a script forgot to set.
+    """
+    if named is not None:
+        require_name(named, "--by: ")
+        return named
     with contextlib.suppress(OSError, KeyError):  # a user without a name, as in a container
         return getpass.getuser()
     return "unknown"

@@ -56,6 +56,7 @@ def command_fetch(
     by
         Who fetches it; default: the user who runs the command.
     """
+    who = operator(by)
     with open_provider(data) as provider:
         provider.store.commands.get(uid)
         found = provider.store.transfers.of_command(uid)
@@ -66,7 +67,7 @@ def command_fetch(
             raise CommandError(f"the file is {found.state}{why}", exit_code=FAILED, code=Code.NOT_FOUND)
         _copy(_path_of(provider, found), to, found)
         provider.store.audit.note(
-            AuditEntry(at_ms=now_ms(), who=by or operator(), action="file fetched", about=f"file of command {uid}")
+            AuditEntry(at_ms=now_ms(), who=who, action="file fetched", about=f"file of command {uid}")
         )  # fmt: skip
     say(f"{to}: {size(found.size_bytes)}, as the agent sent it")
 

@@ -24,15 +24,14 @@ RowId = Annotated[int, Parameter(validator=Number(gte=1, lte=2**63 - 1))]
 LONGEST_NAME = 128
 
 
-def require_name(name: str) -> None:
-    """Make sure that people can read *name* and will.
+def require_name(name: str, where: str = "") -> None:
+    """Make sure that people can read *name* and will; *where* it stands begins what is said otherwise.
 
     Raises:
         CommandError: it is empty, too long, or has something in it that can't be printed.
     """
     if not name.strip() or not name.isprintable():
-        raise CommandError(f"{name!r} is no name: give one that can be read", exit_code=UNUSABLE)
+        raise CommandError(f"{where}{name!r} is no name: give one that can be read", exit_code=UNUSABLE)
     if len(name) > LONGEST_NAME:
-        raise CommandError(
-            f"a name of {len(name)} characters: give one of at most {LONGEST_NAME}", exit_code=UNUSABLE
-        )
+        text = f"{where}a name of {len(name)} characters: give one of at most {LONGEST_NAME}"
+        raise CommandError(text, exit_code=UNUSABLE)

@@ -67,6 +67,7 @@ def override_add(
     if verdict is not None and verdict not in {each.value for each in Verdict}:
         known = ", ".join(each.value for each in Verdict)
         raise CommandError(f"{verdict!r} is no verdict; there are {known}", exit_code=UNUSABLE)
+    who = operator(by)
     with open_provider(data) as provider:
         owner = None if company is None else provider.store.organizations.find(company)
         place = None if owner is None or location is None else location_of(provider, owner, location)
@@ -75,7 +76,7 @@ def override_add(
             location_uid="" if place is None else place.uid,
             verdict=verdict or "",
             network="" if network is None else _network(network),
-            who=by or operator(),
+            who=who,
             why=why,
             expires_ms=now_ms() + days * DAY_MS,
             now_ms=now_ms(),
@@ -134,8 +135,9 @@ def override_end(override_id: RowId, /, *, by: str | None = None, data: Data = D
     by
         Who decided it; default: the user who runs the command.
     """
+    who = operator(by)
     with open_provider(data) as provider:
-        provider.store.overrides.end(override_id, who=by or operator(), now_ms=now_ms())
+        provider.store.overrides.end(override_id, who=who, now_ms=now_ms())
     say("ended")
 
 

@@ -106,6 +106,27 @@ def test_a_time_to_live_is_bounded(data: Path, capsys: Capture, agent_uid: str) 
     assert longest["not_after_ms"] - longest["created_ms"] == 30 * 24 * 3600_000
 
 
+@pytest.mark.parametrize(
+    "by", ["", "  ", "ada\nbob", "a" * 200], ids=["empty", "blank", "two lines", "too long"]
+)
+def test_nobody_asks_in_nobodys_name(
+    by: str, data: Path, capsys: Capture, agent_uid: str, tmp_path: Path
+) -> None:
+    """An empty --by is a script's forgotten variable: it is neither believed nor passed over, before anything is written."""
+    uid = send(capsys, data, agent_uid, "renew-certificate")["uid"]
+    for words in (
+        ("command", "send", agent_uid, "renew-certificate"),
+        ("command", "cancel", uid),
+        ("command", "fetch", uid, "--to", str(tmp_path / "file")),
+        ("inspection", "override", "add", "--why", "planned"),
+        ("inspection", "override", "end", "1"),
+    ):
+        assert "--by: " in run(capsys, data, *words, "--by", by, expect=2)
+    [command] = found(capsys, data, "command", "list")
+    assert command["state"] == "queued"
+    assert found(capsys, data, "inspection", "override", "list") == []
+
+
 def test_agents_are_found_by_their_names(data: Path, capsys: Capture, agent_uid: str) -> None:
     """If one has it; of two with one name the uid tells them apart."""
     assert "fieldgate agent list" in run(
