@@ -240,6 +240,33 @@ async def test_the_command_says_what_changed_and_no_agent_notices(stage: Stage, 
         await line.expect(Ack, lambda ack: bool(ack.released))
 
 
+def test_what_the_edge_refuses_nobody_takes(stage: Stage, serving: Process, tmp_path: Path) -> None:
+    """Only the edge finds out that a certificate is missing: supervisor and projector keep what came with it from themselves, too."""
+    settings = stage.provider.data / "fieldgate.toml"
+    good = settings.read_text()
+    missing = tmp_path / "leaf.pem"
+    lines = f'log_level = "debug"\ncertificate = "{missing}"\ncertificate_key = "{tmp_path / "leaf.key"}"'
+    settings.write_text(good.replace("heartbeat_s = 5", f"heartbeat_s = 5\n{lines}"))
+    try:
+        said = stage.fieldgate("reload", "--json")
+        text = stage.fieldgate("reload").text
+    finally:
+        settings.write_text(good)
+    assert said.code == 2, said.text
+    found = {each["process"]: each for each in said.json}
+    assert str(missing) in found["edge"]["refused"]
+    assert [(name, each["told"], each["changed"]) for name, each in sorted(found.items())] == [
+        ("edge", True, {}), ("projector", False, {}), ("supervisor", False, {}),
+    ]  # fmt: skip
+    assert "projector: not told, goes on as before" in text
+    after = stage.fieldgate("reload")
+    assert after.code == 0
+    assert after.text.splitlines() == [
+        f"{name}: nothing has changed" for name in ("edge", "projector", "supervisor")
+    ]
+    assert serving.running
+
+
 def test_a_bad_file_is_refused_by_the_processes_too(stage: Stage) -> None:
     """A signal by hand has nobody who looks first. The edge goes on, and is asked again later."""
     edge = stage.edge()
