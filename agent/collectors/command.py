@@ -1,5 +1,6 @@
 """`fieldgate-agent collector list` and `check`."""
 
+import os
 import signal
 import sys
 from typing import Annotated
@@ -13,7 +14,9 @@ from agent.collectors.contract import Collector, CollectorError
 from agent.collectors.registry import kinds
 from agent.exits import FAILED, NEGATIVE, UNUSABLE, CommandError
 from agent.options import State
+from agent.proxies import Proxies, ProxySettingError
 from agent.service import ServiceOptions, now_ms
+from agent.settings import load_settings
 from agent.state import StateFolder
 from protocol import printable
 
@@ -50,11 +53,16 @@ def check_(name: str, /, *, state: State) -> int:
 
 
 def _collectors(state: State) -> list[Collector]:
+    """Of an agent that would start: all of its agent.toml is looked at, not only the tables of collectors."""
     keeper = StateFolder.load(state)
     try:
+        load_settings(state)
+        Proxies.settle(None, state, os.environ)
         return assemble(state, keeper.identity, now=now_ms, rate=ServiceOptions().rate)
     except CollectorError as error:
         raise CommandError(f"{error.code}: {error.message}", UNUSABLE) from None
+    except ProxySettingError as error:
+        raise CommandError(str(error), UNUSABLE) from None
 
 
 async def _checked(collector: Collector) -> list[Verdict]:

@@ -128,7 +128,10 @@ def _typed(value: object, hint: object, where: str) -> object:
     if get_origin(hint) is tuple:
         if not isinstance(value, list) or not all(type(each) is str for each in value):
             raise SettingError(f"{where} is a list of texts")
-        return tuple(value)
-    if type(value) is not hint:
+        value = tuple(value)
+    elif type(value) is not hint:
         raise SettingError(f"{where} is {_WORDS[hint]}")
+    texts = value if isinstance(value, tuple) else (value,)
+    if any(isinstance(text, str) and "\0" in text for text in texts):
+        raise SettingError(f"{where} has a NUL character in it, which no program and no file can be given")
     return value

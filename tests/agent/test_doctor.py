@@ -55,12 +55,29 @@ def test_a_folder_without_an_agent(tmp_path: Path, capsys: pytest.CaptureFixture
         ('proxy = "ftp://x"', "http"),
         ('[[collector]]\nkind = "resitc"', "FG-4030"),
         ('[[collector]]\nkind = "restic"', "repository is missing"),
+        ('[[collector]]\nkind = "exec"\ncommand = ["/bin/tr\\u0000ue"]', "command has a NUL character in it"),
+        ('inventory_s = "x"', "inventory_s is a whole number"),
+        ("commands = 5", "commands is a table"),
+        ('[commands]\nallow = ["run-shell"]', "there is no command 'run-shell'"),
     ],
 )
-def test_settings_that_the_agent_would_not_start_with(text: str, says: str, folder: Path) -> None:
-    """As the agent itself would say it."""
+def test_settings_that_the_agent_would_not_start_with(
+    text: str, says: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the agent itself would say it; and no command shows the collectors of such an agent as if it had them."""
     (folder / "agent.toml").write_text(text)
     assert says in wrong(folder)["settings"]
+    assert main(["collector", "list", "--state", str(folder)]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_collectors_are_listed_of_settings_that_are_good(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what each can do."""
+    (folder / "agent.toml").write_text('inventory_s = 60\n[[collector]]\nkind = "exec"\ncommand = ["true"]\n')
+    assert main(["collector", "list", "--state", str(folder)]) == 0
+    assert "inventory, jobs, usage" in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_a_certificate_that_has_ended(folder: Path) -> None:
