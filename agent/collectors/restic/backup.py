@@ -126,10 +126,14 @@ class Backup:
 
 
 class _Said:
-    """What restic prints while it works: a JSON object a line."""
+    """What restic prints while it works: a JSON object a line.
+
+    It counts what there is while it backs up, so that its percent sinks when a large folder is found. Ours waits for it instead.
+    """
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self._percent = 0
         self.summary: dict[str, Any] | None = None
 
     def line(self, line: bytes) -> None:
@@ -140,8 +144,8 @@ class _Said:
                 self.summary = said
             elif said.get("message_type") == "status":
                 done, all_ = int(said.get("bytes_done", 0)), int(said.get("total_bytes", 0))
-                percent = min(100, max(0, int(100 * float(said.get("percent_done", 0)))))
-                self._progress(percent, f"{done} of {all_} bytes")
+                self._percent = min(100, max(self._percent, int(100 * float(said.get("percent_done", 0)))))
+                self._progress(self._percent, f"{done} of {all_} bytes")
 
 
 def _is_of(lock: Any, pid: int) -> bool:
