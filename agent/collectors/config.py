@@ -102,11 +102,11 @@ def _tables(document: Mapping[str, Any], key: str) -> Sequence[dict[str, Any]]:
 
 
 def _whose(named: object, collectors: Sequence[str], where: str) -> str:
+    if not collectors:
+        raise SettingError(f"{where}: there is no collector to run it: add its [[collector]]")
     if named is None:
         if len(collectors) != 1:
-            raise SettingError(
-                f"{where}: collector is missing: name one of {', '.join(collectors) or 'none that is there'}"
-            )
+            raise SettingError(f"{where}: collector is missing: name one of {', '.join(collectors)}")
         return collectors[0]
     if named not in collectors:
         raise SettingError(f"{where}: there is no collector {named!r}{nearest(str(named), collectors)}")
