@@ -132,8 +132,20 @@ def _known_keys() -> dict[str, None]:
 
 
 def _suggest(key: str) -> str:
-    near = difflib.get_close_matches(key, list(_known_keys()), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else f"; known: {', '.join(_known_keys())}"
+    """The key that was meant, by its last word alone: a table's name, which many share, makes none of them near.
+
+    It may stand elsewhere: what is written below a table is one of its keys, also where a key of the section was meant.
+    """
+    table, _, word = key.rpartition(".")
+    known = list(_known_keys())
+    here = {each.rpartition(".")[2]: each for each in known if each.rpartition(".")[0] == table}
+    anywhere = {each: each for each in known} | {each.rpartition(".")[2]: each for each in reversed(known)}
+    for names, cutoff in ((anywhere, 1.0), (here, 0.75), (anywhere, 0.6)):
+        if near := difflib.get_close_matches(word, names, n=1, cutoff=cutoff):
+            meant = names[near[0]]
+            place = f" in [{SECTION}], above every table" if table and "." not in meant else ""
+            return f"; did you mean {meant}{place}?"
+    return f"; known: {', '.join(known)}"
 
 
 def _name_the_typo(text: str) -> str:
@@ -190,11 +202,12 @@ def _refuse_listener(where: str, table: dict[str, object], converter: ts.convert
 
 
 def _refuse_unknown_environment(environ: Mapping[str, str]) -> None:
-    known = {
-        ENV_PREFIX + key.upper().replace(".", "_"): key
+    words = [
+        key.upper().replace(".", "_")
         for key in _known_keys()
         if key not in TABLES and not key.startswith("listeners.")
-    }
+    ]
+    known = {ENV_PREFIX + word for word in words}
     for variable in sorted(environ):
         if not variable.startswith(ENV_PREFIX) or variable in known or variable in NOT_SETTINGS:
             continue
@@ -205,6 +218,6 @@ def _refuse_unknown_environment(environ: Mapping[str, str]) -> None:
                 f"environment: {variable}: listeners are given in fieldgate.toml only",
                 Code.CONFIG_UNKNOWN_KEY,
             )
-        near = difflib.get_close_matches(variable, known, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        near = difflib.get_close_matches(variable.removeprefix(ENV_PREFIX), words, n=1, cutoff=0.7)
+        hint = f"; did you mean {ENV_PREFIX}{near[0]}?" if near else ""
         raise ConfigError(f"environment: unknown variable {variable}{hint}", Code.CONFIG_UNKNOWN_KEY)

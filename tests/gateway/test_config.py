@@ -67,6 +67,20 @@ def test_a_typo_in_an_edges_own_settings_is_named_with_its_file(tmp_path: Path) 
         ('[fieldgate]\nnmae = "x"\n', "nmae", "name"),
         ("[fieldgate.limits]\nconections = 5\n", "limits.conections", "limits.connections"),
         ("[[fieldgate.listeners]]\nprt = 6180\n", "listeners.prt", "listeners.port"),
+        ("[fieldgate]\nlag_s = 5\n", "lag_s", "limits.lag_s"),
+        ("[fieldgate]\nconections = 5\n", "conections", "limits.connections"),
+        ("[fieldgate]\nlimits_conections = 5\n", "limits_conections", "limits.connections"),
+        ("[fieldgate.limits]\ncurent = '1'\n", "limits.curent", "agents.current"),
+        (
+            "[[fieldgate.listeners]]\nport = 6180\nlog_levle = 'debug'\n",
+            "listeners.log_levle",
+            r"log_level in \[fieldgate\], above every table\?",
+        ),
+        (
+            "[fieldgate.limits]\ncertificate = 'x.pem'\n",
+            "limits.certificate",
+            r"certificate in \[fieldgate\], above every table\?",
+        ),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest_known_one(
@@ -77,6 +91,22 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(
         load_config(write(tmp_path, text))
 
     assert caught.value.code is Code.CONFIG_UNKNOWN_KEY
+
+
+@pytest.mark.parametrize("text", ["[fieldgate]\nqqq = 1\n", "[[fieldgate.listeners]]\nqqq = 1\n"])
+def test_what_is_near_to_nothing_is_told_what_there_is(tmp_path: Path, text: str) -> None:
+    """A table's name makes none of its keys near."""
+    with pytest.raises(ConfigError, match=r"unknown key [\w.]*qqq; known: .*listeners\.port"):
+        load_config(write(tmp_path, text))
+
+
+def test_a_variable_that_is_near_to_nothing_is_told_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The prefix that all of them share makes none near."""
+    monkeypatch.setenv("FIELDGATE_QQQ", "7")
+    with pytest.raises(ConfigError, match=r"unknown variable FIELDGATE_QQQ$"):
+        load_config(tmp_path)
 
 
 def test_an_unknown_variable_is_refused_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
