@@ -37,6 +37,12 @@ OPERATING: Final[dict[Code, Explanation]] = {
         "something there already, which is never overwritten.",
         "Name another place. If a PostgreSQL database is meant to be replaced, drop it and create it empty.",
     ),
+    Code.BACKUP_NO_ROOM: Explanation(
+        "no room for the backup",
+        "The disk (or the quota) is full at the place that the message names: where a backup is made, restored or unpacked to be looked at. "
+        "What was written there was removed again. The gateway itself and its store are not concerned.",
+        "Make room there, or name a place on another disk. A backup being made takes twice the store's size for a while, and the journals'.",
+    ),
     Code.REVOCATIONS_MISSING: Explanation(
         "later revocations are not known",
         "A backup can't know which agents and tokens were revoked after it was made, and without the revocation log a restore would let "

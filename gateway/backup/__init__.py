@@ -12,6 +12,7 @@ from gateway.backup.errors import (
     BackupDamaged,
     BackupError,
     BackupIncomplete,
+    NoRoom,
     RevocationsMissing,
     TargetInUse,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Entry",
     "JournalEntry",
     "Manifest",
+    "NoRoom",
     "Restored",
     "RevocationsMissing",
     "TargetInUse",

@@ -38,6 +38,7 @@ def create_backup(folder: DataFolder, config: Config, store: Store, target: Path
     Raises:
         AuthorityError, RevocationLogError, StoreError: a part of the gateway can't be read.
         BackupIncomplete: a part went away faster than it could be copied.
+        NoRoom: the disk of *target* is full.
         TargetInUse: there is something at *target*.
         OSError: a file can't be read or written.
     """

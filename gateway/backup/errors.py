@@ -29,6 +29,12 @@ class TargetInUse(BackupError):  # noqa: N818  # named after the state
     code = Code.RESTORE_TARGET_IN_USE
 
 
+class NoRoom(BackupError):  # noqa: N818  # named after the state
+    """The disk is full where it is to go."""
+
+    code = Code.BACKUP_NO_ROOM
+
+
 class RevocationsMissing(BackupError):  # noqa: N818  # named after the state
     """Nobody says what was revoked since it was made."""
 

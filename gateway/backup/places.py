@@ -5,6 +5,7 @@ interrupted is no backup, and says so when somebody looks at it.
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -16,13 +17,15 @@ from typing import IO, Protocol, Self
 
 import attrs
 
-from gateway.backup.errors import BackupDamaged, BackupIncomplete, TargetInUse
+from gateway.backup.errors import BackupDamaged, BackupIncomplete, NoRoom, TargetInUse
 from gateway.backup.manifest import MANIFEST, Entry
+from gateway.store import StoreFull
 
-__all__ = ["Limited", "Reader", "Writer", "open_reader", "open_writer"]
+__all__ = ["Limited", "Reader", "Writer", "open_reader", "open_writer", "room_at"]
 
 TAR_MODES = {".tar": "w", ".gz": "w:gz", ".tgz": "w:gz"}
 PIECE_BYTES = 1024 * 1024
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Limited:
@@ -62,13 +65,35 @@ class Writer(Protocol):
 
 
 @contextlib.contextmanager
+def room_at(place: Path) -> Iterator[None]:
+    """Say of a disk that is full that it is the one of *place*. Neither the system's error nor the store's names it.
+
+    Raises:
+        NoRoom: it is full.
+    """
+    try:
+        yield
+    except (OSError, StoreFull) as error:
+        if isinstance(error, OSError) and error.errno not in NO_ROOM:
+            raise
+        raise NoRoom(f"there is no room at {place}: nothing of it was left there") from error
+
+
+@contextlib.contextmanager
 def open_writer(target: Path) -> Iterator[Writer]:
     """Make a backup at *target*: a tar file if it is named like one, else a folder. Gone again when the block raises.
 
     Raises:
+        NoRoom: its disk is full.
         TargetInUse: there is something there.
         OSError: it can't be written.
     """
+    with room_at(target), _open_writer(target) as writer:
+        yield writer
+
+
+@contextlib.contextmanager
+def _open_writer(target: Path) -> Iterator[Writer]:
     is_tar = target.suffix in TAR_MODES
     if target.exists() and (is_tar or not target.is_dir() or any(target.iterdir())):
         raise TargetInUse(f"{target} is there already: name a new file, or an empty folder")

@@ -13,6 +13,7 @@ agent and token until an operator has spoken for each.
 since, and deleted, is missing, and shows as a gap with the next batch of each (docs/delivery.md).
 """
 
+import contextlib
 import os
 import shutil
 from datetime import datetime
@@ -24,7 +25,7 @@ from certs import Authority, AuthorityError, from_ms
 from gateway.backup.create import STORE_FILE
 from gateway.backup.errors import RevocationsMissing, TargetInUse
 from gateway.backup.manifest import Manifest
-from gateway.backup.places import open_reader, read_small
+from gateway.backup.places import open_reader, read_small, room_at
 from gateway.backup.verify import examine_store, read_manifest, unpack
 from gateway.config import Config, load_config
 from gateway.datafolder import LAYOUT_VERSION, DataFolder, DataFolderError
@@ -69,6 +70,7 @@ def restore_backup(
         AuthorityError, ConfigError, StoreError: the restored parts can't be used here; says why.
         BackupDamaged: it is not what it was. Nothing is left at *into*.
         DataFolderError: it is from a newer version.
+        NoRoom: the disk of *into*, or of the store that the settings name, is full. Nothing is left.
         RevocationLogError: the log does not belong to the backup, or is damaged.
         RevocationsMissing: there is no log, and *accept_lost* is false.
         TargetInUse: *into* is not empty, or the database holds a store.
@@ -77,32 +79,55 @@ def restore_backup(
         raise TargetInUse(f"{into} is not empty: a backup is restored into an empty folder")
     made = not into.exists()
     try:
-        with open_reader(source) as reader:
-            manifest = read_manifest(reader)
-            refuse_newer(manifest)
-            for entry in manifest.files:
-                if entry.path != "version.json":
-                    unpack(reader, entry, into / entry.path)
-            sealed = read_small(reader, "version.json")
-        examine_store(into / STORE_FILE, manifest)
-        folder, config = DataFolder(into), load_config(into)
-        for missing in (folder.journals, folder.run):
-            missing.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found, where = find_log(into, config, manifest, log, accept_lost=accept_lost)
-        restored = Restored(manifest=manifest, taken_again={}, log=where)
-        if found is not None:
-            restored = attrs.evolve(restored, issuers=forget_issuers(folder, found, from_ms(now_ms)))
-        restored = settle_store(into, config, restored, found, who=who, now_ms=now_ms)
+        with room_at(into):
+            manifest, sealed = unpack_all(source, into)
+            folder, config = DataFolder(into), load_config(into)
+            for missing in (folder.journals, folder.run):
+                missing.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found, where = find_log(into, config, manifest, log, accept_lost=accept_lost)
+            restored = Restored(manifest=manifest, taken_again={}, log=where)
+            if found is not None:
+                restored = attrs.evolve(restored, issuers=forget_issuers(folder, found, from_ms(now_ms)))
+        there = file_of(config.store_url)
+        with (
+            room_at(there) if there else contextlib.nullcontext()
+        ):  # a full database server speaks for itself
+            restored = settle_store(into, config, restored, found, who=who, now_ms=now_ms)
+        with room_at(into):
+            seal(folder, sealed)
     except BaseException:
         clear(into, folder_too=made)
         raise
-    (into / "version.json.new").write_bytes(sealed)
-    for path in (into / "version.json.new", into):
+    return restored
+
+
+def unpack_all(source: Path, into: Path) -> tuple[Manifest, bytes]:
+    """Every file of the backup but `version.json`, whose content is returned beside the manifest.
+
+    Raises:
+        BackupDamaged: it is not what it was.
+        DataFolderError: it is from a newer version.
+    """
+    with open_reader(source) as reader:
+        manifest = read_manifest(reader)
+        refuse_newer(manifest)
+        for entry in manifest.files:
+            if entry.path != "version.json":
+                unpack(reader, entry, into / entry.path)
+        sealed = read_small(reader, "version.json")
+    examine_store(into / STORE_FILE, manifest)
+    return manifest, sealed
+
+
+def seal(folder: DataFolder, sealed: bytes) -> None:
+    """Make a data folder of it, by its `version.json`."""
+    draft = folder.path / "version.json.new"
+    draft.write_bytes(sealed)
+    for path in (draft, folder.path):
         fd = os.open(path, os.O_RDONLY)
         os.fsync(fd)
         os.close(fd)
-    (into / "version.json.new").replace(folder.version_file)
-    return restored
+    draft.replace(folder.version_file)
 
 
 def clear(into: Path, *, folder_too: bool) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.backup.create import STORE_FILE
 from gateway.backup.errors import BackupDamaged
 from gateway.backup.manifest import MANIFEST, Entry, Manifest
-from gateway.backup.places import Reader, open_reader, read_small
+from gateway.backup.places import Reader, open_reader, read_small, room_at
 from gateway.revocations import LOG_NAME, read_log
 from gateway.store import StoreDamaged, examine
 
@@ -21,9 +21,14 @@ def verify_backup(source: Path) -> Manifest:
 
     Raises:
         BackupDamaged: a file is missing, too many, or not what it was; or the store in it contradicts itself.
-        OSError: it can't be read, or there is no room to unpack its store.
+        NoRoom: there is none to unpack its store in the folder for temporary files.
+        OSError: it can't be read.
     """
-    with open_reader(source) as reader, tempfile.TemporaryDirectory(prefix="fieldgate-verify-") as scratch:
+    with (
+        room_at(Path(tempfile.gettempdir())),
+        open_reader(source) as reader,
+        tempfile.TemporaryDirectory(prefix="fieldgate-verify-") as scratch,
+    ):
         manifest = read_manifest(reader)
         for entry in manifest.files:
             if entry.path == STORE_FILE:

@@ -4,7 +4,7 @@
 """
 
 from certs import AuthorityError
-from gateway.backup import BackupDamaged, BackupError, BackupIncomplete
+from gateway.backup import BackupDamaged, BackupError, BackupIncomplete, NoRoom
 from gateway.cli.errors import CHECK_FAILED, FAILED, UNUSABLE, WRONG_STATE
 from gateway.config import ConfigError
 from gateway.datafolder import DataFolderError
@@ -23,7 +23,7 @@ __all__ = ["ending_of"]
 _ENDINGS: tuple[tuple[tuple[type[Exception], ...], int, Code | None], ...] = (
     ((Conflict, JournalShorterError, NotFound), WRONG_STATE, None),
     (
-        (BackupIncomplete, SinkRefused, SinkUnavailable, StoreFull, StoreLocked, StoreUnreachable),
+        (BackupIncomplete, NoRoom, SinkRefused, SinkUnavailable, StoreFull, StoreLocked, StoreUnreachable),
         FAILED,
         None,
     ),

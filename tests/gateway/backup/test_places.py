@@ -1,0 +1,57 @@
+"""Where a backup is made, looked at and restored: full disks, two at once, what a killed one leaves, forms that are none."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from gateway.backup import places, restore
+from gateway.store import Store, StoreFull
+from tests.gateway.backup.conftest import Run
+
+
+def no_room(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def store_full(*_: object) -> None:
+    raise StoreFull("database or disk is full")
+
+
+@pytest.mark.parametrize("name", ["b", "b.tar", "b.tgz"])
+@pytest.mark.parametrize("at", ["store", "bytes"])
+def test_a_full_disk_is_the_targets(
+    tmp_path: Path,
+    run: Run,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    at: str,
+) -> None:
+    """Not the gateway's store's, nor the output's; nothing is left."""
+    if at == "store":
+        monkeypatch.setattr(Store, "copy_to", store_full)
+    else:
+        monkeypatch.setattr(places.Limited, "read", no_room)
+    target = tmp_path / "out" / name
+    assert run("backup", "create", target) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"no room at {target}" in said.replace("- ", "-")
+    assert "FG-1031" in said
+    assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("at", ["unpack", "settle_store"])
+def test_a_full_disk_is_that_of_the_new_folder(
+    tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """While files are unpacked, and while the store is brought up to date."""
+    assert run("backup", "create", tmp_path / "b.tar") == 0
+    monkeypatch.setattr(restore, at, no_room if at == "unpack" else lambda *_, **__: store_full())
+    into = tmp_path / "into"
+    assert run("backup", "restore", tmp_path / "b.tar", into, "--accept-lost-revocations") == 1
+    said = "".join(capsys.readouterr().err.split())
+    assert f"noroomat{into}" in said
+    assert "FG-1031" in said
+    assert not into.exists()
