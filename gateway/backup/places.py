@@ -100,27 +100,54 @@ def _open_writer(target: Path) -> Iterator[Writer]:
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.parent / f".{target.name}.{os.getpid()}"
     scratch.mkdir(mode=0o700)
-    made_folder = not is_tar and not target.exists()
+    made_folder, written = False, list[Path]()
     try:
         if is_tar:
             draft = scratch / "backup"
             with _private(draft) as file, tarfile.open(fileobj=file, mode=TAR_MODES[target.suffix]) as tar:  # type: ignore[call-overload]  # a mode from the table
                 yield TarWriter(scratch, tar)
             _sync(draft)
-            draft.rename(target)
+            _publish(draft, target)
         else:
-            target.mkdir(mode=0o700, exist_ok=True)
-            yield FolderWriter(scratch, target)
+            with contextlib.suppress(FileExistsError):
+                target.mkdir(mode=0o700)
+                made_folder = True
+            yield FolderWriter(scratch, target, written)
         _sync(target.parent)
     except BaseException:
+        take_back(written)
         if made_folder:
-            shutil.rmtree(target, ignore_errors=True)
-        elif not is_tar:
-            for path in target.iterdir():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            with contextlib.suppress(OSError):  # somebody else's file is in it by now
+                target.rmdir()
         raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def take_back(written: list[Path]) -> None:
+    """Delete what was made, the last first: files, and folders as far as nobody else put anything there."""
+    for path in reversed(written):
+        with contextlib.suppress(OSError):
+            path.rmdir() if path.is_dir() else path.unlink()
+
+
+def _publish(draft: Path, target: Path) -> None:
+    """Give the draft its name, unless something has that name by now.
+
+    Not a hard link, which the disks that backups go to often do not know: the name is taken by an empty file, and that is replaced.
+
+    Raises:
+        TargetInUse: another backup was made there meanwhile.
+    """
+    try:
+        _private(target).close()
+    except FileExistsError:
+        raise TargetInUse(f"{target} was made by somebody else meanwhile: name another file") from None
+    try:
+        draft.replace(target)
+    except BaseException:
+        target.unlink()
+        raise
 
 
 def _private(path: Path) -> IO[bytes]:
@@ -137,17 +164,26 @@ def _sync(path: Path) -> None:
 
 @attrs.frozen
 class FolderWriter:
-    """A folder."""
+    """A folder; *written* is told of every file and folder that is made in it."""
 
     scratch: Path
     _folder: Path
+    _written: list[Path]
 
     def add(self, name: str, file: IO[bytes], size: int) -> Entry:
         """See `Writer`."""
         path = self._folder / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in reversed(path.relative_to(self._folder).parents[:-1]):
+            with contextlib.suppress(FileExistsError):
+                (self._folder / folder).mkdir(mode=0o700)
+                self._written.append(self._folder / folder)
         source = Limited(file, size)
-        with _private(path) as target:
+        try:
+            target = _private(path)
+        except FileExistsError:
+            raise TargetInUse(f"{self._folder} is written to by somebody else: name another folder") from None
+        self._written.append(path)
+        with target:
             shutil.copyfileobj(source, target, PIECE_BYTES)
             target.flush()
             os.fsync(target.fileno())

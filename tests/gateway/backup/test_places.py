@@ -1,12 +1,13 @@
 """Where a backup is made, looked at and restored: full disks, two at once, what a killed one leaves, forms that are none."""
 
 import errno
+import io
 import os
 from pathlib import Path
 
 import pytest
 
-from gateway.backup import places, restore
+from gateway.backup import NoRoom, TargetInUse, places, restore
 from gateway.store import Store, StoreFull
 from tests.gateway.backup.conftest import Run
 
@@ -55,3 +56,34 @@ def test_a_full_disk_is_that_of_the_new_folder(
     assert f"noroomat{into}" in said
     assert "FG-1031" in said
     assert not into.exists()
+
+
+@pytest.mark.parametrize("name", ["b", "b.tar"])
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("ends", ["writes", "fails"])
+def test_of_two_at_once_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, there: bool, ends: str
+) -> None:
+    """By whoever is first to have something there; what that one made stays."""
+    target = tmp_path / name
+    if there and name == "b":
+        target.mkdir()
+
+    def both() -> None:
+        with places.open_writer(target) as second:
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "getpid", lambda: 1)
+                with places.open_writer(target) as first:
+                    first.add("a/x", io.BytesIO(b"first"), 5)
+            if ends == "writes":
+                second.add("a/x", io.BytesIO(b"other"), 5)
+            else:
+                second.add("b/y", io.BytesIO(b"other"), 5)
+                no_room()
+
+    with pytest.raises(TargetInUse if ends == "writes" else NoRoom):
+        both()
+    with places.open_reader(target) as reader, reader.open("a/x") as file:
+        assert file.read() == b"first"
+        assert reader.names() == ["a/x"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
