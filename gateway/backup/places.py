@@ -17,6 +17,7 @@ from typing import IO, Protocol, Self
 
 import attrs
 
+from gateway.backup.drafts import draft_folder
 from gateway.backup.errors import BackupDamaged, BackupIncomplete, NoRoom, TargetInUse
 from gateway.backup.manifest import MANIFEST, Entry
 from gateway.store import StoreFull
@@ -98,30 +99,31 @@ def _open_writer(target: Path) -> Iterator[Writer]:
     if target.exists() and (is_tar or not target.is_dir() or any(target.iterdir())):
         raise TargetInUse(f"{target} is there already: name a new file, or an empty folder")
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.parent / f".{target.name}.{os.getpid()}"
-    scratch.mkdir(mode=0o700)
     made_folder, written = False, list[Path]()
-    try:
-        if is_tar:
-            draft = scratch / "backup"
-            with _private(draft) as file, tarfile.open(fileobj=file, mode=TAR_MODES[target.suffix]) as tar:  # type: ignore[call-overload]  # a mode from the table
-                yield TarWriter(scratch, tar)
-            _sync(draft)
-            _publish(draft, target)
-        else:
-            with contextlib.suppress(FileExistsError):
-                target.mkdir(mode=0o700)
-                made_folder = True
-            yield FolderWriter(scratch, target, written)
-        _sync(target.parent)
-    except BaseException:
-        take_back(written)
-        if made_folder:
-            with contextlib.suppress(OSError):  # somebody else's file is in it by now
-                target.rmdir()
-        raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with draft_folder(target.parent) as scratch:
+        try:
+            if is_tar:
+                draft = scratch / "backup"
+                with _private(draft) as file, _tar_writer(file, target) as tar:
+                    yield TarWriter(scratch, tar)
+                _sync(draft)
+                _publish(draft, target)
+            else:
+                with contextlib.suppress(FileExistsError):
+                    target.mkdir(mode=0o700)
+                    made_folder = True
+                yield FolderWriter(scratch, target, written)
+            _sync(target.parent)
+        except BaseException:
+            take_back(written)
+            if made_folder:
+                with contextlib.suppress(OSError):  # somebody else's file is in it by now
+                    target.rmdir()
+            raise
+
+
+def _tar_writer(file: IO[bytes], target: Path) -> tarfile.TarFile:
+    return tarfile.open(fileobj=file, mode=TAR_MODES[target.suffix])  # type: ignore[call-overload,no-any-return]  # a mode from the table
 
 
 def take_back(written: list[Path]) -> None:

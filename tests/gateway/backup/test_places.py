@@ -3,6 +3,8 @@
 import errno
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,9 +63,7 @@ def test_a_full_disk_is_that_of_the_new_folder(
 @pytest.mark.parametrize("name", ["b", "b.tar"])
 @pytest.mark.parametrize("there", [False, True])
 @pytest.mark.parametrize("ends", ["writes", "fails"])
-def test_of_two_at_once_one_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, there: bool, ends: str
-) -> None:
+def test_of_two_at_once_one_is_refused(tmp_path: Path, name: str, there: bool, ends: str) -> None:
     """By whoever is first to have something there; what that one made stays."""
     target = tmp_path / name
     if there and name == "b":
@@ -71,10 +71,8 @@ def test_of_two_at_once_one_is_refused(
 
     def both() -> None:
         with places.open_writer(target) as second:
-            with monkeypatch.context() as patch:
-                patch.setattr(os, "getpid", lambda: 1)
-                with places.open_writer(target) as first:
-                    first.add("a/x", io.BytesIO(b"first"), 5)
+            with places.open_writer(target) as first:
+                first.add("a/x", io.BytesIO(b"first"), 5)
             if ends == "writes":
                 second.add("a/x", io.BytesIO(b"other"), 5)
             else:
@@ -87,3 +85,26 @@ def test_of_two_at_once_one_is_refused(
         assert file.read() == b"first"
         assert reader.names() == ["a/x"]
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from gateway.backup.places import open_writer
+with open_writer(Path(sys.argv[1])) as writer:
+    (writer.scratch / "store.sqlite").write_bytes(b"a tenant's data")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_one_left_goes_with_the_next(tmp_path: Path, run: Run) -> None:
+    """Whatever the name of the next; what a living one writes and what is not ours stays."""
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path / "monday.tar"], check=False, timeout=60)
+    [leftover] = tmp_path.glob(".fieldgate-backup.*")
+    assert (leftover / "store.sqlite").exists()
+    (tmp_path / ".fieldgate-backup.precious").mkdir()
+    with places.open_writer(tmp_path / "living.tar") as living:
+        assert not leftover.exists()
+        assert run("backup", "create", tmp_path / "tuesday.tar") == 0
+        assert living.scratch.exists()
+    assert [path.name for path in tmp_path.glob(".*")] == [".fieldgate-backup.precious"]
