@@ -13,7 +13,7 @@ import attrs
 from certs import write_private
 from protocol import Code
 
-__all__ = ["LAYOUT_VERSION", "DataFolder", "DataFolderError"]
+__all__ = ["HALF_RESTORED", "LAYOUT_VERSION", "DataFolder", "DataFolderError"]
 
 LAYOUT_VERSION = 1
 SETTINGS = """\
@@ -22,6 +22,12 @@ SETTINGS = """\
 names = {names}
 """
 STORE = "store = {store}\n"
+
+
+HALF_RESTORED = (
+    "a restore into it was interrupted, or is still at work. If none is: delete the folder, and the store too where its settings name "
+    "another place; then restore the backup anew"
+)
 
 
 class DataFolderError(Exception):
@@ -63,6 +69,16 @@ class DataFolder:
         """Doorbells and locks: nothing that must outlive its process."""
         return self.path / "run"
 
+    @property
+    def restore_mark(self) -> Path:
+        """There while a backup is restored into the folder; says of one without `version.json` that it was interrupted."""
+        return self.path / "restore.unfinished"
+
+    @property
+    def half_restored(self) -> bool:
+        """Whether a restore was interrupted here, or is at it."""
+        return self.restore_mark.exists() and not self.version_file.exists()
+
     def create(self, names: tuple[str, ...], store: str | None = None, *, more: str = "") -> None:
         """Make the folders and the settings; `seal` makes it a data folder once everything in it is there.
 
@@ -88,6 +104,8 @@ class DataFolder:
                 f"{self.path} is a data folder already: `fieldgate serve --data {self.path}` runs it",
                 Code.DATA_FOLDER_IN_USE,
             )
+        if self.half_restored:
+            raise DataFolderError(f"{self.path}: {HALF_RESTORED}", Code.DATA_FOLDER_IN_USE)
         if "?" in str(self.path):  # the store's URL would read it as the beginning of its options
             raise DataFolderError(
                 f"{self.path}: a data folder's path must not contain a ?", Code.CONFIG_INVALID_VALUE
@@ -133,6 +151,8 @@ class DataFolder:
         try:
             layout = json.loads(self.version_file.read_text(encoding="utf-8"))["layout"]
         except FileNotFoundError:
+            if self.half_restored:
+                raise DataFolderError(f"{self.path}: {HALF_RESTORED}", Code.DATA_FOLDER_MISSING) from None
             raise DataFolderError(
                 f"{self.path} is no data folder: `fieldgate init --data {self.path}` makes one, --data names another",
                 Code.DATA_FOLDER_MISSING,

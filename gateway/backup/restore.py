@@ -1,7 +1,7 @@
 """Making a gateway of a backup.
 
 The data folder is built in the order in which an interruption costs least: everything else first, `version.json` last. Without that it is no
-data folder, and nothing can run on it.
+data folder, and nothing can run on it. A mark says meanwhile that a restore is at it, or was.
 
 *Revocations.* The backup does not know what was decided after it. The revocation log, kept apart from it, does: its decisions are taken
 again, all of them, in order. The log must be a continuation of the one in the backup. Without one the restore stops, or holds every
@@ -28,7 +28,7 @@ from gateway.backup.manifest import Manifest
 from gateway.backup.places import open_reader, read_small, room_at
 from gateway.backup.verify import examine_store, read_manifest, unpack
 from gateway.config import Config, load_config
-from gateway.datafolder import LAYOUT_VERSION, DataFolder, DataFolderError
+from gateway.datafolder import HALF_RESTORED, LAYOUT_VERSION, DataFolder, DataFolderError
 from gateway.revocations import LOG_NAME, Log, RevocationLogError, read_log
 from gateway.store import AuditEntry, Store, file_of, open_store, store_from_copy
 from protocol import Code
@@ -75,13 +75,18 @@ def restore_backup(
         RevocationsMissing: there is no log, and *accept_lost* is false.
         TargetInUse: *into* is not empty, or the database holds a store.
     """
+    folder = DataFolder(into)
+    if folder.half_restored:
+        raise TargetInUse(f"{into}: {HALF_RESTORED}")
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise TargetInUse(f"{into} is not empty: a backup is restored into an empty folder")
     made = not into.exists()
     try:
         with room_at(into):
+            into.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.restore_mark.touch(mode=0o600)
             manifest, sealed = unpack_all(source, into)
-            folder, config = DataFolder(into), load_config(into)
+            config = load_config(into)
             for missing in (folder.journals, folder.run):
                 missing.mkdir(mode=0o700, parents=True, exist_ok=True)
             found, where = find_log(into, config, manifest, log, accept_lost=accept_lost)
@@ -128,6 +133,7 @@ def seal(folder: DataFolder, sealed: bytes) -> None:
         os.fsync(fd)
         os.close(fd)
     draft.replace(folder.version_file)
+    folder.restore_mark.unlink()
 
 
 def clear(into: Path, *, folder_too: bool) -> None:

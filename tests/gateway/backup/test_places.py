@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.backup import NoRoom, TargetInUse, places, restore
+from gateway.cli import main
 from gateway.store import Store, StoreFull
 from tests.gateway.backup.conftest import Run
 
@@ -85,6 +87,38 @@ def test_of_two_at_once_one_is_refused(tmp_path: Path, name: str, there: bool, e
         assert file.read() == b"first"
         assert reader.names() == ["a/x"]
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+KILLED_RESTORE = """
+import os, signal, sys
+from gateway.backup import restore
+from gateway.cli import main
+restore.seal = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+main(["backup", "restore", *sys.argv[1:], "--accept-lost-revocations"])
+"""
+
+
+def test_a_folder_of_a_killed_restore_says_so(
+    tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever is tried on it; once it is deleted, the backup can be restored there."""
+    backup, into = tmp_path / "b.tar", tmp_path / "into"
+    assert run("backup", "create", backup) == 0
+    subprocess.run([sys.executable, "-c", KILLED_RESTORE, backup, into], check=False, timeout=60)
+    assert (into / "store.sqlite").exists()
+    capsys.readouterr()
+    for words in (
+        ("backup", "restore", backup, into, "--accept-lost-revocations"),
+        ("serve", "--data", into),
+        ("init", "--data", into, "--name", "gateway.example"),
+    ):
+        assert main([*map(str, words)]) == 2, words
+        said = " ".join(capsys.readouterr().err.split())
+        assert "interrupted" in said, words
+        assert "delete the folder" in said, words
+    shutil.rmtree(into)
+    assert run("backup", "restore", backup, into, "--accept-lost-revocations") == 0
+    assert not (into / "restore.unfinished").exists()
 
 
 KILLED = """
