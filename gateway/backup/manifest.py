@@ -81,5 +81,7 @@ class Manifest:
             for name in ("private_keys", "left_out"):
                 fields[name] = tuple(fields[name])
             return cls(**fields)
-        except (KeyError, TypeError, ValueError) as error:
-            raise BackupDamaged(f"{MANIFEST} can't be read: {error}") from None
+        except (KeyError, TypeError, ValueError):
+            raise BackupDamaged(
+                f"{MANIFEST} is not as Fieldgate writes it: it was changed, or this is no backup"
+            ) from None

@@ -6,11 +6,13 @@ interrupted is no backup, and says so when somebody looks at it.
 
 import contextlib
 import errno
+import gzip
 import hashlib
 import os
 import shutil
 import tarfile
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol, Self
@@ -238,8 +240,10 @@ def open_reader(source: Path) -> Iterator[Reader]:
     try:
         with tarfile.open(source) as tar:
             yield TarReader.of(tar)
-    except (tarfile.TarError, EOFError) as error:
-        raise BackupDamaged(f"{source} is no backup, or was cut short: {error}") from None
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error):
+        raise BackupDamaged(
+            f"{source} is no backup, or was cut short or damaged: it can't be read as a tar file"
+        ) from None
 
 
 @attrs.frozen

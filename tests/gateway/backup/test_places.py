@@ -1,8 +1,10 @@
 """Where a backup is made, looked at and restored: full disks, two at once, what a killed one leaves, forms that are none."""
 
 import errno
+import gzip
 import io
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -119,6 +121,37 @@ def test_a_folder_of_a_killed_restore_says_so(
     shutil.rmtree(into)
     assert run("backup", "restore", backup, into, "--accept-lost-revocations") == 0
     assert not (into / "restore.unfinished").exists()
+
+
+@pytest.mark.parametrize("harm", ["empty", "random", "text", "gzip of garbage", "flipped", "manifest"])
+def test_of_garbage_one_line_is_said(
+    tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str], harm: str
+) -> None:
+    """And the code, and nothing of Python's."""
+    target = tmp_path / "b.tgz"
+    if harm == "flipped":
+        assert run("backup", "create", target) == 0
+        whole = bytearray(target.read_bytes())
+        whole[64:] = b"\xff" * (len(whole) - 64)
+        target.write_bytes(whole)
+    elif harm == "manifest":
+        target.mkdir()
+        (target / "manifest.json").write_bytes(b"\xff{")
+    else:
+        target.write_bytes(
+            {
+                "empty": b"",
+                "random": random.Random(1).randbytes(5000),
+                "text": b"hello\n" * 300,
+                "gzip of garbage": gzip.compress(b"hello" * 1000),
+            }[harm]
+        )
+    capsys.readouterr()
+    assert run("backup", "verify", target) == 4
+    said = capsys.readouterr().err
+    assert "FG-1022" in said
+    assert "manifest.json is not" in said if harm == "manifest" else "b.tgz" in said
+    assert not [word for word in ("Error", "method", "codec", "header", "decompress") if word in said]
 
 
 KILLED = """
