@@ -17,10 +17,12 @@ from gateway.backup.errors import (
     TargetInUse,
 )
 from gateway.backup.manifest import Entry, JournalEntry, Manifest
+from gateway.backup.places import TAR_MODES
 from gateway.backup.restore import Restored, restore_backup
 from gateway.backup.verify import verify_backup
 
 __all__ = [
+    "TAR_MODES",
     "BackupDamaged",
     "BackupError",
     "BackupIncomplete",

@@ -24,8 +24,9 @@ from gateway.backup.errors import BackupDamaged, BackupIncomplete, NoRoom, Targe
 from gateway.backup.manifest import MANIFEST, Entry
 from gateway.store import StoreFull
 
-__all__ = ["Limited", "Reader", "Writer", "open_reader", "open_writer", "room_at"]
+__all__ = ["TAR_MODES", "Limited", "Reader", "Writer", "open_reader", "open_writer", "room_at"]
 
+# How tarfile writes a target, by its ending; one with another ending is a folder.
 TAR_MODES = {".tar": "w", ".gz": "w:gz", ".tgz": "w:gz"}
 PIECE_BYTES = 1024 * 1024
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

@@ -6,10 +6,10 @@ from typing import Annotated
 import attrs
 from cyclopts import App, Parameter
 
-from gateway.backup import BackupDamaged, Manifest, create_backup, restore_backup, verify_backup
+from gateway.backup import TAR_MODES, BackupDamaged, Manifest, create_backup, restore_backup, verify_backup
 from gateway.cli.common import now_ms, open_provider, operator
 from gateway.cli.decisions import begin_log
-from gateway.cli.errors import CHECK_FAILED, fail
+from gateway.cli.errors import CHECK_FAILED, UNUSABLE, CommandError, fail
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import rows, say, size, when
 from gateway.store import AuditEntry
@@ -19,6 +19,9 @@ __all__ = ["BACKED_UP", "backup_app"]
 
 BACKED_UP = "backed up"
 """The audit's word."""
+
+# Who names a target so means a file, and would get a folder of that name.
+OTHER_FILES = {*TAR_MODES, ".7z", ".bz2", ".lz4", ".rar", ".txz", ".xz", ".zip", ".zst"}
 
 backup_app = App(name="backup")
 
@@ -32,6 +35,11 @@ def backup_create(target: Path, /, *, data: Data = DEFAULT_DATA, json_: Json = F
     target
         A new file (.tar, .tar.gz or .tgz), or a folder that is empty or not there yet.
     """
+    if target.suffix not in TAR_MODES and target.suffix.lower() in OTHER_FILES and not target.is_dir():
+        raise CommandError(
+            f"{target}: a backup is a file .tar, .tar.gz or .tgz, or a folder; it can't be a {target.suffix}",
+            exit_code=UNUSABLE,
+        )
     with open_provider(data) as provider:
         begin_log(provider)
         at_ms = now_ms()

@@ -154,6 +154,18 @@ def test_of_garbage_one_line_is_said(
     assert not [word for word in ("Error", "method", "codec", "header", "decompress") if word in said]
 
 
+@pytest.mark.parametrize("name", ["b.zip", "b.tar.bz2", "b.tar.zst", "b.TAR"])
+def test_a_form_that_is_not_known_is_refused(
+    tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """By the names of those that are; a folder's name may have any other dot in it."""
+    assert run("backup", "create", tmp_path / "out" / name) == 2
+    assert ".tar, .tar.gz or .tgz, or a folder" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+    assert run("backup", "create", tmp_path / "out" / "gateway.example-2026.11.24") == 0
+    assert (tmp_path / "out" / "gateway.example-2026.11.24" / "manifest.json").exists()
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
