@@ -47,20 +47,15 @@ HANDSHAKE_BYTES = 192 * 1024
 
 # The slowest honest handshake needs two round trips over a satellite, about 1.5 s.
 STALL_S = 3.0
-
 # Such a line's first byte comes a round trip after the connection, a busy host's later; but a small hall is soon full of the silent.
 SPEAKS_S = 2.0
 SILENT_PER_S = 1000.0
 
-# How often those who stand still are looked for, while somebody waits.
-_LOOK_S = 0.1
-
+_LOOK_S = 0.1  # how often those who stand still are looked for, while somebody waits
 # A look that comes so late was kept by the edge: the machine slept, or computed a herd's signatures.
 _HELD_UP_S = 0.5
-
 # No address may hold more than this part of the places: eight attackers' addresses to fill them, not one.
 _SHARE = 8
-
 # No party may hold the last quarter of the places.
 _PARTY = 4
 
@@ -69,12 +64,10 @@ _PARTY = 4
 _IN_FLIGHT = 0.25
 _WAITING = 0.5
 _LEAST = 8
-
 # Slots are given for half of what the machine can do: who is refused comes in between the others.
 _SLOT_SHARE = 0.5
 # Where nobody measured it: half of what one core was measured to do.
 UNMEASURED_PER_S = 250.0
-
 # Balancers and checks on this machine; who attacks from here needs no network.
 _OURSELVES = ("127.0.0.0/8", "::1/128")
 
@@ -173,6 +166,11 @@ class Admission:
         return self._slots.next_ms(trio.current_time(), per_s=self.slots_per_s, first_s=first_s)
 
     @property
+    def sessions(self) -> int:
+        """How many have left the hall for a session."""
+        return self.connections - self.in_hall
+
+    @property
     def handshaking(self) -> int:
         """How many hold a place at the handshake."""
         return len(self._holding)
@@ -199,9 +197,14 @@ class Admission:
             return 0.0
         return self.bans.fault(ticket.key, code)
 
-    def open(self) -> Ticket | None:
-        """A ticket for a connection just accepted; None if the edge has all the connections it can have."""
-        if self.connections >= self.limits.connections:
+    def open(self, address: str = "") -> Ticket | None:
+        """A ticket for a connection just accepted; None if the edge is full. *address* is empty where a balancer has yet to say it.
+
+        Strangers take nobody's session: who is silent counts for nothing, and who speaks counts against other strangers alone.
+        """
+        stranger = address and not self.knows(address_key(address))
+        taken = self.connections - len(self._silent) if stranger else self.sessions
+        if taken >= self.limits.connections:
             return None
         now = trio.current_time()
         scope = trio.CancelScope(deadline=now + self.limits.hello_s)

@@ -142,7 +142,7 @@ class Acceptor:
             sock.close()
             turn_away(address, self.closes, self.inspection)
             return
-        ticket = self.admission.open()
+        ticket = self.admission.open("" if announced else address)
         if ticket is None:
             sock.close()
             full = Code.TOO_MANY_CONNECTIONS

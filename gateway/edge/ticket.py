@@ -40,7 +40,7 @@ class Ticket:
     def crowded(self) -> bool:
         """Whether the edge is so full that a newcomer should be told to come back later."""
         limits = self.admission.limits
-        return self.admission.connections > limits.connections_soft * limits.connections
+        return self.admission.sessions + 1 > limits.connections_soft * limits.connections
 
     @property
     def is_known(self) -> bool:

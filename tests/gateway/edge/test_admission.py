@@ -48,21 +48,37 @@ def cut(ticket: Ticket) -> str:
 
 
 async def test_the_limit_of_connections_is_a_limit() -> None:
+    """Of sessions, and of strangers who speak, for other strangers: no agent is kept out by who never becomes one."""
     admission = hall(connections=3)
-    tickets = [enter(admission, "192.0.2.1") for _ in range(3)]
+    sessions = [await at_the_handshake(admission, f"192.0.2.{n}") for n in (1, 2)]
+    for ticket in sessions:
+        ticket.authenticated("northwind")
+    silent = [enter(admission, "192.0.2.66") for _ in range(5)]
+    stranger = admission.open("192.0.2.77")
+    assert stranger is not None
+    stranger.spoke()
+    assert admission.open("192.0.2.77") is None
+    third = admission.open("192.0.2.1")
+    assert third is not None
+    third.authenticated("northwind")
+    assert silent[0].crowded
+    assert admission.open("192.0.2.1") is None
     assert admission.open() is None
-    tickets[0].close()
-    assert admission.open() is not None
+    sessions[0].close()
+    assert admission.open("192.0.2.1") is not None
 
 
 async def test_newcomers_are_told_that_it_is_crowded_before_it_is_full() -> None:
     """So that they are refused in words while there is room for words."""
     admission = hall(connections=100, pre_auth=1000, per_address=1000)
     tickets = [enter(admission, "192.0.2.1") for _ in range(96)]
-    assert tickets[0].crowded
+    assert not tickets[0].crowded
+    for ticket in tickets[:95]:
+        ticket.authenticated("northwind")
+    assert tickets[-1].crowded
     for ticket in tickets[:10]:
         ticket.close()
-    assert not tickets[-1].crowded
+    assert not tickets[95].crowded
 
 
 async def test_a_strangers_address_has_a_limit_of_its_own() -> None:
@@ -393,7 +409,12 @@ async def test_the_books_always_balance(steps: list[Step]) -> None:
             elif ticket is not None and verb == "charge" and ticket.stage == "silent":
                 ticket.spoke()
                 nursery.start_soon(charge_until_closed, ticket)
-            elif ticket is not None and verb == "authenticate" and ticket in admission._holding:
+            elif (
+                ticket is not None
+                and verb == "authenticate"
+                and ticket in admission._holding
+                and not ticket.crowded
+            ):
                 ticket.authenticated("northwind")
             elif ticket is not None and verb == "close":
                 ticket.scope.cancel()
@@ -403,7 +424,8 @@ async def test_the_books_always_balance(steps: list[Step]) -> None:
             else:
                 await trio.testing.wait_all_tasks_blocked()
             await trio.testing.wait_all_tasks_blocked()
-            assert 0 <= admission.in_hall <= admission.connections <= 12
+            assert 0 <= admission.in_hall <= admission.connections
+            assert admission.sessions <= 12
             assert admission.handshaking <= 4
             assert admission.handshaking + admission.queued <= admission.in_hall
             assert admission.queued == 0 or admission.handshaking > 0

@@ -245,6 +245,11 @@ async def test_an_address_that_floods_is_refused_before_tls_and_others_are_not()
     assert b"fieldgate_addresses_banned 1.0" in metrics
 
 
+def stranger(port: int) -> socket.socket:
+    """A connection from an address at which no agent ever was."""
+    return socket.create_connection(("127.0.0.1", port), timeout=10, source_address=("127.0.0.66", 0))
+
+
 # -- full, and nearly full ---------------------------------------------------------------------------------------------
 
 
@@ -269,16 +274,22 @@ async def test_nearly_full_a_newcomer_is_told_its_own_moment_and_full_it_is_not_
             apart_ms = 1000 / edge.services.admission.slots_per_s
             assert all(later - earlier >= apart_ms - 2 for earlier, later in itertools.pairwise(moments))
             await edge.until(lambda: edge.services.admission.connections == 2)
-            silent = [socket.create_connection(("127.0.0.1", edge.remote_port), timeout=10) for _ in range(6)]
+            silent = [stranger(edge.remote_port) for _ in range(6)]
             await edge.until(lambda: edge.services.admission.connections == 8)
-            with socket.create_connection(("127.0.0.1", edge.remote_port), timeout=10) as sock:
+            speaking = [stranger(edge.remote_port) for _ in range(6)]
+            for sock in speaking:
+                sock.sendall(client_hello())
+            await edge.until(lambda: edge.services.admission.handshaking == 6)
+            with stranger(edge.remote_port) as sock:
                 assert await drained(sock) == b""
             assert edge.services.closes.counts[Code.TOO_MANY_CONNECTIONS] == 1
-            for sock in silent:
+            # Nobody's agent is refused for strangers: this one is still told a moment.
+            assert (await agents[2].refused(edge.remote_port)).code == Code.GATEWAY_CROWDED
+            for sock in silent + speaking:
                 sock.close()
             for line in lines:
                 await line.heartbeat()
-        assert b'fieldgate_slots_given_total{why="crowded"} 3.0' in edge.services.metrics.render()
+        assert b'fieldgate_slots_given_total{why="crowded"} 4.0' in edge.services.metrics.render()
 
 
 async def test_a_restarted_edge_knows_whose_address_is_whose(tmp_path: Path) -> None:
