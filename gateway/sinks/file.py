@@ -7,6 +7,7 @@ the batch comes again whole, so lines before the piece may be there twice, under
 does that.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -54,15 +55,27 @@ class FileSink(Sink):
         """Append and sync; see Sink."""
         data = b"".join(line + b"\n" for line in batch.encoded)
         try:
-            if self._fd is None:
+            if not self._is_there():
+                self.close()
                 self._open()
             if self._end >= self._rotate_bytes:
                 self._rotate()
             self._append(data)
+            if not self._is_there():
+                raise OSError(errno.ENOENT, "it was moved away while lines were written")
         except OSError as error:
             # What a failed sync leaves in memory is not to be trusted: the next attempt opens and writes it anew.
             self.close()
             raise SinkUnavailable(f"{self._path}: {error.strerror}") from None
+
+    def _is_there(self) -> bool:
+        """Whether what is open is what the path leads to: a file that somebody deleted takes lines, and nobody will read them."""
+        if self._fd is None:
+            return False
+        try:
+            return os.path.samestat(os.stat(self._path), os.fstat(self._fd))
+        except FileNotFoundError:
+            return False
 
     def close(self) -> None:
         """Let go of the file and its lock."""

@@ -146,3 +146,29 @@ def test_nobody_else_reads_it(tmp_path: Path) -> None:
     """Customers' names are in it."""
     FileSink(tmp_path / "lines").close()
     assert (tmp_path / "lines").stat().st_mode & 0o077 == 0
+
+
+def test_a_file_that_was_moved_away_takes_no_more_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would read them. The next ones begin a new file, and those of the batch under way are there in it, too."""
+    path, away = tmp_path / "lines", tmp_path / "away"
+    sink = FileSink(path)
+    sink.deliver(Batch(lines(0, 2)))
+    path.rename(away)
+    sink.deliver(Batch(lines(2, 2)))
+    assert (len(away.read_bytes().splitlines()), len(path.read_bytes().splitlines())) == (2, 2)
+
+    sync = os.fsync
+
+    def delete_and_sync(fd: int) -> None:
+        path.unlink(missing_ok=True)
+        sync(fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", delete_and_sync)
+        with pytest.raises(SinkUnavailable, match="moved away"):
+            sink.deliver(Batch(lines(4, 1)))
+    sink.deliver(Batch(lines(4, 1)))
+    assert len(path.read_bytes().splitlines()) == 1
+    sink.close()
