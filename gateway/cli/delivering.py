@@ -20,7 +20,6 @@ from gateway.sinks import (
     SinkPlace,
     SinkPlaces,
     SinkPlaceUnreadable,
-    full_target,
     kinds,
     make_sink,
 )
@@ -54,7 +53,6 @@ def deliver(
     once
         End after what is there; give up after five minutes without success.
     """
-    sink = full_target(sink)
     called = default_name(sink) if name is None else name
     with open_provider(data) as provider:
         places = places_of(provider)
@@ -63,7 +61,12 @@ def deliver(
             watch = Watch(called)
             try:
                 delivery = Delivery(
-                    store=provider.store, sink=made, places=places, name=called, target=sink, progress=watch
+                    store=provider.store,
+                    sink=made,
+                    places=places,
+                    name=called,
+                    target=made.target or sink,
+                    progress=watch,
                 )
                 watch.tell(delivery.run(once=once))
             finally:

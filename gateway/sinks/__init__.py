@@ -8,7 +8,7 @@ order of the feed, at least once.
 from gateway.sinks.contract import Batch, Options, Sink, SinkError, SinkRefused, SinkUnavailable, SinkUnusable
 from gateway.sinks.delivery import Delivery, Pace, Progress
 from gateway.sinks.places import SinkPlace, SinkPlaces, SinkPlaceUnreadable, SinkRunsAlready
-from gateway.sinks.registry import GROUP, OWN, full_target, kinds, make_sink
+from gateway.sinks.registry import GROUP, OWN, kinds, make_sink
 
 __all__ = [
     "GROUP",
@@ -27,7 +27,6 @@ __all__ = [
     "SinkRunsAlready",
     "SinkUnavailable",
     "SinkUnusable",
-    "full_target",
     "kinds",
     "make_sink",
 ]

@@ -78,7 +78,11 @@ class Sink(ABC):
     Attributes:
         max_lines: a batch has no more lines,
         max_bytes: and no more bytes of JSON, unless it is one line alone, which may be as large as an estate is.
+        target: what the place is kept for, where the words of the command line may mean something else tomorrow (a path, in another
+            folder); empty: for those words.
     """
+
+    target: str = ""
 
     max_lines: ClassVar[int] = 500
     max_bytes: ClassVar[int] = 1024 * 1024

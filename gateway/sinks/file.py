@@ -42,6 +42,7 @@ class FileSink(Sink):
     """Appends to *path*, as its only writer."""
 
     def __init__(self, path: Path, *, rotate_bytes: int = ROTATE_BYTES) -> None:
+        self.target = f"file:{path.absolute()}"
         self._path = path
         self._rotate_bytes = rotate_bytes
         self._fd: int | None = None

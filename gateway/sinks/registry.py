@@ -11,7 +11,6 @@ Our own are registered in the same way, and found by name before that: a gateway
 import importlib
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import Final
 
 from gateway.sinks.contract import Options, Sink, SinkError, SinkUnusable
@@ -30,12 +29,6 @@ def kinds() -> dict[str, str]:
     """Every kind that is offered, with what offers it."""
     found = {point.name: _offered_by(point) for point in entry_points(group=GROUP)}
     return dict(sorted((found | dict.fromkeys(OWN, "fieldgate")).items()))
-
-
-def full_target(target: str) -> str:
-    """*target* as it means the same in every folder: a place is kept for the file, and not for how somebody called it there."""
-    kind, _, path = target.partition(":")
-    return f"{kind}:{Path(path).absolute()}" if kind == "file" and path and not path.endswith("/") else target
 
 
 def make_sink(target: str, options: Options) -> Sink:
