@@ -1,7 +1,7 @@
 """A generator that stands still says so: what it timed meanwhile is its own and not the gateway's."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -58,9 +58,9 @@ async def test_a_late_beat_stands_for_all_that_were_due() -> None:
     assert pulse.take().count == 0
 
 
-async def in_clock(clock: MockClock, work: Callable[[], object]) -> None:
+async def in_clock(clock: MockClock, work: Callable[[], Awaitable[object]]) -> None:
     """Run *work* in a loop of its own on *clock*."""
-    await trio.to_thread.run_sync(lambda: trio.run(work, clock=clock))  # type: ignore[arg-type]
+    await trio.to_thread.run_sync(lambda: trio.run(work, clock=clock))
 
 
 @attrs.define
