@@ -23,6 +23,12 @@ class AuditEntry:
     about: str
     """What it was done to, for people."""
     why: str = ""
+    before: str | None = None
+    """JSON of what it was, where the deed changed something."""
+    after: str | None = None
+    """JSON of what it became; None for something that is gone."""
+    organization_uid: str | None = None
+    """Whose it is; None for the provider's own."""
 
 
 @attrs.frozen
@@ -49,7 +55,7 @@ def note(connection: Connection, entry: AuditEntry) -> None:
     connection.execute(sa.insert(audit).values(attrs.asdict(entry)))
 
 
-COLUMNS = {"at_ms": INTEGER, "who": TEXT, "action": TEXT, "about": TEXT, "why": TEXT}
+COLUMNS = {field.name: INTEGER if field.name == "at_ms" else TEXT for field in attrs.fields(AuditEntry)}
 
 
 def note_all(hot: Hot, entries: Sequence[AuditEntry]) -> None:

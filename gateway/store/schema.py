@@ -29,7 +29,7 @@ from gateway.store.columns import (
     table_maker,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """What this code reads and writes."""
 
 metadata = new_metadata()

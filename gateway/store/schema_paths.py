@@ -104,6 +104,9 @@ audit = table(
     serial_id(),
     *columns(Int, "at_ms"),
     *columns(Text, "who action about why"),
+    # before, after: JSON of what the deed changed; organization_uid: whose it is
+    *columns(Text, "before? after? organization_uid?"),
     sa.Index(None, "at_ms"),
+    sa.Index("ix_audit_organization_uid", "organization_uid", "id"),
     numbered=True,
 )

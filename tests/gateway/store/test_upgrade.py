@@ -58,7 +58,7 @@ def test_processes_of_version_1_may_go_on_beside_us(old_url: str) -> None:
     open_store(old_url, create=True).close()
     db = Database(old_url, create=False)
     with db.write() as connection:
-        assert versions(connection) == (4, 1)
+        assert versions(connection) == (5, 1)
         connection.execute(
             sa.text(
                 "INSERT INTO locations (uid, organization_uid, name, created_ms) VALUES ('m', 'c', 'Bern', 2)"

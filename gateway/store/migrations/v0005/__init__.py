@@ -1,0 +1,12 @@
+"""What version 5 adds, a part for each room of the store, in the order in which they are made."""
+
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy.engine import Connection
+
+from gateway.store.migrations.v0005.deeds import make_deeds
+
+__all__ = ["PARTS"]
+
+PARTS: Final[tuple[Callable[[Connection], None], ...]] = (make_deeds,)
