@@ -18,17 +18,28 @@ import attrs
 import typed_settings as ts
 
 from gateway.live import LIVE, Difference, difference
-from gateway.settings import CO_LOCATED, REMOTE, Agents, Config, ConfigError, Limits, Listener, cannot_listen
+from gateway.settings import (
+    CO_LOCATED,
+    REMOTE,
+    TABLES,
+    Agents,
+    Config,
+    ConfigError,
+    Limits,
+    Listener,
+    Management,
+    cannot_listen,
+)
 from protocol import Code
 
 __all__ = [
     "CO_LOCATED", "LIVE", "REMOTE",
-    "Agents", "Config", "ConfigError", "Difference", "Limits", "Listener", "cannot_listen", "difference", "load_config",
+    "Agents", "Config", "ConfigError", "Difference", "Limits", "Listener", "Management",
+    "cannot_listen", "difference", "load_config",
 ]  # fmt: skip
 
 ENV_PREFIX = "FIELDGATE_"
 SECTION = "fieldgate"
-TABLES = ("agents", "limits", "listeners")
 # The environment that steers our programs but is no setting of the gateway; the agent's may be set on the same machine.
 NOT_SETTINGS = frozenset({"FIELDGATE_DATA", "FIELDGATE_TOKEN"})
 AGENT_PREFIX = "FIELDGATE_AGENT_"
@@ -122,12 +133,9 @@ def _known_keys() -> dict[str, None]:
     for attribute in attrs.fields(Config):
         if attribute.name != "data":  # where the settings are is none of them
             keys[attribute.name] = None
-    for attribute in attrs.fields(Limits):
-        keys[f"limits.{attribute.name}"] = None
-    for attribute in attrs.fields(Agents):
-        keys[f"agents.{attribute.name}"] = None
-    for attribute in attrs.fields(Listener):
-        keys[f"listeners.{attribute.name}"] = None
+    for table, kind in {**TABLES, "listeners": Listener}.items():
+        for attribute in attrs.fields(kind):
+            keys[f"{table}.{attribute.name}"] = None
     return keys
 
 
@@ -174,7 +182,7 @@ def _refuse_misplaced(path: Path, converter: ts.converters.TSConverter) -> None:
     if "data" in settings:
         text = f"{path}: data is no setting: the folder is given by --data or FIELDGATE_DATA"
         raise ConfigError(text, Code.CONFIG_UNKNOWN_KEY)
-    for table in ("agents", "limits"):
+    for table in TABLES:
         if not isinstance(settings.get(table, {}), dict):
             raise ConfigError(f"{path}: {table} is a table: begin it with [{SECTION}.{table}]")
     listeners = settings.get("listeners", [])
@@ -205,7 +213,7 @@ def _refuse_unknown_environment(environ: Mapping[str, str]) -> None:
     words = [
         key.upper().replace(".", "_")
         for key in _known_keys()
-        if key not in TABLES and not key.startswith("listeners.")
+        if key not in TABLES and key.partition(".")[0] != "listeners"
     ]
     known = {ENV_PREFIX + word for word in words}
     for variable in sorted(environ):

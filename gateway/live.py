@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from gateway.settings import Config
+from gateway.settings import TABLES, Config
 
 __all__ = ["LIVE", "Difference", "difference"]
 
@@ -39,6 +39,7 @@ LIVE = frozenset(
         "limits.spool_keep_s",
         "log_format",
         "log_level",
+        "management.requests_per_s",
         "own_offload",
         "own_proxies",
         "revocation_log",
@@ -46,7 +47,6 @@ LIVE = frozenset(
 )
 """Every other setting takes a restart."""
 
-TABLES = ("agents", "limits")
 SECRET = frozenset({"store"})
 
 

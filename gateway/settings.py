@@ -13,9 +13,13 @@ import typed_settings as ts
 
 from certs import could_be_dns_name
 from gateway.releases import Agents
+from gateway.settings_management import Management
 from protocol import Code
 
-__all__ = ["CO_LOCATED", "REMOTE", "Agents", "Config", "ConfigError", "Limits", "Listener", "cannot_listen"]
+__all__ = [
+    "CO_LOCATED", "REMOTE", "TABLES",
+    "Agents", "Config", "ConfigError", "Limits", "Listener", "Management", "cannot_listen",
+]  # fmt: skip
 
 CO_LOCATED = "co-located"
 REMOTE = "remote"
@@ -231,6 +235,7 @@ class Config:
     own_offload: tuple[str, ...] = ()
     limits: Limits = Limits()
     agents: Agents = attrs.field(factory=Agents)
+    management: Management = attrs.field(factory=Management)
 
     def __attrs_post_init__(self) -> None:
         """Refuse what could not work.
@@ -256,8 +261,9 @@ class Config:
             bool(self.certificate) == bool(self.certificate_key),
             "certificate and certificate_key belong together: give both or neither",
         )
-        problem = self.agents.problem()
-        _check(not problem, problem)
+        for table in (self.agents, self.management):
+            problem = table.problem()
+            _check(not problem, problem)
         for network in self.own_proxies:
             _check_network("own_proxies", network)
         for key in self.own_offload:
@@ -294,3 +300,7 @@ class Config:
             return
         for name in self.names:
             yield f"[{name}]:{listener.port}" if ":" in name else f"{name}:{listener.port}"
+
+
+TABLES: dict[str, type] = {"agents": Agents, "limits": Limits, "management": Management}
+"""The tables of settings beside the listeners, each with its class."""

@@ -8,7 +8,8 @@ import attrs
 import pytest
 
 from gateway.cli import app
-from gateway.config import Agents, Config, Limits, Listener
+from gateway.config import Config, Limits, Listener
+from gateway.settings import TABLES
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -24,10 +25,9 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize(
     "key",
     [
-        *(a.name for a in attrs.fields(Config) if a.name not in ("data", "listeners", "limits", "agents")),
-        *(f"agents.{a.name}" for a in attrs.fields(Agents)),
+        *(a.name for a in attrs.fields(Config) if a.name not in ("data", "listeners", *TABLES)),
         *(f"listeners.{a.name}" for a in attrs.fields(Listener)),
-        *(f"limits.{a.name}" for a in attrs.fields(Limits)),
+        *(f"{table}.{a.name}" for table, kind in TABLES.items() for a in attrs.fields(kind)),
     ],
 )
 def test_every_setting_is_documented(key: str) -> None:
