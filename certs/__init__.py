@@ -24,6 +24,15 @@ from certs.diagnosis import ChainVerdict, Usage
 from certs.enrollment import EXPORTER_BYTES, EXPORTER_LABEL, sign_enrollment, verify_enrollment
 from certs.keys import KeyFileError, generate_key, key_from_pem, key_to_pem, pin_of_key
 from certs.keystore import is_exposed, make_private_folder, write_private, write_public
+from certs.licence import (
+    Licence,
+    LicenceError,
+    LicenceFault,
+    LicenceKind,
+    LicensedWorkload,
+)
+from certs.licence_file import MAX_LICENCE_BYTES, LicenceFile, read_licence, sign_licence
+from certs.licence_signer import LicenceSigner
 from certs.names import could_be_dns_name
 from certs.own import OwnCertificate, OwnCertificateError, check_certificate, own_issuer_pins
 from certs.problems import Problem, ProblemKind
@@ -38,6 +47,7 @@ __all__ = [
     "EXPORTER_LABEL",
     "FIELDGATE_UNIT",
     "MAX_CSR_BYTES",
+    "MAX_LICENCE_BYTES",
     "MAX_REPORT_KEYS",
     "RENEWAL_GRACE",
     "REPORT_PUBLIC_SIZE",
@@ -52,6 +62,13 @@ __all__ = [
     "CsrError",
     "KeyFileError",
     "KeyOfflineError",
+    "Licence",
+    "LicenceError",
+    "LicenceFault",
+    "LicenceFile",
+    "LicenceKind",
+    "LicenceSigner",
+    "LicensedWorkload",
     "NameVerdict",
     "OwnCertificate",
     "OwnCertificateError",
@@ -86,9 +103,11 @@ __all__ = [
     "public_key_of",
     "read_certificate",
     "read_csr",
+    "read_licence",
     "renewal_due",
     "serial_of",
     "sign_enrollment",
+    "sign_licence",
     "spki_sha256",
     "to_ms",
     "verify_enrollment",

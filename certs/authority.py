@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import attrs
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from certs import profiles, rotation
 from certs.authority_files import load_state, save_state
@@ -115,6 +116,17 @@ class Authority:
         )
         return profiles.der(leaf), issuer.certificate
 
+    def certify_licence_signer(self, key: Ed25519PublicKey, now: datetime) -> bytes:
+        """A certificate, DER, that lets *key* sign licences (see `certs.licence_signer`).
+
+        Raises:
+            KeyOfflineError: the root's key is elsewhere.
+        """
+        root = self.state.roots[-1].holding
+        label = f"licence-signer-{self.state.version}"
+        certificate = profiles.licence_signer(self.state.name, label, key, root.x509, root.signing_key(), now)
+        return profiles.der(certificate)
+
     def gateway_chains(self) -> list[tuple[bytes, bytes]]:
         """What the gateway serves: (chain PEM, key PEM), leaf first; empty until there is a gateway certificate.
 
@@ -124,7 +136,7 @@ class Authority:
         gateway = self.state.gateway
         if gateway is None:
             return []
-        chain = (gateway.certificate, self.state.gateway_issuer.certificate, *self._served_roots())
+        chain = (gateway.certificate, self.state.gateway_issuer.certificate, *self.served_roots())
         return [(chain_to_pem(chain), key_to_pem(gateway.signing_key()))]
 
     def gateway_names(self) -> tuple[str, ...]:
@@ -203,14 +215,14 @@ class Authority:
         if state.gateway is not None:
             yield _entry(Role.GATEWAY, state.gateway)
 
-    def _agent_issuers(self) -> tuple[Holding, ...]:
-        return (self.state.agent_issuer, *(issuer.holding for issuer in self.state.retired_agent_issuers))
-
-    def _served_roots(self) -> tuple[bytes, ...]:
+    def served_roots(self) -> tuple[bytes, ...]:
         """From the newest root down, each signed by the one before it, and the oldest that we still have by itself."""
         newest_first = self.state.roots[::-1]
         crosses = [root.cross for root in newest_first[:-1] if root.cross is not None]
         return (*crosses, newest_first[-1].holding.certificate)
+
+    def _agent_issuers(self) -> tuple[Holding, ...]:
+        return (self.state.agent_issuer, *(issuer.holding for issuer in self.state.retired_agent_issuers))
 
 
 def _entry(role: Role, holding: Holding, retired: datetime | None = None) -> AuthorityEntry:

@@ -1,10 +1,11 @@
-"""The four kinds of certificate that we issue, and for how long.
+"""The five kinds of certificate that we issue, and for how long.
 
     root            self-signed, 20 years; its key signs issuers and may leave the machine
     ├─ gateway issuer   5 years, EKU serverAuth, no CA below it
     │    └─ gateway     90 days, serverAuth, DNS names and addresses
-    └─ agent issuer     5 years, EKU clientAuth, no CA below it, no DNS name and no address
-         └─ agent       30 days, clientAuth, SAN urn:fieldgate:agent:UID
+    ├─ agent issuer     5 years, EKU clientAuth, no CA below it, no DNS name and no address
+    │    └─ agent       30 days, clientAuth, SAN urn:fieldgate:agent:UID
+    └─ licence signer   5 years, Ed25519, an EKU of ours that no TLS endpoint knows
 
 The agent issuer's key lies on the machine that faces the internet. Stolen, it must not be able to pose as a gateway:
 its certificate carries EKU clientAuth, which verifiers apply to what it signs, and excludes every DNS name and every
@@ -20,6 +21,7 @@ from datetime import datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
@@ -34,6 +36,9 @@ ROOT_LIFETIME = timedelta(days=20 * 365)
 
 # An expired agent certificate may still ask for a new one this long: an agent that was off for a quarter, twice.
 RENEWAL_GRACE = timedelta(days=180)
+
+# Signing licences. Nobody assigns numbers under 2.25: each is a random UUID (X.667).
+LICENCE_USAGE = ObjectIdentifier("2.25.184083074944376551867705423418450922641")
 
 # Certificates begin an hour ago, so that a peer whose clock is a little behind can use one at once (as Let's Encrypt does).
 BACKDATE = timedelta(hours=1)
@@ -94,6 +99,20 @@ def agent_issuer(
     ]
     window = _window(now, ISSUER_LIFETIME, above)
     return _sign(subject_of(name, label), key.public_key(), above.subject, above_key, window, extensions)
+
+
+def licence_signer(
+    name: str,
+    label: str,
+    public_key: Ed25519PublicKey,
+    above: x509.Certificate,
+    above_key: ec.EllipticCurvePrivateKey,
+    now: datetime,
+) -> x509.Certificate:
+    """A certificate for signing licences, and for nothing that TLS knows."""
+    window = _window(now, ISSUER_LIFETIME, above)
+    extensions = _leaf_extensions(LICENCE_USAGE)
+    return _sign(subject_of(name, label), public_key, above.subject, above_key, window, extensions)
 
 
 def gateway(
