@@ -3,6 +3,7 @@
 from typing import Final
 
 from protocol.codes import Code
+from protocol.explain_access import ACCESS
 from protocol.explain_commands import COMMANDS
 from protocol.explain_data import DATA
 from protocol.explain_feeding import FEEDING
@@ -13,5 +14,5 @@ from protocol.explain_trust import TRUST
 from protocol.explanation import Explanation
 
 CODES: Final[dict[Code, Explanation]] = dict(
-    sorted({**SETUP, **OPERATING, **SESSION, **TRUST, **DATA, **FEEDING, **COMMANDS}.items())
+    sorted({**ACCESS, **SETUP, **OPERATING, **SESSION, **TRUST, **DATA, **FEEDING, **COMMANDS}.items())
 )

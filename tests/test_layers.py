@@ -32,10 +32,11 @@ MAY_IMPORT = {
         "attrs", "cryptography", "prometheus_client", "structlog", "trio",
         "protocol", "certs", "certs.inspection", "transport", "gateway.journal", "gateway.store", "gateway.config",
     },
+    "gateway.access": {"attrs", "cryptography", "jwt", "structlog", "protocol", "gateway.store", "gateway.config"},
     "gateway": {
         "attrs", "cryptography", "cyclopts", "prometheus_client", "rich", "structlog", "trio", "typed_settings",
         "protocol", "certs", "certs.inspection", "transport",
-        "gateway.journal", "gateway.store", "gateway.projector", "gateway.sinks", "gateway.edge", "gateway.cli",
+        "gateway.journal", "gateway.store", "gateway.projector", "gateway.sinks", "gateway.edge", "gateway.cli", "gateway.access",
     },
     "agent": {
         "attrs", "cryptography", "cyclopts", "rich", "structlog", "trio", "typed_settings",

@@ -25,6 +25,7 @@ doorbell after it returned.
     store.codes           add get use
     store.commands        enqueue get list cancel; of edges: claim progress
     store.transfers       note of_command swept
+    store.api_keys        add find get list revoke note_use note_refusal
     store.audit           note list
     store.restoring       facts decisions apply hold settle
     store.copy_to(path)   all of it in one SQLite file; store_from_copy(path, url) makes a store of that
@@ -49,6 +50,7 @@ The projector's verbs live in one transaction object, because rows, marks and cu
         p.incidents   find get open join show confirm reopen close over suffers unsaid silence alarmed …
 """
 
+from gateway.store.access.keys import StoredKey
 from gateway.store.agents import Agent
 from gateway.store.audit import AuditEntry
 from gateway.store.bodies import (
@@ -193,6 +195,7 @@ __all__ = [
     "StoredCode",
     "StoredCommand",
     "StoredEvent",
+    "StoredKey",
     "StoredReport",
     "StoredSighting",
     "StoredStream",

@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from gateway.store.access.keys import ApiKeys
 from gateway.store.agents import Agents
 from gateway.store.audit import Audit
 from gateway.store.bodies import CursorMoved
@@ -38,6 +39,7 @@ class Store:
     def __init__(self, db: Database) -> None:
         self._db = db
         self.agents = Agents(db)
+        self.api_keys = ApiKeys(db)
         self.audit = Audit(db)
         self.changes = Changes(db)
         self.codes = Codes(db)

@@ -5,8 +5,12 @@ from typing import Final
 
 from sqlalchemy.engine import Connection
 
+from gateway.store.migrations.v0005.access import make_access
 from gateway.store.migrations.v0005.deeds import make_deeds
 
 __all__ = ["PARTS"]
 
-PARTS: Final[tuple[Callable[[Connection], None], ...]] = (make_deeds,)
+PARTS: Final[tuple[Callable[[Connection], None], ...]] = (
+    make_deeds,
+    make_access,
+)

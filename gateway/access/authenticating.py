@@ -1,0 +1,91 @@
+"""Who asks: a secret becomes a principal, or a refusal that says why to the log and little to the one who asked."""
+
+from typing import Final
+
+import structlog
+
+from gateway.access.credentials import CredentialKind, digest_of, kind_of
+from gateway.access.principal import Principal
+from gateway.access.refusals import (
+    CredentialExpired,
+    CredentialMissing,
+    CredentialRefused,
+    CredentialRevoked,
+    CredentialUnknown,
+    OwnerDisabled,
+)
+from gateway.access.roles import Role
+from gateway.store import Store, StoredKey, StoreError
+
+__all__ = ["USE_NOTED_MS", "Authenticator"]
+
+USE_NOTED_MS: Final = 60_000
+"""A key that is used all the time has its last use noted once in this time: reading must not mean writing."""
+
+log = structlog.get_logger()
+
+
+class Authenticator:
+    """Recognizes secrets by what the store knows of them. Safe to use from several threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def authenticate(self, secret: str | None, *, now_ms: int) -> Principal:
+        """The one whose *secret* that is; what an `Authorization: Bearer` carried, or None.
+
+        Raises:
+            CredentialRefused: one of its kinds says why.
+            StoreError: the store can't be asked.
+        """
+        if secret is None:
+            raise CredentialMissing("there was no credential")
+        if kind_of(secret) is not CredentialKind.API_KEY:
+            raise CredentialUnknown("not a credential for requests")
+        return self._key(secret, now_ms)
+
+    def _key(self, secret: str, now_ms: int) -> Principal:
+        stored = self._store.api_keys.find(digest_of(secret))
+        if stored is None:
+            raise CredentialUnknown("no such API key")
+        try:
+            principal = key_principal(stored, now_ms=now_ms)
+        except CredentialRefused as refusal:
+            self._store.api_keys.note_refusal(stored.uid, why=str(refusal), now_ms=now_ms)
+            raise
+        if stored.used_ms is None or now_ms - stored.used_ms >= USE_NOTED_MS:
+            try:
+                self._store.api_keys.note_use(stored.uid, now_ms=now_ms)
+            except StoreError as error:  # whoever only reads is not to be kept out by a full disk
+                log.warning("use of a key not noted", key=stored.name, why=str(error))
+        return principal
+
+
+def key_principal(stored: StoredKey, *, now_ms: int) -> Principal:
+    """Who a key speaks for at that moment.
+
+    Raises:
+        CredentialRefused: it is over, or has a role that only a newer version knows.
+    """
+    if stored.revoked_ms is not None:
+        raise CredentialRevoked(f"the API key {stored.name!r} was revoked")
+    if stored.owner_disabled:
+        raise OwnerDisabled(f"the user that the API key {stored.name!r} belongs to is disabled")
+    if stored.expires_ms is not None and stored.expires_ms <= now_ms:
+        raise CredentialExpired(f"the API key {stored.name!r} has expired")
+    return Principal(
+        who=f"key {stored.name}", subject_uid=stored.uid, role=known_role(stored.role),
+        organization_uid=stored.organization_uid, read_only=stored.read_only,
+    )  # fmt: skip
+
+
+def known_role(word: str) -> Role:
+    """The role of that word.
+
+    Raises:
+        CredentialUnknown: a newer version wrote it; what it may do is not known here.
+    """
+    try:
+        return Role(word)
+    except ValueError:
+        raise CredentialUnknown(f"the role {word!r} is not known to this version") from None

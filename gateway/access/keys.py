@@ -1,0 +1,64 @@
+"""API keys: made and shown once."""
+
+import attrs
+
+from gateway.access.credentials import CredentialKind, digest_of, new_credential
+from gateway.access.refusals import RoleMisplaced
+from gateway.access.roles import REACHES, Role
+from gateway.store import Store, StoredKey
+
+__all__ = ["NewKey", "create_key", "require_place"]
+
+
+@attrs.frozen
+class NewKey:
+    """A key, and the only time that its secret is to be had."""
+
+    stored: StoredKey
+    secret: str = attrs.field(repr=False)
+
+
+def create_key(
+    store: Store,
+    *,
+    name: str,
+    role: Role,
+    organization_uid: str,
+    by: str,
+    now_ms: int,
+    user_uid: str | None = None,
+    read_only: bool = False,
+    expires_ms: int | None = None,
+) -> NewKey:
+    """Make an API key.
+
+    Args:
+        user_uid: whose it is; it ends when that user is disabled.
+        read_only: it may change nothing, whatever its role.
+        expires_ms: from then on it opens nothing; None: it is good until it is revoked.
+
+    Raises:
+        NotFound: there is no such organization or user.
+        RoleMisplaced: the role is none of that kind of organization.
+    """
+    require_place(store, role, organization_uid)
+    secret = new_credential(CredentialKind.API_KEY)
+    stored = store.api_keys.add(
+        digest_of(secret), name=name, role=role, organization_uid=organization_uid, user_uid=user_uid,
+        read_only=read_only, expires_ms=expires_ms, by=by, now_ms=now_ms,
+    )  # fmt: skip
+    return NewKey(stored, secret)
+
+
+def require_place(store: Store, role: Role, organization_uid: str) -> None:
+    """Make sure that *role* is one of that organization's kind.
+
+    Raises:
+        NotFound: there is no such organization.
+        RoleMisplaced: it is none.
+    """
+    organization = store.organizations.find(organization_uid)
+    if organization.kind != REACHES[role]:
+        raise RoleMisplaced(
+            f"{role} is a role of a {REACHES[role]}'s people, and {organization.name} is a {organization.kind}"
+        )

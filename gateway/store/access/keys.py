@@ -1,0 +1,178 @@
+"""API keys: what the store keeps of a secret that was shown once."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from gateway.store.access.schema import api_keys, users
+from gateway.store.audit import AuditEntry, note
+from gateway.store.engine import Database
+from gateway.store.errors import Conflict, NotFound
+from gateway.store.organizations import require_organization
+
+# What a scanner of the audit wants to see of a key that is tried though it is over: that it goes on, not every time.
+REFUSALS_APART_MS = 3600 * 1000
+
+
+@attrs.frozen(kw_only=True)
+class StoredKey:
+    """An API key as the store knows it."""
+
+    uid: str
+    name: str
+    role: str
+    organization_uid: str
+    user_uid: str | None
+    """Whose it is; None: nobody's, it was made for a program."""
+    read_only: bool
+    created_by: str
+    created_ms: int
+    expires_ms: int | None
+    revoked_ms: int | None
+    used_ms: int | None
+    """When it last opened something, give or take a minute."""
+    owner_disabled: bool = False
+
+
+KEY_COLUMNS = [api_keys.c[a.name] for a in attrs.fields(StoredKey) if a.name != "owner_disabled"]
+KEYS = sa.select(*KEY_COLUMNS, users.c.disabled_ms.is_not(None).label("owner_disabled")).select_from(
+    api_keys.outerjoin(users, users.c.uid == api_keys.c.user_uid)
+)
+
+
+@attrs.frozen
+class ApiKeys:
+    """The verbs: `store.api_keys`."""
+
+    _db: Database
+
+    def add(
+        self,
+        digest: bytes,
+        *,
+        name: str,
+        role: str,
+        organization_uid: str,
+        user_uid: str | None,
+        read_only: bool,
+        expires_ms: int | None,
+        by: str,
+        now_ms: int,
+    ) -> StoredKey:
+        """Keep a new key by the SHA-256 of its secret.
+
+        Raises:
+            NotFound: there is no such organization or user.
+        """
+        stored = StoredKey(
+            uid=str(uuid4()), name=name, role=role, organization_uid=organization_uid, user_uid=user_uid,
+            read_only=read_only, created_by=by, created_ms=now_ms, expires_ms=expires_ms, revoked_ms=None, used_ms=None,
+        )  # fmt: skip
+        with self._db.write() as connection:
+            require_organization(connection, organization_uid)
+            if user_uid is not None and not _is_there(connection, user_uid):
+                raise NotFound(f"no user has the uid {user_uid!r}")
+            row = attrs.asdict(stored) | {"digest": digest}
+            del row["owner_disabled"]
+            connection.execute(sa.insert(api_keys).values(row))
+            _note(connection, "API key created", stored, by=by, now_ms=now_ms, after=_said(stored))
+        return stored
+
+    def find(self, digest: bytes) -> StoredKey | None:
+        """The key whose secret has that SHA-256, also one that is over."""
+        with self._db.read() as connection:
+            row = connection.execute(KEYS.where(api_keys.c.digest == digest)).mappings().first()
+        return None if row is None else key_of(row)
+
+    def get(self, uid: str) -> StoredKey:
+        """The key of that uid.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self._db.read() as connection:
+            return _require(connection, uid)
+
+    def list(self, *, after: str = "", limit: int = 1000) -> list[StoredKey]:
+        """Keys in the order of their uids, from the one after *after* on."""
+        query = KEYS.where(api_keys.c.uid > after).order_by(api_keys.c.uid).limit(limit)
+        with self._db.read() as connection:
+            return [key_of(row) for row in connection.execute(query).mappings()]
+
+    def revoke(self, uid: str, *, by: str, now_ms: int) -> StoredKey:
+        """From now on it opens nothing. Returns what it became.
+
+        Raises:
+            Conflict: it was revoked before.
+            NotFound: there is none.
+        """
+        with self._db.write() as connection:
+            before = _require(connection, uid, lock=True)
+            if before.revoked_ms is not None:
+                raise Conflict(f"the API key {before.name!r} was revoked before")
+            after = attrs.evolve(before, revoked_ms=now_ms)
+            connection.execute(sa.update(api_keys).where(api_keys.c.uid == uid).values(revoked_ms=now_ms))
+            _note(
+                connection, "API key revoked", before, by=by, now_ms=now_ms, before=_said(before), after=_said(after)
+            )  # fmt: skip
+        return after
+
+    def note_use(self, uid: str, *, now_ms: int) -> None:
+        """It opened something; what was noted of a later moment stands."""
+        later = sa.or_(api_keys.c.used_ms.is_(None), api_keys.c.used_ms < now_ms)
+        with self._db.write() as connection:
+            connection.execute(sa.update(api_keys).where(api_keys.c.uid == uid, later).values(used_ms=now_ms))
+
+    def note_refusal(self, uid: str, *, why: str, now_ms: int) -> bool:
+        """It was tried though it is over: say so in the audit, at most once an hour for a key.
+
+        Returns whether it was said now.
+        """
+        due = sa.or_(api_keys.c.refused_ms.is_(None), api_keys.c.refused_ms <= now_ms - REFUSALS_APART_MS)
+        stamp = sa.update(api_keys).where(api_keys.c.uid == uid, due).values(refused_ms=now_ms)
+        with self._db.write() as connection:
+            if connection.execute(stamp).rowcount == 0:
+                return False
+            stored = _require(connection, uid)
+            _note(connection, "API key refused", stored, by=f"key {stored.name}", now_ms=now_ms, why=why)
+        return True
+
+
+def key_of(row: sa.RowMapping) -> StoredKey:
+    """A row of KEYS."""
+    return StoredKey(**row)
+
+
+def _is_there(connection: Connection, user_uid: str) -> bool:
+    return connection.execute(sa.select(users.c.uid).where(users.c.uid == user_uid)).first() is not None
+
+
+def _require(connection: Connection, uid: str, *, lock: bool = False) -> StoredKey:
+    query = KEYS.where(api_keys.c.uid == uid)
+    if lock:
+        query = query.with_for_update(of=api_keys)
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        raise NotFound(f"no API key has the uid {uid!r}")
+    return key_of(row)
+
+
+def _said(stored: StoredKey) -> str:
+    """What the audit shows of it; there is nothing secret in a StoredKey."""
+    return json.dumps(attrs.asdict(stored, filter=lambda a, _: a.name not in ("used_ms", "owner_disabled")))
+
+
+def _note(
+    connection: Connection, action: str, stored: StoredKey, *, by: str, now_ms: int, **rest: Any
+) -> None:
+    note(
+        connection,
+        AuditEntry(
+            at_ms=now_ms, who=by, action=action, about=f"{stored.name} ({stored.uid})",
+            organization_uid=stored.organization_uid, **rest,
+        ),
+    )  # fmt: skip

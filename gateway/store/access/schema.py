@@ -1,0 +1,45 @@
+"""The tables of who may do what: users, their API keys and tokens, and what is held against those who guess.
+
+Of a secret there is its SHA-256 here, of a password what Argon2id makes of it; nothing here lets anybody in. Roles are words of
+gateway.access, which the store keeps and does not judge.
+"""
+
+import sqlalchemy as sa
+
+from gateway.store.columns import Blob, Flag, Int, Text, columns, key, reference
+from gateway.store.schema import table
+
+users = table(
+    "access_users",
+    key("uid"),
+    *columns(Text, "name name_key"),  # name_key: as names are compared, so that Anna and anna are one
+    *columns(Text, "role"),
+    reference("organization_uid", "organizations.uid"),
+    *columns(Flag(), "read_only"),
+    *columns(Text, "password?"),  # none: they come by the OpenID provider
+    *columns(Text, "issuer? subject?"),  # of that provider's word for them
+    *columns(Text, "created_by"),
+    *columns(Int, "created_ms disabled_ms?"),
+    sa.UniqueConstraint("name_key"),
+    sa.UniqueConstraint("issuer", "subject"),
+    sa.Index(None, "organization_uid"),
+    sa.Index(None, "created_ms"),
+)
+
+api_keys = table(
+    "access_keys",
+    key("uid"),
+    *columns(Blob, "digest"),
+    *columns(Text, "name role"),
+    reference("organization_uid", "organizations.uid"),
+    reference("user_uid", "access_users.uid", nullable=True),  # it ends with that user
+    *columns(Flag(), "read_only"),
+    *columns(Text, "created_by"),
+    *columns(Int, "created_ms expires_ms? revoked_ms?"),
+    *columns(Int, "used_ms?"),  # when it last opened something, give or take a minute
+    *columns(Int, "refused_ms?"),  # when the audit last said that it was tried though it was over
+    sa.UniqueConstraint("digest"),
+    sa.Index(None, "organization_uid"),
+    sa.Index(None, "user_uid"),
+    sa.Index(None, "created_ms"),
+)

@@ -1,0 +1,57 @@
+"""6050 to 6099: who may do what over REST and at the console, in words."""
+
+from typing import Final
+
+from protocol.codes import Code
+from protocol.explanation import Explanation
+
+ACCESS: Final[dict[Code, Explanation]] = {
+    Code.CREDENTIAL_REFUSED: Explanation(
+        "credential refused",
+        "The API key or token opens nothing. Whether it is unknown, expired or revoked is not told to whoever sent it, because that one "
+        "may be guessing; the log of the management process and the audit say which.",
+        "Look the key up with `fieldgate apikey list`; make a new one with `fieldgate apikey create`, or log in again.",
+    ),
+    Code.CREDENTIAL_MISSING: Explanation(
+        "no credential",
+        "The request carried no API key and no token, or not in the form `Authorization: Bearer …`.",
+        'Send one: `-H "Authorization: Bearer KEY"`. `fieldgate apikey create` makes a key.',
+    ),
+    Code.CREDENTIAL_MISTYPED: Explanation(
+        "credential mistyped",
+        "It has not the form of a key or token of ours: a character is wrong or missing, there are quotes around it, or it is for another "
+        "program. Its check sum tells that without a look at the store.",
+        "Copy it again, whole: fgk1_ and 49 characters for an API key.",
+    ),
+    Code.CREDENTIAL_UNKNOWN: Explanation(
+        "credential unknown",
+        "It is well formed, and not one that this provider's store knows. Told in the log only.",
+        "Is it a key of another provider, or of a store that was replaced? If it can't be explained, somebody may be guessing.",
+    ),
+    Code.CREDENTIAL_EXPIRED: Explanation(
+        "credential expired",
+        "Its time is over. Told in the log and the audit only.",
+        "Make a new key with `fieldgate apikey create`, or renew the token with its refresh token.",
+    ),
+    Code.CREDENTIAL_REVOKED: Explanation(
+        "credential revoked",
+        "Somebody ended it; the audit says who. Told in the log and the audit only.",
+        "If whoever uses it should still get in, make a new key. If nobody should, find out who still has it.",
+    ),
+    Code.CREDENTIAL_OWNER_DISABLED: Explanation(
+        "owner of the credential disabled",
+        "The key belongs to a user who is disabled, and ends with that user. Told in the log and the audit only.",
+        "Make a key for a program, which belongs to nobody, or one of a user who is there.",
+    ),
+    Code.PERMISSION_MISSING: Explanation(
+        "not permitted",
+        "It is known who asks, and the role does not allow this, or the key may only read. The message names the permission that it takes.",
+        "Ask somebody with a role that may; docs/security.md has the table. A read-only key stays one: make another.",
+    ),
+    Code.ROLE_MISPLACED: Explanation(
+        "role does not fit",
+        "A role belongs to the provider, to a reseller or to a company, and was to be given in an organization of another kind, or by "
+        "somebody who does not reach that far.",
+        "Name the organization that the person or program belongs to, or another role; docs/security.md has the table.",
+    ),
+}
