@@ -101,6 +101,7 @@ COMMANDS = {
     "gap": ("agents:gap_app", "Gaps: records that are missing between two that arrived."),
     "usage": ("usage:usage_app", "Usage: what agents said last is used, and whether that is all."),
     "events": ("events:events_app", "Job events: follow them, or export them."),
+    "apikey": ("access:apikey_app", "API keys: what opens the REST interface to a program."),
     "ca": ("ca:ca_app", "Certificates: show, rotate, revoke, export."),
 }
 for name, (place, says) in COMMANDS.items():

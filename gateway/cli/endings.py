@@ -4,6 +4,7 @@
 """
 
 from certs import AuthorityError
+from gateway.access import AccessError
 from gateway.backup import BackupDamaged, BackupError, BackupIncomplete, NoRoom
 from gateway.cli.errors import CHECK_FAILED, FAILED, UNUSABLE, WRONG_STATE
 from gateway.config import ConfigError
@@ -21,7 +22,7 @@ __all__ = ["ending_of"]
 # With the exit code and the FG code where the error has none of its own; the first that fits counts. What may pass by
 # itself (a lock, a full disk, a database that is still starting) is no 2: starting again helps.
 _ENDINGS: tuple[tuple[tuple[type[Exception], ...], int, Code | None], ...] = (
-    ((Conflict, JournalShorterError, NotFound), WRONG_STATE, None),
+    ((AccessError, Conflict, JournalShorterError, NotFound), WRONG_STATE, None),
     (
         (BackupIncomplete, NoRoom, SinkRefused, SinkUnavailable, StoreFull, StoreLocked, StoreUnreachable),
         FAILED,
