@@ -44,8 +44,8 @@ class Facilities:
     """The address of this machine to dial from; None: whichever the system chooses."""
     desk: "Desk | None" = None
     """Who asks the collectors; None in a fleet, where each agent has one estate."""
-    usage_agreed: bool = True
-    """Whether the last gateway takes reports of usage; until one has spoken we think so."""
+    usage_agreed: Capability = Capability.USAGE | Capability.METERING
+    """What of usage the last gateway takes; until one has spoken, we think all of it."""
     renew_now: bool = False
     """A gateway told us to renew, whatever the dates say."""
     executor: "Executor | None" = None
@@ -58,7 +58,7 @@ class Facilities:
 
     def session_opened(self, agreed: Capability) -> None:
         """Wake who waits for a session; both sides can what is *agreed*."""
-        self.usage_agreed = Capability.USAGE in agreed
+        self.usage_agreed = agreed & (Capability.USAGE | Capability.METERING)
         if self.bulk is not None:
             self.bulk.opened(agreed=Capability.BULK in agreed)
         opened, self.opened = self.opened, trio.Event()

@@ -91,7 +91,10 @@ async def serve_agent(folder: Path, options: ServiceOptions, ready: Ready = nobo
         clear(folder)
         bulk = facilities.bulk = Bulk(facilities.bell)
         desk.attach(collector, facilities.bell)
-        meter = Meter(desk, outbox, bell=facilities.bell, agreed=lambda: facilities.usage_agreed)
+        meter = Meter(
+            desk, outbox, agent_uid=keeper.identity.agent_uid, bell=facilities.bell,
+            agreed=lambda: facilities.usage_agreed, now=now_ms,
+        )  # fmt: skip
         jitter = random.Random()  # noqa: S311  # spreads reconnects, keeps no secret
         reporter = facilities.reporter = Reporter(
             keeper, Keep(folder), now=now_ms, observer=watch, proxies=options.proxies, draw=jitter.random,

@@ -25,6 +25,7 @@ class Capability(IntFlag):
     VERIFY = 2
     USAGE = 4
     COMMANDS = 8
+    METERING = 16
 
 
 MEANINGS: Final[dict[Capability, str]] = {
@@ -32,6 +33,7 @@ MEANINGS: Final[dict[Capability, str]] = {
     Capability.VERIFY: "a simulated agent may read back what is stored of it",
     Capability.USAGE: "usage is reported",
     Capability.COMMANDS: "the agent executes commands, and the outcomes from REFUSED on are known",
+    Capability.METERING: "usage tells of single workloads and of tiers: the metrics from NEWEST_POINT_MS on",
 }
 
 NEEDS: Final[dict[type[Message], Capability]] = {
@@ -45,7 +47,9 @@ NEEDS: Final[dict[type[Message], Capability]] = {
 }
 
 
-KNOWN: Final = Capability.BULK | Capability.VERIFY | Capability.USAGE | Capability.COMMANDS
+KNOWN: Final = (
+    Capability.BULK | Capability.VERIFY | Capability.USAGE | Capability.COMMANDS | Capability.METERING
+)
 
 
 def agreed(said: int, ours: Capability = KNOWN) -> Capability:

@@ -22,15 +22,7 @@ from agent.collectors.contract import (
 )
 from agent.facts import Facts
 from agent.workload import Estate, Site
-from protocol import (
-    AgentType,
-    CloudTenant,
-    Repository,
-    Row,
-    Usage,
-    UsageMetric,
-    UsageSubject,
-)
+from protocol import AgentType
 
 # A synthetic estate has been running for a month when its agent enrolls, so that there is something to see at once.
 HISTORY_MS: Final = 30 * 24 * 3600 * 1000
@@ -97,24 +89,5 @@ class Synthetic(Collector):
         return self._estate.inventory()
 
     async def usage(self) -> Measured:
-        """What lies in the repositories, and what cloud tenants use of their quotas."""
-        facts, now_ms = self._estate.inventory(), self._now()
-        rows: list[Row] = []
-        for each in map(Repository.from_row, facts.repositories):
-            used = each.capacity_bytes - each.free_bytes
-            rows.append(_row(UsageSubject.REPOSITORY, each, UsageMetric.STORAGE_BYTES, used, now_ms))
-        for tenant in map(CloudTenant.from_row, facts.cloud_tenants):
-            for metric, value in (
-                (UsageMetric.STORAGE_BYTES, tenant.used_bytes),
-                (UsageMetric.QUOTA_BYTES, tenant.quota_bytes),
-            ):
-                rows.append(_row(UsageSubject.CLOUD_TENANT, tenant, metric, value, now_ms))
-        return Measured(rows=rows)
-
-
-def _row(
-    kind: UsageSubject, subject: Repository | CloudTenant, metric: UsageMetric, value: int, now_ms: int
-) -> Row:
-    return Usage(
-        subject_kind=kind, subject_uid=subject.uid, name=subject.name, metric=metric, value=value, observed_ms=now_ms
-    ).to_row()  # fmt: skip
+        """What lies in the repositories, who is protected, and what cloud tenants use of their quotas."""
+        return Measured(rows=self._estate.usage(self._now()))

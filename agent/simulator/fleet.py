@@ -29,6 +29,7 @@ from agent.service import now_ms
 from agent.simulator.berths import Berths, Plot
 from agent.simulator.ledger import Ledger
 from agent.simulator.members import FleetError, FleetOptions, Member, Part, Phase
+from agent.simulator.metering import Metering
 from agent.simulator.personas import Notes, Stage
 from agent.simulator.pump import Pump
 from agent.simulator.tally import AgentTally, Tally
@@ -180,15 +181,16 @@ class Fleet:
 
     def _join(self, keeper: Keeper, plot: Plot) -> None:
         tally = AgentTally(self.tally, self.ledger, keeper.identity.agent_uid)
-        facilities = self._facilities(keeper, plot, tally, tally.told)
+        estate = plot.estate()
+        facilities = self._facilities(keeper, plot, estate, tally, tally.told)
         jitter = random.Random(plot.seed)  # noqa: S311  # spreads reconnects, keeps no secret
         client = Client(facilities, draw=jitter.random, backoff=Backoff(base_s=self.options.reconnect_s))
-        self.members.append(Member(plot, facilities, client, tally))
+        self.members.append(Member(plot, estate, facilities, client, tally))
         self.tally.enrolled += 1
 
     def _cast(self, persona: str, keeper: Keeper, plot: Plot) -> None:
         notes = Notes(self.ledger, keeper.identity.agent_uid)
-        agent = self._facilities(keeper, plot, notes, notes.told)
+        agent = self._facilities(keeper, plot, plot.estate(), notes, notes.told)
         self.cast.append(
             (
                 persona,
@@ -197,9 +199,10 @@ class Fleet:
         )
         self.tally.enrolled += 1
 
-    def _facilities(self, keeper: Keeper, plot: Plot, observer: Observer, told: Told) -> Facilities:
+    def _facilities(
+        self, keeper: Keeper, plot: Plot, estate: Estate | Site, observer: Observer, told: Told
+    ) -> Facilities:
         outbox = Outbox(self.spool, keeper.identity.agent_uid)
-        estate = plot.estate()
         estate.skip(outbox.taken)
         slow = self.slow_line is not None and self.options.is_slow(plot.seed)
         return Facilities(
@@ -223,6 +226,9 @@ class Fleet:
                     phase=lambda: self.phase, rate=lambda: self.rate,
                 )  # fmt: skip
                 nursery.start_soon(pump.run)
+                if not self.options.batch_events:  # a closed loop asks what the gateway can do with events
+                    metering = Metering(members=self.members, tally=self.tally, phase=lambda: self.phase)
+                    nursery.start_soon(metering.run)
                 for member in self.members:
                     await self.tally.opening.acquire()
                     if self.phase is Phase.STOPPING:

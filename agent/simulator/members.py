@@ -12,6 +12,7 @@ from agent.collector import TAKE
 from agent.facilities import Facilities
 from agent.simulator.berths import Plot
 from agent.simulator.tally import AgentTally
+from agent.workload import Estate, Site
 from certs import Token
 from protocol import AgentType
 
@@ -104,6 +105,7 @@ class Member:
     """One simulated agent."""
 
     plot: Plot
+    estate: Estate | Site
     facilities: Facilities
     client: Client
     tally: AgentTally

@@ -39,6 +39,7 @@ ROLES = (
     Role("MON", 3, 90, 0.5, 0.05), Role("PRN", 3, 50, 0.3, 0.008), Role("RDS", 8, 150, 0.5, 0.03),
     Role("SQL", 9, 400, 0.8, 0.06), Role("WEB", 9, 60, 0.6, 0.01), Role("WSUS", 2, 300, 0.4, 0.02),
 )  # fmt: skip
+RACKED = (Role("CAM", 1, 2_000, 0.6, 0.03), Role("CTI", 1, 150, 0.4, 0.02), Role("NAV", 1, 500, 0.5, 0.04))
 FIRST = Role("DC", 0, 70, 0.3, 0.015)
 
 HYPERVISORS = (
@@ -93,8 +94,10 @@ class _Builder:
                 fill(rng, job, workload)
         for repository in repositories:
             self.fit(repository)
+        offset_ms = rng.choice(OFFSETS_H) * HOUR_MS
+        self.rack(master, machines, jobs, repositories[0])
         return EstateState(
-            host_name=self.host_names[master], company=self.company.name, offset_ms=rng.choice(OFFSETS_H) * HOUR_MS,
+            host_name=self.host_names[master], company=self.company.name, offset_ms=offset_ms,
             servers=self.servers, repositories=repositories, jobs=jobs, host_names=self.host_names,
         )  # fmt: skip
 
@@ -234,6 +237,30 @@ class _Builder:
             bytes_per_s=lognormal(rng, 140e6, 0.7, low=15e6, high=1.5e9),
             squeeze=lognormal(rng, 0.52, 0.2, low=0.25, high=0.95), enabled=rng.random() > 0.02,
         )  # fmt: skip
+
+    def rack(self, master: str, machines: int, jobs: list[JobState], main: RepositoryState) -> None:
+        """Servers that were never virtualized, in a job of their own; about every second estate has some.
+
+        Drawn last, so that whatever else stands in an estate does not depend on them.
+        """
+        count = min(self.rng.choice((0, 0, 0, 1, 1, 2, 3)), machines)
+        roles = self.rng.choices(RACKED, k=count)
+        physical = [
+            attrs.evolve(
+                self.machine(master, self.company.host(role.code, 80 + n), WorkloadKind.COMPUTER, role),
+                is_server=True,
+            )
+            for n, role in enumerate(roles, 1)
+        ]
+        if not physical:
+            return
+        job = self.job(master, "Physical servers", "Server Backup", Daily(21 * 60 + 45), main, physical, 14)
+        before = main.used_bytes
+        for each in physical:
+            each.job_uid = job.uid
+            fill(self.rng, job, each)
+        main.capacity_bytes = -(-main.capacity_bytes * main.used_bytes // max(1, before) // TB) * TB
+        jobs.append(job)
 
     def fit(self, repository: RepositoryState) -> None:
         """Give a filled repository the size somebody bought for it: mostly 40–90 % full, in steps that are sold."""

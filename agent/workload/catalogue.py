@@ -68,6 +68,13 @@ COMPUTER_WARNINGS = (
     Trouble(1201, "{name}: {n} files were in use and have been skipped", 3),
     Trouble(1202, "{name} runs on battery; the backup started late", 1),
 )
+SERVER_FAILURES = (
+    Trouble(2204, "{name}: the volume's shadow copies ran out of room, {n} GB were wanted", 2, 0.3),
+    Trouble(2205, "{name}: no answer from the machine for {n} minutes", 3, 0.7),
+)
+SERVER_WARNINGS = (
+    Trouble(1203, "{name}: changes were not tracked since a restart, all {n} GB were read", 2),
+)
 SHARE_FAILURES = (
     Trouble(2301, "{name} cannot be reached: the network path was not found", 2, 0.6),
     Trouble(2302, "{name}: access denied below the folder 'Personnel'", 1, 0.0),
@@ -98,6 +105,7 @@ QUOTA_LOW = Trouble(1902, "tenant {name} is close to its storage quota on {repo}
 CATALOGUE: dict[str, tuple[Sequence[Trouble], Sequence[Trouble]]] = {
     "Backup": (VM_FAILURES, VM_WARNINGS),
     "Computer Backup": (COMPUTER_FAILURES, COMPUTER_WARNINGS),
+    "Server Backup": (SERVER_FAILURES, SERVER_WARNINGS),
     "File Share Backup": (SHARE_FAILURES, SHARE_WARNINGS),
     "Log Backup": (LOG_FAILURES, LOG_WARNINGS),
     "Backup Copy": (COPY_FAILURES, COPY_WARNINGS),

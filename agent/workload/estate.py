@@ -19,10 +19,11 @@ from collections.abc import Iterator
 from agent.facts import Facts
 from agent.workload.build import build_estate
 from agent.workload.clockwork import Clockwork, Played
+from agent.workload.metering import draw_people, machines, mailboxes, storage
 from agent.workload.names import make_uid
 from agent.workload.run import Step, amount
 from agent.workload.shape import TB, EstateState, JobState, RepositoryState, WorkloadState
-from protocol import AgentType, EventKind, JobEvent, JobStatus
+from protocol import AgentType, EventKind, JobEvent, JobStatus, Row
 
 KEPT_OF_A_COPY = 0.04
 """How much of what a copy or log job stores stays for good: its own retention removes the rest."""
@@ -49,6 +50,7 @@ class Estate(Played):
         self.seed = seed
         self.state: EstateState = build_estate(seed, company)
         self._new_disks = random.Random(seed ^ 0x5D15C5)
+        self._people = draw_people(seed, now_ms)
         self._clockwork = Clockwork(
             seed=seed, offset_ms=self.state.offset_ms, host_names=self.state.host_names, jobs=self.state.jobs,
             made=self._made, starting=self._starting,
@@ -94,6 +96,15 @@ class Estate(Played):
             workloads=tuple(w.row() for w in state.workloads if w.uid in touched),
             jobs=tuple(j.row() for j in state.jobs if j.uid in touched),
         )
+
+    def usage(self, now_ms: int) -> list[Row]:
+        """What is used, as of the last event: rows of protocol.Usage."""
+        state = self.state
+        return [
+            *storage(state.repositories, now_ms),
+            *machines(state.workloads, now_ms),
+            *mailboxes(self._people, now_ms),
+        ]
 
     def _made(self, job: JobState, workload: WorkloadState, stored: int, time_ms: int) -> None:
         """A restore point: the chain gains it, retention takes the oldest, the machine has grown a little."""

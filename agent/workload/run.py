@@ -41,6 +41,7 @@ RATES = {
     "Computer Backup": (0.02, 0.01),
     "File Share Backup": (0.01, 0.03),
     "Log Backup": (0.0001, 0.0001),
+    "Server Backup": (0.003, 0.006),
 }
 """Chance of failure and of a warning for one machine in one run of each kind of job. With twenty machines that makes a
 job yellow or red about every fourth night."""

@@ -64,6 +64,8 @@ class WorkloadState:
     """The share of it that changes in a day."""
     weak: float
     """How much more often than others it fails: 1 is average."""
+    is_server: bool = False
+    """Of a computer: it is one of those in the rack, and nobody's workstation."""
     chain_bytes: int = 0
     """What its restore points take on the repository."""
     restore_points: int = 0

@@ -13,6 +13,7 @@ import attrs
 from agent.facts import Facts
 from agent.workload.catalogue import QUOTA_LOW
 from agent.workload.clockwork import Clockwork, Played
+from agent.workload.metering import storage, usage_row
 from agent.workload.names import make_company, make_uid
 from agent.workload.run import Step, amount
 from agent.workload.schedule import DAY_MS, HOUR_MS, Daily
@@ -26,6 +27,8 @@ from protocol import (
     Row,
     Server,
     ServerKind,
+    UsageMetric,
+    UsageSubject,
     WorkloadKind,
 )
 
@@ -51,6 +54,26 @@ class TenantState:
     server_backups: int
     workstation_backups: int
     lease_expires_ms: int
+    capacity_share: float
+    """Of what it uses, the part that was moved to the capacity tier."""
+    archive_share: float
+
+    def usage(self, now_ms: int) -> Iterator[Row]:
+        """Rows of protocol.Usage."""
+        used = min(self.quota.used_bytes, self.quota.capacity_bytes)
+        capacity, archive = int(used * self.capacity_share), int(used * self.archive_share)
+        figures = {
+            UsageMetric.STORAGE_BYTES: used,
+            UsageMetric.QUOTA_BYTES: self.quota.capacity_bytes,
+            UsageMetric.PERFORMANCE_BYTES: used - capacity - archive,
+            UsageMetric.CAPACITY_BYTES: capacity,
+            UsageMetric.ARCHIVE_BYTES: archive,
+            UsageMetric.VM_BACKUPS: self.vm_backups,
+            UsageMetric.SERVER_BACKUPS: self.server_backups,
+            UsageMetric.WORKSTATION_BACKUPS: self.workstation_backups,
+        }
+        for metric, value in figures.items():
+            yield usage_row(UsageSubject.CLOUD_TENANT, self.uid, self.name, metric, value, now_ms)
 
     def row(self) -> Row:
         """The inventory row."""
@@ -74,6 +97,7 @@ class Site(Played):
         city = make_company(rng).city
         self.host_name = f"cc-{city.lower()}-{rng.randint(1, 4):02d}"
         self._sales = random.Random(seed ^ 0x5A1E5)
+        tiers = random.Random(seed ^ 0x71E25)
         self._master = make_uid(rng)
         master = self._server(rng, self._master, self.host_name, ServerKind.BACKUP_SERVER)
         self._servers: tuple[Row, ...] = (master,)
@@ -93,7 +117,9 @@ class Site(Played):
             self._pools.append(pool)
         self._tenants: dict[str, TenantState] = {}
         self._pool_of: dict[str, RepositoryState] = {}
-        jobs = [self._tenant(rng, now_ms) for _ in range(round(lognormal(rng, 14, 0.6, low=4, high=80)))]
+        jobs = [
+            self._tenant(rng, tiers, now_ms) for _ in range(round(lognormal(rng, 14, 0.6, low=4, high=80)))
+        ]
         for pool in self._pools:
             pool.capacity_bytes = -(-int(pool.used_bytes / rng.uniform(0.55, 0.85)) // (10 * TB)) * 10 * TB
         self._clockwork = Clockwork(
@@ -126,6 +152,11 @@ class Site(Played):
             cloud_tenants=tuple(t.row() for key, t in self._tenants.items() if key in touched),
         )
 
+    def usage(self, now_ms: int) -> list[Row]:
+        """What is used, as of the last event: rows of protocol.Usage."""
+        tenants = (row for tenant in self._tenants.values() for row in tenant.usage(now_ms))
+        return [*storage(self._pools, now_ms), *tenants]
+
     def _server(self, rng: random.Random, uid: str, name: str, kind: ServerKind) -> Row:
         os = "Windows Server 2022 Standard" if kind is ServerKind.BACKUP_SERVER else "Rocky Linux 9.6"
         return Server(
@@ -133,7 +164,7 @@ class Site(Played):
             memory_bytes=rng.choice((64, 96, 128)) * GIB,
         ).to_row()  # fmt: skip
 
-    def _tenant(self, rng: random.Random, now_ms: int) -> JobState:
+    def _tenant(self, rng: random.Random, tiers: random.Random, now_ms: int) -> JobState:
         """Draw a tenant, and return the job that stands for its nightly sessions."""
         company = make_company(rng)
         pool = rng.choice(self._pools)
@@ -148,6 +179,8 @@ class Site(Played):
             uid=make_uid(rng), name=company.name, enabled=rng.random() > 0.04, quota=quota, vm_backups=vms,
             server_backups=servers, workstation_backups=stations,
             lease_expires_ms=0 if rng.random() < 0.7 else now_ms + rng.randint(20, 700) * DAY_MS,
+            capacity_share=tiers.choice((0.0, 0.0, tiers.uniform(0.2, 0.6))),
+            archive_share=tiers.choice((0.0, 0.0, 0.0, tiers.uniform(0.05, 0.3))),
         )  # fmt: skip
         machine = WorkloadState(
             uid=make_uid(rng), server_uid=self._master, name=company.name, kind=WorkloadKind.VM, job_uid="",

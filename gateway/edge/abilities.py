@@ -7,7 +7,7 @@ from protocol import Capability
 
 __all__ = ["OFFERED", "offered"]
 
-OFFERED: Final = Capability.BULK | Capability.USAGE | Capability.COMMANDS
+OFFERED: Final = Capability.BULK | Capability.USAGE | Capability.COMMANDS | Capability.METERING
 
 
 def offered(agent: AgentEntry) -> Capability:

@@ -161,11 +161,14 @@ class Reporter:
     # -- usage -------------------------------------------------------------------------------------------------
 
     def usage(self, stored_bytes: int, now_ms: int) -> list[Row]:
-        """What the repository holds, and how many restore points each source has."""
+        """What the repository holds, how many restore points each source has, and the newest of each machine."""
         snapshots = self.shelf.snapshots or ()
         counts: dict[Source, int] = {}
+        newest: dict[str, int] = {}
         for snapshot in snapshots:
             counts[snapshot.source] = counts.get(snapshot.source, 0) + 1
+            host = snapshot.source[0]
+            newest[host] = max(newest.get(host, 0), snapshot.time_ms)
 
         def row(kind: UsageSubject, uid: str, name: str, metric: UsageMetric, value: int) -> Row:
             return Usage(
@@ -187,6 +190,14 @@ class Reporter:
                     UsageMetric.RESTORE_POINTS, count,
                 )
                 for source, count in counts.items()
+            ),
+            # A machine is one, however many of its folders are backed up.
+            *(
+                row(
+                    UsageSubject.SERVER, self.server_uid if host == self.host else self.workload_uid((host, ())), host,
+                    UsageMetric.NEWEST_POINT_MS, time_ms,
+                )
+                for host, time_ms in newest.items()
             ),
         ]  # fmt: skip
 

@@ -8,13 +8,17 @@ from trio.testing import MockClock
 
 from agent.collectors.contract import CollectorError, Measured
 from agent.collectors.estate import USAGE_LIMIT
-from agent.collectors.meter import FIRST_S, USAGE_S, Meter
+from agent.collectors.meter import FIRST_S, Meter
+from agent.metering import LISTED_EVERY, USAGE_S
 from agent.spool import OutboxFullError
+from protocol import Capability, Usage, UsageMetric, UsageSubject
 from tests.agent.collectors.scripted import Agent, Scripted, usage
 
 
-def meter_of(agent: Agent, *, agreed: bool = True) -> Meter:
-    return Meter(agent.desk, agent.outbox, bell=agent.bell, agreed=lambda: agreed)
+def meter_of(agent: Agent, *, agreed: Capability = Capability.USAGE) -> Meter:
+    return Meter(
+        agent.desk, agent.outbox, agent_uid="a1", bell=agent.bell, agreed=lambda: agreed, now=lambda: 5
+    )
 
 
 async def test_one_report_an_hour_of_all_collectors(clock: MockClock, tmp_path: Path) -> None:
@@ -57,7 +61,7 @@ async def test_nobody_is_told_who_does_not_want_it(clock: MockClock, tmp_path: P
     """An older gateway; and where there is nothing to say, nothing is said."""
     collector = Scripted("a")
     agent = Agent(tmp_path, collector)
-    assert not await meter_of(agent, agreed=False).measure()
+    assert not await meter_of(agent, agreed=Capability(0)).measure()
     collector.used = Measured()
     assert not await meter_of(agent).measure()
     assert agent.reports() == []
@@ -95,4 +99,42 @@ async def test_a_full_outbox_is_tried_again(clock: MockClock, tmp_path: Path) ->
         await trio.sleep(2 * FIRST_S)
         nursery.cancel_scope.cancel()
     assert len(agent.reports()) == 1
+    agent.close()
+
+
+async def test_workloads_are_listed_once_a_day_and_when_asked(clock: MockClock, tmp_path: Path) -> None:
+    """A report that lists them says so, and how many there are; the others have no row of theirs."""
+    newest = Usage(
+        subject_kind=UsageSubject.VM, subject_uid="vm-1", name="sql01", metric=UsageMetric.NEWEST_POINT_MS, value=9,
+        observed_ms=5,
+    ).to_row()  # fmt: skip
+    a = Scripted("a")
+    a.used = Measured(rows=[usage("a"), newest])
+    agent = Agent(tmp_path, a)
+    meter = meter_of(agent, agreed=Capability.USAGE | Capability.METERING)
+    with trio.move_on_after(FIRST_S + (LISTED_EVERY + 0.5) * USAGE_S):
+        await meter.run()
+    await meter.measure()
+    heading = (UsageSubject.AGENT.value, "a1", "", UsageMetric.COUNT.value, 1, 5)
+    listed, plain = (heading, usage("a"), newest), (usage("a"),)
+    assert [each.rows for each in agent.reports()] == [listed, *[plain] * (LISTED_EVERY - 1), listed, listed]
+    a.used = Measured()
+    await meter.measure()
+    assert agent.reports()[-1].rows == ((*heading[:4], 0, 5),)
+    agent.close()
+
+
+async def test_a_gateway_that_knows_no_metering_is_told_what_it_knows(
+    clock: MockClock, tmp_path: Path
+) -> None:
+    """A row that it does not know would go into quarantine there, and cost the report its completeness."""
+    tier = Usage(
+        subject_kind=UsageSubject.CLOUD_TENANT, subject_uid="t", name="T", metric=UsageMetric.CAPACITY_BYTES, value=9,
+        observed_ms=5,
+    ).to_row()  # fmt: skip
+    a = Scripted("a")
+    a.used = Measured(rows=[usage("a"), tier])
+    agent = Agent(tmp_path, a)
+    await meter_of(agent).measure()
+    assert [each.rows for each in agent.reports()] == [(usage("a"),)]
     agent.close()

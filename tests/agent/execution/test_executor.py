@@ -29,6 +29,7 @@ from agent.execution.kinds import RENEWAL_S, Hands
 from agent.facts import Facts
 from agent.settings import DEFAULT_ALLOW
 from protocol import (
+    Capability,
     Code,
     CommandProgress,
     CommandResult,
@@ -119,7 +120,7 @@ class Commanded:
         desk.attach(facilities.collector, facilities.bell)
         hands = Hands(
             facilities=facilities, desk=desk, ledger=Ledger(rig.spool, outbox, "me"), configured_s=configured_s,
-            meter=Meter(desk, outbox, bell=facilities.bell, agreed=lambda: False), state=folder, bulk=Bulk(facilities.bell),
+            meter=Meter(desk, outbox, agent_uid="a1", bell=facilities.bell, agreed=lambda: Capability(0), now=facilities.now), state=folder, bulk=Bulk(facilities.bell),
         )  # fmt: skip
         hands.take_interval()
         return cls(gateway, rig, jobs, desk, hands)

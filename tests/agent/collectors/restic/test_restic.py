@@ -105,12 +105,14 @@ def test_what_somebody_else_backed_up_is_seen(seen: Seen) -> None:
 
 
 def test_usage(seen: Seen) -> None:
-    """What restic says that it holds, and how many restore points each source has."""
+    """What restic says that it holds, how many restore points each source has, and the newest of the machine."""
     said = json.loads(seen.place.restic("stats", "--json", "--mode", "raw-data"))
+    made_ms = max(Workload.from_row(row).latest_restore_point_ms for row in seen.facts.workloads)
     assert {(row.subject_kind, row.metric, row.value) for row in seen.usage} == {
         (UsageSubject.REPOSITORY, UsageMetric.STORAGE_BYTES, said["total_size"]),
         (UsageSubject.REPOSITORY, UsageMetric.RESTORE_POINTS, 1),
         (UsageSubject.SERVER, UsageMetric.RESTORE_POINTS, 1),
+        (UsageSubject.SERVER, UsageMetric.NEWEST_POINT_MS, made_ms),
     }
 
 
