@@ -7,6 +7,7 @@ from protocol.explain_access import ACCESS
 from protocol.explain_commands import COMMANDS
 from protocol.explain_data import DATA
 from protocol.explain_feeding import FEEDING
+from protocol.explain_onboarding import ONBOARDING
 from protocol.explain_operating import OPERATING
 from protocol.explain_session import SESSION
 from protocol.explain_setup import SETUP
@@ -14,5 +15,17 @@ from protocol.explain_trust import TRUST
 from protocol.explanation import Explanation
 
 CODES: Final[dict[Code, Explanation]] = dict(
-    sorted({**ACCESS, **SETUP, **OPERATING, **SESSION, **TRUST, **DATA, **FEEDING, **COMMANDS}.items())
+    sorted(
+        {
+            **ACCESS,
+            **SETUP,
+            **OPERATING,
+            **SESSION,
+            **TRUST,
+            **DATA,
+            **FEEDING,
+            **COMMANDS,
+            **ONBOARDING,
+        }.items()
+    )
 )

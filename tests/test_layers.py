@@ -28,6 +28,7 @@ MAY_IMPORT = {
         "protocol", "certs.inspection", "gateway.journal", "gateway.store",
     },
     "gateway.sinks": {"attrs", "protocol", "certs", "gateway.store"},
+    "gateway.onboarding": {"attrs", "protocol", "gateway.store"},
     "gateway.edge": {
         "attrs", "cryptography", "prometheus_client", "structlog", "trio",
         "protocol", "certs", "certs.inspection", "transport", "gateway.journal", "gateway.store", "gateway.config",
@@ -36,7 +37,7 @@ MAY_IMPORT = {
     "gateway": {
         "attrs", "cryptography", "cyclopts", "prometheus_client", "rich", "structlog", "trio", "typed_settings",
         "protocol", "certs", "certs.inspection", "transport",
-        "gateway.journal", "gateway.store", "gateway.projector", "gateway.sinks", "gateway.edge", "gateway.cli", "gateway.access",
+        "gateway.journal", "gateway.store", "gateway.projector", "gateway.sinks", "gateway.onboarding", "gateway.edge", "gateway.cli", "gateway.access",
     },
     "agent": {
         "attrs", "cryptography", "cyclopts", "rich", "structlog", "trio", "typed_settings",

@@ -1,4 +1,4 @@
-"""Who the provider works for: companies, sites, and the tokens that enroll their agents."""
+"""The provider's sites, and the tokens that enroll agents."""
 
 import secrets
 import sys
@@ -12,13 +12,12 @@ from gateway.cli.ca import announced_trust
 from gateway.cli.common import Provider, now_ms, open_provider
 from gateway.cli.decisions import reset_token, revoke_token
 from gateway.cli.errors import UNUSABLE, CommandError
-from gateway.cli.options import DEFAULT_DATA, Data, Json, require_name
+from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import json_line, rows, say, size, when
 from gateway.cli.places import location_of, names_of
 from gateway.config import CO_LOCATED, REMOTE
 from gateway.store import Organization, StoredToken
 
-company_app = App(name="company")
 site_app = App(name="site")
 token_app = App(name="token")
 
@@ -26,35 +25,6 @@ DAY_MS = 24 * 3600 * 1000
 # More than these is a slip of the finger.
 MOST_DAYS = 3650
 MOST_USES = 1_000_000
-
-
-@company_app.command(name="add")
-def company_add(name: str, /, *, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
-    """Add a company.
-
-    Parameters
-    ----------
-    name
-        Its name, which is unique.
-    """
-    require_name(name)
-    with open_provider(data) as provider:
-        company = provider.store.organizations.add_company(name, now_ms=now_ms())
-    rows([attrs.asdict(company)], {"uid": "UID", "name": "COMPANY"}, as_json=json_, empty="")
-
-
-@company_app.command(name="list")
-def company_list(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
-    """List the companies."""
-    with open_provider(data) as provider:
-        companies = provider.store.organizations.list_companies()
-    rows(
-        map(attrs.asdict, companies),
-        {"name": "COMPANY", "uid": "UID", "created_ms": "SINCE"},
-        as_json=json_,
-        empty="no company yet: fieldgate company add NAME",
-        show={"created_ms": when},
-    )
 
 
 @site_app.command(name="list")

@@ -8,6 +8,9 @@ doorbell after it returned.
 
     store.organizations   add_provider provider add_company list_companies find add_location list_locations
                           set_firewall list_sites list_cloud_tenants
+    store.companies       add get find change          companies and resellers, with what is known of each
+    store.mappings        map unmap of_company reported find_reported
+    store.consents        record withdraw get of_company agents_of
     store.tokens          add get list revoke reset
     store.enrollment      enroll(Applicant) -> Admitted | Refused
     store.agents          list get accept reject revoke record_certificate
@@ -94,7 +97,18 @@ from gateway.store.following import ITEMS, Line, Place
 from gateway.store.gaps import Gap, GapState, GapView
 from gateway.store.incidents import Incident, IncidentAgent, IncidentState, IncidentView
 from gateway.store.looking import Found, file_of, look_at, passwords_in, versions_after_migrating
-from gateway.store.organizations import CloudTenant, Location, Organization, Site
+from gateway.store.onboarding.companies import Company, CompanyDetails, OrganizationStatus
+from gateway.store.onboarding.consents import Consent
+from gateway.store.onboarding.mappings import ReportedTenant, TenantMapping
+from gateway.store.onboarding.refusals import (
+    OrganizationDisabled,
+    SiteSilent,
+    TenantDisabled,
+    TenantMapped,
+    TenantNotReported,
+    WrongKind,
+)
+from gateway.store.organizations import COMPANY, PROVIDER, RESELLER, CloudTenant, Location, Organization, Site
 from gateway.store.overrides import Override
 from gateway.store.parking import ParkedBatch, Parking
 from gateway.store.paths import Documents, Halves, Reporter, StoredReport, StoredSighting
@@ -114,10 +128,13 @@ from gateway.store.transfers import Transfer, TransferState
 from gateway.store.usage import StoredUsage
 
 __all__ = [
+    "COMPANY",
     "EVENT_COLUMNS",
     "ITEMS",
     "LONGEST_TTL_MS",
+    "PROVIDER",
     "READ_MODEL",
+    "RESELLER",
     "SCHEMA_VERSION",
     "Admitted",
     "Agent",
@@ -133,8 +150,11 @@ __all__ = [
     "CommandPending",
     "CommandState",
     "CommandView",
+    "Company",
+    "CompanyDetails",
     "Conflict",
     "ConnectionStatus",
+    "Consent",
     "CursorMoved",
     "CursorUnreadable",
     "Delivered",
@@ -165,6 +185,8 @@ __all__ = [
     "NewSighting",
     "NotFound",
     "Organization",
+    "OrganizationDisabled",
+    "OrganizationStatus",
     "Override",
     "Overrun",
     "ParkedBatch",
@@ -177,10 +199,12 @@ __all__ = [
     "Quarantined",
     "Refused",
     "ReleasedMark",
+    "ReportedTenant",
     "Reporter",
     "ResyncWanted",
     "Revocation",
     "Site",
+    "SiteSilent",
     "Standing",
     "Store",
     "StoreDamaged",
@@ -201,9 +225,14 @@ __all__ = [
     "StoredStream",
     "StoredToken",
     "StoredUsage",
+    "TenantDisabled",
+    "TenantMapped",
+    "TenantMapping",
+    "TenantNotReported",
     "Transfer",
     "TransferState",
     "TrustChanged",
+    "WrongKind",
     "answer",
     "examine",
     "file_of",

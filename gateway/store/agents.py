@@ -13,7 +13,7 @@ from gateway.store.engine import Database
 from gateway.store.errors import Conflict, NotFound
 from gateway.store.feed import Fact, note_changed, note_facts
 from gateway.store.hot import Hot
-from gateway.store.organizations import PROVIDER, require_location, require_organization
+from gateway.store.organizations import PROVIDER, refuse_reseller, require_location, require_organization
 from gateway.store.projected_commands import ProjectedCommands
 from gateway.store.schema import (
     agents,
@@ -108,6 +108,7 @@ class Agents:
             Conflict: the agent was revoked (its key is no longer trusted, it has to enroll again), or it is a site's
                 and the organization is not the provider.
             NotFound: no such agent, organization or location.
+            WrongKind: the organization is a reseller.
         """
         with self._db.write() as connection:
             entry = require_agent(connection, uid)
@@ -116,6 +117,7 @@ class Agents:
             organization = require_organization(connection, organization_uid)
             if entry.agent_kind == "site" and organization.kind != PROVIDER:
                 raise Conflict("a site is the provider's: its agent cannot be accepted for a company")
+            refuse_reseller(organization)
             if location_uid is not None:
                 require_location(connection, location_uid, organization_uid=organization_uid)
             self._decide(

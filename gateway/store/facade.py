@@ -21,6 +21,9 @@ from gateway.store.gaps import Gaps
 from gateway.store.incidents import Incidents
 from gateway.store.looking import count_rows
 from gateway.store.migrate import check_schema, migrate, versions
+from gateway.store.onboarding.companies import Companies
+from gateway.store.onboarding.consents import Consents
+from gateway.store.onboarding.mappings import Mappings
 from gateway.store.organizations import Organizations
 from gateway.store.overrides import Overrides
 from gateway.store.paths import Paths
@@ -44,11 +47,14 @@ class Store:
         self.changes = Changes(db)
         self.codes = Codes(db)
         self.commands = Commands(db)
+        self.companies = Companies(db)
+        self.consents = Consents(db)
         self.enrollment = Enrollment(db)
         self.events = Events(db)
         self.following = Following(db)
         self.gaps = Gaps(db)
         self.incidents = Incidents(db)
+        self.mappings = Mappings(db)
         self.organizations = Organizations(db)
         self.overrides = Overrides(db)
         self.paths = Paths(db)

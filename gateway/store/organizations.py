@@ -1,4 +1,4 @@
-"""Organizations (the provider, its companies), their locations, and the provider's sites."""
+"""Organizations (the provider, its companies, resellers), their locations, and the provider's sites."""
 
 from typing import Any
 from uuid import uuid4
@@ -9,16 +9,18 @@ from sqlalchemy.engine import Connection
 
 from gateway.store.engine import Database
 from gateway.store.errors import Conflict, NotFound
+from gateway.store.onboarding.refusals import WrongKind
 from gateway.store.schema import agents, cloud_tenants, locations, organizations, sites
 from gateway.store.standing import Standing
 
 PROVIDER = "provider"
 COMPANY = "company"
+RESELLER = "reseller"
 
 
 @attrs.frozen(kw_only=True)
 class Organization:
-    """The provider, or a company that it looks after."""
+    """The provider, a company that it looks after, or a reseller that has companies."""
 
     uid: str
     kind: str
@@ -130,6 +132,7 @@ class Organizations:
         Raises:
             Conflict: it has a location of that name.
             NotFound: there is no such organization.
+            WrongKind: it is a reseller, who has no places of its own.
         """
         location = Location(
             uid=str(uuid4()),
@@ -139,7 +142,7 @@ class Organizations:
             firewall=firewall,
         )
         with self._db.write() as connection:
-            require_organization(connection, organization_uid)
+            refuse_reseller(require_organization(connection, organization_uid))
             if not self._db.insert_new(connection, locations, attrs.asdict(location)):
                 raise Conflict(f"there is a location {name!r} already")
         return location
@@ -210,6 +213,16 @@ def require_organization(connection: Connection, uid: str) -> Organization:
     if row is None:
         raise NotFound(f"no organization has the uid {uid!r}")
     return organization_of(row)
+
+
+def refuse_reseller(organization: Organization) -> None:
+    """Make sure that an organization may have agents and locations.
+
+    Raises:
+        WrongKind: it is a reseller.
+    """
+    if organization.kind == RESELLER:
+        raise WrongKind(f"{organization.name} is a reseller: agents and locations are its companies'")
 
 
 def require_location(connection: Connection, uid: str, *, organization_uid: str) -> None:

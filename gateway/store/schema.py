@@ -42,7 +42,7 @@ schema_info = table("schema_info", key("id", Int), *columns(Int, "version oldest
 organizations = table(
     "organizations",
     key("uid"),
-    *columns(Text, "kind name"),  # kind: provider | company
+    *columns(Text, "kind name"),  # kind: provider | company | reseller
     *columns(Int, "created_ms"),
     sa.UniqueConstraint("name"),
 )

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from gateway.store.engine import Database
 from gateway.store.errors import Conflict, NotFound
-from gateway.store.organizations import PROVIDER, require_location, require_organization
+from gateway.store.organizations import PROVIDER, refuse_reseller, require_location, require_organization
 from gateway.store.schema import tokens
 
 
@@ -58,6 +58,7 @@ class Tokens:
         Raises:
             Conflict: the id is taken, or a site's token is made for a company.
             NotFound: no such organization, or the location is not the organization's.
+            WrongKind: the organization is a reseller.
         """
         token = StoredToken(
             id=token_id, public_key=public_key, kind=kind, organization_uid=organization_uid, location_uid=location_uid,
@@ -68,6 +69,7 @@ class Tokens:
             organization = require_organization(connection, organization_uid)
             if kind == "site" and organization.kind != PROVIDER:
                 raise Conflict("a site is the provider's: its token cannot be made for a company")
+            refuse_reseller(organization)
             if location_uid is not None:
                 require_location(connection, location_uid, organization_uid=organization_uid)
             if not self._db.insert_new(connection, tokens, attrs.asdict(token)):
