@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from gateway.store import Fact, Finish, ProjectedAgent, Projection
+from gateway.store import Fact, Finish, ProjectedAgent, Projection, Reported
 from protocol import (
     Code,
     CommandResult,
@@ -151,6 +151,11 @@ def _usage(place: Place, message: UsageReport) -> int:
         why=why,
         received_ms=place.received_ms,
     )
+    report = Reported.of(
+        agent.agent_uid, epoch=message.epoch, sequence=message.first_sequence, received_ms=place.received_ms,
+        complete=complete, why=why, rows=good,
+    )  # fmt: skip
+    place.p.metering.take(agent.agent_id, place.batch_id, report)
     place.p.note(
         Fact(
             at_ms=place.received_ms,

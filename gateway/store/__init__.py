@@ -56,6 +56,9 @@ The projector's verbs live in one transaction object, because rows, marks and cu
 from gateway.store.access.keys import StoredKey
 from gateway.store.agents import Agent
 from gateway.store.audit import AuditEntry
+from gateway.store.billing.chain import PayloadError, Reported
+from gateway.store.billing.live import CloudUsage, LicenceUsage, UsageCounter, UsageQuality, Whose
+from gateway.store.billing.workloads import MACHINES, MAILBOXES, WORKLOAD_TYPES
 from gateway.store.bodies import (
     AgentEntry,
     Body,
@@ -132,10 +135,13 @@ __all__ = [
     "EVENT_COLUMNS",
     "ITEMS",
     "LONGEST_TTL_MS",
+    "MACHINES",
+    "MAILBOXES",
     "PROVIDER",
     "READ_MODEL",
     "RESELLER",
     "SCHEMA_VERSION",
+    "WORKLOAD_TYPES",
     "Admitted",
     "Agent",
     "AgentEntry",
@@ -147,6 +153,7 @@ __all__ = [
     "ClaimEntry",
     "ClaimOutcome",
     "CloudTenant",
+    "CloudUsage",
     "CommandPending",
     "CommandState",
     "CommandView",
@@ -177,6 +184,7 @@ __all__ = [
     "IncidentView",
     "JobSession",
     "Judged",
+    "LicenceUsage",
     "Line",
     "Location",
     "Missing",
@@ -191,6 +199,7 @@ __all__ = [
     "Overrun",
     "ParkedBatch",
     "Parking",
+    "PayloadError",
     "Place",
     "Presence",
     "Progress",
@@ -199,6 +208,7 @@ __all__ = [
     "Quarantined",
     "Refused",
     "ReleasedMark",
+    "Reported",
     "ReportedTenant",
     "Reporter",
     "ResyncWanted",
@@ -232,6 +242,9 @@ __all__ = [
     "Transfer",
     "TransferState",
     "TrustChanged",
+    "UsageCounter",
+    "UsageQuality",
+    "Whose",
     "WrongKind",
     "answer",
     "examine",

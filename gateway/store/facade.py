@@ -6,6 +6,7 @@ from pathlib import Path
 from gateway.store.access.keys import ApiKeys
 from gateway.store.agents import Agents
 from gateway.store.audit import Audit
+from gateway.store.billing.live import UsageNow
 from gateway.store.bodies import CursorMoved
 from gateway.store.changes import Changes
 from gateway.store.codes import Codes
@@ -64,6 +65,7 @@ class Store:
         self.tokens = Tokens(db)
         self.transfers = Transfers(db)
         self.usage = UsageReports(db)
+        self.usage_now = UsageNow(db)
 
     @property
     def url(self) -> str:

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 import attrs
 from sqlalchemy.engine import Connection
 
+from gateway.store.billing.metering import ProjectedMetering
 from gateway.store.bodies import Body, CursorMoved, ResyncWanted
 from gateway.store.changes import publish
 from gateway.store.engine import Database
@@ -76,6 +77,7 @@ class Projection:
         self.paths = ProjectedPaths(hot)
         self.incidents = ProjectedIncidents(hot, self.note)
         self.usage = ProjectedUsage(hot)
+        self.metering = ProjectedMetering(hot)
         self.commands = ProjectedCommands(hot, self.publish, self.note)
 
     @contextmanager

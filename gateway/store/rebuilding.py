@@ -4,7 +4,8 @@ Streams are rewound, not deleted: to their beginning, or to the last batch that 
 order of an agent's epochs, the marks that edges know, and the holes that operators have declared. A batch that was placed is placed again
 by the same rule, because its stream stands where it stood before it.
 
-What a person decided or numbered is not touched: gaps, incidents, commands, audit.
+What a person decided or numbered is not touched: gaps, incidents, commands, audit; nor is the chain of usage reports, which knows
+the reports that come again.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ from gateway.store.hot import Hot
 from gateway.store.inventory import COLUMNS
 
 ITEMS = tuple(table for table, _ in COLUMNS.values())
+METERED = ("metered_agents", "metered_tenants", "metered_workloads")
 IDS_AT_A_TIME = 10_000
 
 
@@ -105,7 +107,7 @@ class ProjectedRebuild:
         )
         run(f"DELETE FROM batches WHERE first_sequence >= {cut.format('batches.stream_id')}")  # noqa: S608  # text of ours
         whole = "agent_id NOT IN (SELECT agent_id FROM rebuild_cuts WHERE is_missing = 1)"
-        for table in ("inventories", *ITEMS):
+        for table in ("inventories", *METERED, *ITEMS):
             run(f"DELETE FROM {table} WHERE {whole}")  # noqa: S608  # names of ours
         kept = self._hot.all(
             "SELECT uid FROM agents WHERE id IN (SELECT agent_id FROM rebuild_cuts WHERE is_missing = 1) ORDER BY id"
