@@ -5,6 +5,7 @@ since when. An estate is deterministic, so with the number of events that the ou
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -28,11 +29,13 @@ class Plot:
     agent_type: AgentType
     company: str | None = None
     """Whose it is; drawn if None."""
+    customers: Sequence[str] = ()
+    """Of a site: who is among its tenants."""
 
     def estate(self) -> Estate | Site:
         """At its beginning."""
         if self.agent_type is AgentType.SITE:
-            return Site(self.seed, self.begin_ms)
+            return Site(self.seed, self.begin_ms, customers=self.customers)
         return Estate(self.seed, self.begin_ms, company=self.company)
 
 

@@ -124,7 +124,9 @@ class Fleet:
         scope: trio.CancelScope,
     ) -> None:
         async with limiter:
-            plot = Plot(seed=seed, begin_ms=now_ms(), agent_type=part.agent_type, company=part.company)
+            plot = Plot(
+                seed=seed, begin_ms=now_ms(), agent_type=part.agent_type, company=part.company, customers=part.customers
+            )  # fmt: skip
             # Built twice: how far back it begins depends on how much happens in it.
             estate = plot.estate()
             plot = attrs.evolve(plot, begin_ms=plot.begin_ms - self._history_ms(estate, part.persona))

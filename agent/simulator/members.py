@@ -61,6 +61,8 @@ class Part:
     agent_type: AgentType = AgentType.CLIENT
     company: str | None = None
     """Whose estates they are; each is another company's if None."""
+    customers: Sequence[str] = ()
+    """Of sites: who is among the tenants of each."""
     persona: str = ""
     """How they misbehave; empty: not at all."""
 

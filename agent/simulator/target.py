@@ -90,7 +90,7 @@ class LocalTarget:
     def _parts(self, count: int, companies: Sequence[str], personas: Mapping[str, int]) -> Iterator[Part]:
         sites = max(1, count // SITE_SHARE) if count > 1 else 0
         if sites and (site_token := self.provider.site_token(sites)) is not None:
-            yield Part(token=site_token, count=sites, agent_type=AgentType.SITE)
+            yield Part(token=site_token, count=sites, agent_type=AgentType.SITE, customers=tuple(companies))
         else:
             sites = 0
         clients = count - sites

@@ -6,7 +6,8 @@ somebody sells a larger one. Each tenant's nightly session appears as a job, so 
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 import attrs
 
@@ -91,7 +92,8 @@ class Site(Played):
     company = ""
     """A site belongs to the provider."""
 
-    def __init__(self, seed: int, now_ms: int) -> None:
+    def __init__(self, seed: int, now_ms: int, *, customers: Sequence[str] = ()) -> None:
+        """A site whose first tenants are called as *customers* are, and are enabled; the others' names are drawn."""
         self.seed = seed
         rng = random.Random(seed ^ 0x517E)
         city = make_company(rng).city
@@ -117,8 +119,10 @@ class Site(Played):
             self._pools.append(pool)
         self._tenants: dict[str, TenantState] = {}
         self._pool_of: dict[str, RepositoryState] = {}
+        tenants = range(round(lognormal(rng, 14, 0.6, low=4, high=80)))
         jobs = [
-            self._tenant(rng, tiers, now_ms) for _ in range(round(lognormal(rng, 14, 0.6, low=4, high=80)))
+            self._tenant(rng, tiers, now_ms, customer=customer)
+            for _, customer in zip_longest(tenants, customers)
         ]
         for pool in self._pools:
             pool.capacity_bytes = -(-int(pool.used_bytes / rng.uniform(0.55, 0.85)) // (10 * TB)) * 10 * TB
@@ -164,9 +168,12 @@ class Site(Played):
             memory_bytes=rng.choice((64, 96, 128)) * GIB,
         ).to_row()  # fmt: skip
 
-    def _tenant(self, rng: random.Random, tiers: random.Random, now_ms: int) -> JobState:
-        """Draw a tenant, and return the job that stands for its nightly sessions."""
-        company = make_company(rng)
+    def _tenant(
+        self, rng: random.Random, tiers: random.Random, now_ms: int, *, customer: str | None
+    ) -> JobState:
+        """Draw a tenant, which is a *customer*'s if one is named, and return the job that stands for its nightly sessions."""
+        drawn = make_company(rng).name
+        name = customer or drawn
         pool = rng.choice(self._pools)
         vms, servers, stations = rng.randint(0, 40), rng.randint(0, 6), rng.choice((0, 0, 0, 5, 12, 30))
         size = lognormal(rng, 6 * TB, 0.8, low=200 * GB, high=120 * TB)
@@ -176,18 +183,18 @@ class Site(Played):
         )  # fmt: skip
         pool.used_bytes += quota.used_bytes
         tenant = TenantState(
-            uid=make_uid(rng), name=company.name, enabled=rng.random() > 0.04, quota=quota, vm_backups=vms,
+            uid=make_uid(rng), name=name, enabled=rng.random() > 0.04 or customer is not None, quota=quota, vm_backups=vms,
             server_backups=servers, workstation_backups=stations,
             lease_expires_ms=0 if rng.random() < 0.7 else now_ms + rng.randint(20, 700) * DAY_MS,
             capacity_share=tiers.choice((0.0, 0.0, tiers.uniform(0.2, 0.6))),
             archive_share=tiers.choice((0.0, 0.0, 0.0, tiers.uniform(0.05, 0.3))),
         )  # fmt: skip
         machine = WorkloadState(
-            uid=make_uid(rng), server_uid=self._master, name=company.name, kind=WorkloadKind.VM, job_uid="",
+            uid=make_uid(rng), server_uid=self._master, name=name, kind=WorkloadKind.VM, job_uid="",
             size_bytes=int(size), change=lognormal(rng, 0.01, 0.6, low=0.001, high=0.1), weak=1.0,
         )  # fmt: skip
         job = JobState(
-            uid=make_uid(rng), server_uid=self._master, name=f"Copies of {company.name}", kind="Cloud Backup",
+            uid=make_uid(rng), server_uid=self._master, name=f"Copies of {name}", kind="Cloud Backup",
             schedule=Daily(rng.randrange(22 * 60, 30 * 60, 15) % (24 * 60)), repository=quota, workloads=[machine],
             retention=0, slots=1, bytes_per_s=lognormal(rng, 25e6, 0.8, low=2e6, high=200e6), squeeze=1.0,
             enabled=tenant.enabled, chained=False,

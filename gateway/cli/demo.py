@@ -27,6 +27,7 @@ from rich.live import Live
 from gateway.cli.common import now_ms, open_upgraded
 from gateway.cli.demo_host import COMPANY, can_back_up, clear_away, host_argv
 from gateway.cli.demo_ports import HOST, Ports, ports_of, program, require_free
+from gateway.cli.demo_tenants import TenantMapper
 from gateway.cli.demo_view import View
 from gateway.cli.errors import FAILED, UNUSABLE, CommandError
 from gateway.cli.output import quoted, screen
@@ -198,6 +199,8 @@ class Show:
         """Show until the time is up, or somebody wants to end it."""
         logs = [self.config.data / name for name in ("serve.log", "fleet.log")]
         view = View(self.store, at=self.store.events.newest_batch())
+        companies = self.store.organizations.list_companies()
+        tenants = TenantMapper(self.store, {each.name: each.uid for each in companies})
         draw = self._live if self.console.is_terminal else self._lines
         limit_s = duration or (math.inf if self.console.is_terminal else UNATTENDED_S)
         started = time.monotonic()
@@ -206,6 +209,7 @@ class Show:
                 for process, log in zip(processes, logs, strict=True):
                     _require_alive(process, log)
                 self._look_after_host()
+                tenants.look()
                 view.look()
                 update(seconds)
                 time.sleep(min(REFRESH_S, limit_s - seconds))
@@ -270,6 +274,7 @@ def _advice(config: Config) -> tuple[str, ...]:
         f"  {fieldgate} agent list --data {data}",
         f"  {fieldgate} events tail --data {data}",
         f"  {fieldgate} site list --data {data}",
+        f"  {fieldgate} tenant list --data {data}",
         f"  {fieldgate} usage list --data {data}",
         f"  {fieldgate} status --data {data}",
         f"  curl -s http://{config.monitor_host}:{config.monitor_port}/metrics",

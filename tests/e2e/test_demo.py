@@ -15,6 +15,7 @@ import pytest
 
 from gateway.cli import main
 from gateway.cli.common import now_ms
+from gateway.cli.demo import COMPANIES
 from gateway.cli.demo_ports import Ports, program
 from protocol import JobStatus
 from tests.helpers.provider import TestProvider, free_ports
@@ -74,6 +75,12 @@ class Demo:
             real = [agent for agent in store.agents.list(now_ms=now_ms()) if not agent.synthetic]
             return sum(len(store.events.job_sessions(agent.uid)) for agent in real)
 
+    def mapped(self) -> set[str]:
+        """The names of the companies that have a cloud tenant."""
+        with opened(self.data) as store:
+            companies = store.organizations.list_companies()
+            return {each.name for each in companies if store.mappings.of_company(each.uid)}
+
     def uids(self) -> set[str]:
         with opened(self.data) as store:
             return {agent.uid for agent in store.agents.list(now_ms=now_ms())}
@@ -92,7 +99,11 @@ def first(demo: Demo) -> Iterator[list[str]]:
         said = []
         for line in process.stdout:
             said.append(line.rstrip())
-            if f"{ALL} agents, {ALL} online; " in line and demo.host_reported() >= ALL - AGENTS:
+            if (
+                f"{ALL} agents, {ALL} online; " in line
+                and demo.host_reported() >= ALL - AGENTS
+                and demo.mapped()
+            ):
                 process.terminate()
         yield said
         assert process.wait(LIMIT_S) == 0
@@ -133,6 +144,11 @@ def test_without_a_terminal_it_shows_progress_and_the_way_on_while_it_runs(
     counted = [line.split() for line in first if line.startswith("newest of ")]
     assert int(counted[0][2]) > 0
     assert demo.processes() == []
+
+
+def test_its_companies_have_their_cloud_tenants(demo: Demo, first: list[str]) -> None:
+    """As its simulated site reported them, so that usage is somebody's."""
+    assert demo.mapped() == set(COMPANIES)
 
 
 @pytest.mark.skipif(ALL == AGENTS, reason="restic is not installed: apt install restic")

@@ -19,8 +19,12 @@ def report_tenants(
     received_ms: int,
     revision: int = 1,
     disabled: str = "",
+    final: bool = True,
 ) -> None:
-    """Let a site's agent say which tenants there are (uid → name), all of them; the one that is called *disabled* may not connect."""
+    """Let a site's agent say which tenants there are (uid → name), all of them; the one that is called *disabled* may not connect.
+
+    Not *final*: more parts of the inventory are to come.
+    """
     rows = [
         CloudTenant(uid=uid, name=name, enabled=uid != disabled, quota_bytes=1000, used_bytes=10).to_row()
         for uid, name in tenants.items()
@@ -29,7 +33,7 @@ def report_tenants(
         if not streams_of(p, agent, EPOCH):
             open_stream(p, agent, epoch=EPOCH)
         p.inventory.apply(
-            agent.agent_id, EPOCH, revision=revision, full=True, final=True, items={ItemKind.CLOUD_TENANT: rows},
+            agent.agent_id, EPOCH, revision=revision, full=True, final=final, items={ItemKind.CLOUD_TENANT: rows},
             removed=(), received_ms=received_ms,
         )  # fmt: skip
 

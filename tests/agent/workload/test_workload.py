@@ -13,6 +13,7 @@ from agent.facts import SECTIONS, Facts, Source
 from agent.workload import Estate, Site
 from agent.workload.schedule import DAY_MS, HOUR_MS, Daily, Every, weekday
 from protocol import (
+    CloudTenant,
     EventBatch,
     EventKind,
     Inventory,
@@ -32,7 +33,7 @@ NOW_MS = 1_790_000_000_000
 KIND, WORKLOAD, STATUS, ATTEMPT, CODE, MESSAGE = 1, 4, 5, 6, 10, 11
 """Cells of a job event that are read by the thousand here."""
 
-make_source = st.sampled_from([Estate, Site])
+make_source: st.SearchStrategy[Callable[[int, int], Source]] = st.sampled_from([Estate, Site])
 
 
 def events(rows: Iterable[Row]) -> list[JobEvent]:
@@ -318,3 +319,27 @@ def test_a_named_company_has_hosts_of_its_own(company: str) -> None:
     assert all(host.isascii() and host for host in hosts)
     assert Estate(1, NOW_MS, company=company).company == company
     assert len(Estate(1, NOW_MS, company=company).inventory()) == len(Estate(1, NOW_MS).inventory())
+
+
+def test_a_sites_customers_are_among_its_tenants() -> None:
+    """By name, enabled, and the same after a restart; the others' names are drawn as they are without."""
+    customers = ("Harbour Logistics", "Vallely Foods")
+    sites = [Site(seed, NOW_MS, customers=customers).inventory() for seed in (3, 3, 4)]
+    tenants = [[CloudTenant.from_row(row) for row in facts.cloud_tenants] for facts in sites]
+    assert tenants[0] == tenants[1]
+    for each in tenants:
+        assert [tenant.name for tenant in each[:2]] == list(customers)
+        assert all(tenant.enabled for tenant in each[:2])
+    drawn = [CloudTenant.from_row(row) for row in Site(3, NOW_MS).inventory().cloud_tenants]
+    assert [tenant.name for tenant in drawn[2:]] == [tenant.name for tenant in tenants[0][2:]]
+    assert {tenant.uid for tenant in drawn} == {tenant.uid for tenant in tenants[0]}
+
+
+def test_a_site_has_room_for_all_its_customers() -> None:
+    """However few tenants were drawn."""
+    customers = tuple(f"Company {n}" for n in range(100))
+    names = [
+        CloudTenant.from_row(row).name
+        for row in Site(3, NOW_MS, customers=customers).inventory().cloud_tenants
+    ]
+    assert names == list(customers)
