@@ -33,7 +33,8 @@ NOW_MS = 1_790_000_000_000
 KIND, WORKLOAD, STATUS, ATTEMPT, CODE, MESSAGE = 1, 4, 5, 6, 10, 11
 """Cells of a job event that are read by the thousand here."""
 
-make_source: st.SearchStrategy[Callable[[int, int], Source]] = st.sampled_from([Estate, Site])
+SOURCES: tuple[Callable[[int, int], Source], ...] = (Estate, Site)
+make_source = st.sampled_from(SOURCES)
 
 
 def events(rows: Iterable[Row]) -> list[JobEvent]:
@@ -247,7 +248,7 @@ def test_a_site_fills_its_quotas() -> None:
 
 def test_changes_are_what_changed() -> None:
     """Applying every delta to the first inventory gives the last inventory."""
-    for make in (Estate, Site):
+    for make in SOURCES:
         source = make(2, NOW_MS)
         first = source.inventory()
         mirror = {row[0]: row for section in SECTIONS for row in getattr(first, section)}
