@@ -54,4 +54,38 @@ ACCESS: Final[dict[Code, Explanation]] = {
         "somebody who does not reach that far.",
         "Name the organization that the person or program belongs to, or another role; docs/security.md has the table.",
     ),
+    Code.LOGIN_REFUSED: Explanation(
+        "login refused",
+        "There is no user of that name, the password is another, the user is disabled, or logs in by the OpenID provider. Which of them is "
+        "told in the log only: otherwise anybody could find out who the users are.",
+        "Type it again. An administrator sees the users with `fieldgate user list` and sets a password with `fieldgate user set-password`.",
+    ),
+    Code.LOGIN_HELD_BACK: Explanation(
+        "login held back",
+        "Too many logins failed: by that name from there, from there by any name, or by that name from anywhere. No attempt is looked at "
+        "for the time that the answer names, which doubles with every further failure up to a quarter of an hour. A network from which the "
+        "user has logged in lately is concerned by that user's own failures there alone. Keys, tokens and OpenID logins are never held back.",
+        "Wait as long as the answer says. `fieldgate user unlock NAME` forgets the failures of a name; the audit tells where they came from.",
+    ),
+    Code.LOGIN_BUSY: Explanation(
+        "too many logins at once",
+        "Verifying a password takes memory and time on purpose, so only a few are verified at the same moment.",
+        "Try again after a second. A program should log in once and use its refresh token, or have an API key.",
+    ),
+    Code.REFRESH_REUSED: Explanation(
+        "refresh token used twice",
+        "A refresh token is good once, and two have used this one. Either a client keeps an old one, or somebody has stolen it; nobody can "
+        "tell which of the two was meant to have it, so the session has ended for both. Told in the log and the audit only.",
+        "Log in again. If the client is not known to have restored an old state, find out where its tokens are kept and who reads them.",
+    ),
+    Code.PASSWORD_UNFIT: Explanation(
+        "password unfit",
+        "It is too short, too long, hardly varies, or is little more than the user's name.",
+        "Take one of 15 characters or more, such as several words; there are no other rules.",
+    ),
+    Code.USER_NAME_UNFIT: Explanation(
+        "user name unfit",
+        "A user's name has something in it that can't be read, is empty, or has more than 128 characters.",
+        "Take another: a login name or an address, as people type it.",
+    ),
 }

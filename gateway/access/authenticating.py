@@ -40,9 +40,13 @@ class Authenticator:
         """
         if secret is None:
             raise CredentialMissing("there was no credential")
-        if kind_of(secret) is not CredentialKind.API_KEY:
-            raise CredentialUnknown("not a credential for requests")
-        return self._key(secret, now_ms)
+        match kind_of(secret):
+            case CredentialKind.API_KEY:
+                return self._key(secret, now_ms)
+            case CredentialKind.ACCESS_TOKEN:
+                return self._token(secret, now_ms)
+            case CredentialKind.REFRESH_TOKEN:
+                raise CredentialUnknown("a refresh token opens nothing")
 
     def _key(self, secret: str, now_ms: int) -> Principal:
         stored = self._store.api_keys.find(digest_of(secret))
@@ -59,6 +63,22 @@ class Authenticator:
             except StoreError as error:  # whoever only reads is not to be kept out by a full disk
                 log.warning("use of a key not noted", key=stored.name, why=str(error))
         return principal
+
+    def _token(self, secret: str, now_ms: int) -> Principal:
+        live = self._store.logins.find(digest_of(secret))
+        if live is None:
+            raise CredentialUnknown("no such access token")
+        user = live.user
+        if user.disabled_ms is not None:
+            raise OwnerDisabled(f"the user {user.name!r} is disabled")
+        if live.ended_ms is not None:
+            raise CredentialRevoked(f"a session of {user.name!r} has ended")
+        if live.expires_ms <= now_ms:
+            raise CredentialExpired(f"an access token of {user.name!r} has expired")
+        return Principal(
+            who=f"user {user.name}", subject_uid=user.uid, role=known_role(user.role),
+            organization_uid=user.organization_uid, read_only=user.read_only,
+        )  # fmt: skip
 
 
 def key_principal(stored: StoredKey, *, now_ms: int) -> Principal:

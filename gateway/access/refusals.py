@@ -18,9 +18,15 @@ __all__ = [
     "CredentialRefused",
     "CredentialRevoked",
     "CredentialUnknown",
+    "LoginBusy",
+    "LoginHeldBack",
+    "LoginRefused",
     "OwnerDisabled",
+    "PasswordUnfit",
     "PermissionMissing",
+    "RefreshReused",
     "RoleMisplaced",
+    "UserNameUnfit",
 ]
 
 
@@ -102,3 +108,46 @@ class OwnerDisabled(CredentialRefused):
     """The user that it belongs to is disabled."""
 
     code = Code.CREDENTIAL_OWNER_DISABLED
+
+
+class PasswordUnfit(AccessError):
+    """What was to become a password is too easy to guess, or too long."""
+
+    code = Code.PASSWORD_UNFIT
+
+
+class UserNameUnfit(AccessError):
+    """What was to become a user's name can't be read, or is too long."""
+
+    code = Code.USER_NAME_UNFIT
+
+
+class LoginRefused(AccessError):
+    """No user of that name, another password, disabled, or not somebody who logs in by password: the log says which, nobody else does."""
+
+    code = Code.LOGIN_REFUSED
+
+
+class LoginHeldBack(AccessError):
+    """Too many attempts failed; this one was not looked at."""
+
+    code = Code.LOGIN_HELD_BACK
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class LoginBusy(LoginHeldBack):
+    """Too many passwords are being verified at this moment."""
+
+    code = Code.LOGIN_BUSY
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry_after_s=1)
+
+
+class RefreshReused(CredentialRefused):
+    """A refresh token was used twice: its session has ended."""
+
+    code = Code.REFRESH_REUSED

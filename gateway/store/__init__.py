@@ -29,6 +29,8 @@ doorbell after it returned.
     store.commands        enqueue get list cancel; of edges: claim progress
     store.transfers       note of_command swept
     store.api_keys        add find get list revoke note_use note_refusal
+    store.users           add get named login known_as list set_password change disable
+    store.logins          begin find refresh end          store.attempts     knows begin succeed unlock
     store.audit           note list
     store.restoring       facts decisions apply hold settle
     store.copy_to(path)   all of it in one SQLite file; store_from_copy(path, url) makes a store of that
@@ -53,7 +55,10 @@ The projector's verbs live in one transaction object, because rows, marks and cu
         p.incidents   find get open join show confirm reopen close over suffers unsaid silence alarmed …
 """
 
+from gateway.store.access.attempts import Counted
 from gateway.store.access.keys import StoredKey
+from gateway.store.access.sessions import NewTokens, RefreshOutcome
+from gateway.store.access.users import StoredUser
 from gateway.store.agents import Agent
 from gateway.store.audit import AuditEntry
 from gateway.store.billing.chain import PayloadError, Reported
@@ -162,6 +167,7 @@ __all__ = [
     "Conflict",
     "ConnectionStatus",
     "Consent",
+    "Counted",
     "CursorMoved",
     "CursorUnreadable",
     "Delivered",
@@ -191,6 +197,7 @@ __all__ = [
     "NewIncident",
     "NewReport",
     "NewSighting",
+    "NewTokens",
     "NotFound",
     "Organization",
     "OrganizationDisabled",
@@ -206,6 +213,7 @@ __all__ = [
     "ProjectedAgent",
     "Projection",
     "Quarantined",
+    "RefreshOutcome",
     "Refused",
     "ReleasedMark",
     "Reported",
@@ -235,6 +243,7 @@ __all__ = [
     "StoredStream",
     "StoredToken",
     "StoredUsage",
+    "StoredUser",
     "TenantDisabled",
     "TenantMapped",
     "TenantMapping",

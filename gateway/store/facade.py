@@ -3,7 +3,10 @@
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from gateway.store.access.attempts import Attempts
 from gateway.store.access.keys import ApiKeys
+from gateway.store.access.sessions import LoginSessions
+from gateway.store.access.users import Users
 from gateway.store.agents import Agents
 from gateway.store.audit import Audit
 from gateway.store.billing.live import UsageNow
@@ -44,6 +47,7 @@ class Store:
         self._db = db
         self.agents = Agents(db)
         self.api_keys = ApiKeys(db)
+        self.attempts = Attempts(db)
         self.audit = Audit(db)
         self.changes = Changes(db)
         self.codes = Codes(db)
@@ -57,6 +61,7 @@ class Store:
         self.incidents = Incidents(db)
         self.mappings = Mappings(db)
         self.organizations = Organizations(db)
+        self.logins = LoginSessions(db)
         self.overrides = Overrides(db)
         self.paths = Paths(db)
         self.restoring = Restoring(db)
@@ -65,6 +70,7 @@ class Store:
         self.tokens = Tokens(db)
         self.transfers = Transfers(db)
         self.usage = UsageReports(db)
+        self.users = Users(db)
         self.usage_now = UsageNow(db)
 
     @property

@@ -43,3 +43,33 @@ api_keys = table(
     sa.Index(None, "user_uid"),
     sa.Index(None, "created_ms"),
 )
+
+sessions = table(
+    "access_sessions",
+    key("uid"),
+    reference("user_uid", "access_users.uid"),
+    *columns(Text, "method network"),  # method: password | oidc; network: where from
+    *columns(Int, "started_ms until_ms ended_ms?"),
+    *columns(Text, "ended_why?"),
+    sa.Index(None, "user_uid", "until_ms"),
+)
+
+tokens = table(
+    "access_tokens",
+    key("digest", Blob),
+    *columns(Text, "kind"),  # access | refresh
+    reference("session_uid", "access_sessions.uid"),
+    *columns(Blob, "parent?"),  # the refresh token that it was given for
+    *columns(Int, "issued_ms expires_ms used_ms?"),
+    *columns(Text, "used_network?"),
+    sa.Index(None, "session_uid"),
+    sa.Index(None, "parent"),
+)
+
+attempts = table(
+    "access_attempts",
+    key("name_digest", Blob),  # SHA-256 of the name that was typed, which may be a password; empty: of any
+    key("network"),  # empty: from anywhere
+    *columns(Int, "failures last_ms locked_until_ms succeeded_ms keep_until_ms"),  # succeeded_ms: 0 for never
+    sa.Index(None, "keep_until_ms"),
+)

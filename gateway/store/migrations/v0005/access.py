@@ -46,7 +46,37 @@ api_keys = table(
     sa.Index(None, "created_ms"),
 )
 
-TABLES = (users, api_keys)
+sessions = table(
+    "access_sessions",
+    key("uid"),
+    reference("user_uid", "access_users.uid"),
+    *columns(Text, "method network"),
+    *columns(Int, "started_ms until_ms ended_ms?"),
+    *columns(Text, "ended_why?"),
+    sa.Index(None, "user_uid", "until_ms"),
+)
+
+tokens = table(
+    "access_tokens",
+    key("digest", Blob),
+    *columns(Text, "kind"),
+    reference("session_uid", "access_sessions.uid"),
+    *columns(Blob, "parent?"),
+    *columns(Int, "issued_ms expires_ms used_ms?"),
+    *columns(Text, "used_network?"),
+    sa.Index(None, "session_uid"),
+    sa.Index(None, "parent"),
+)
+
+attempts = table(
+    "access_attempts",
+    key("name_digest", Blob),
+    key("network"),
+    *columns(Int, "failures last_ms locked_until_ms succeeded_ms keep_until_ms"),
+    sa.Index(None, "keep_until_ms"),
+)
+
+TABLES = (users, api_keys, sessions, tokens, attempts)
 
 
 def make_access(connection: Connection) -> None:
