@@ -8,7 +8,6 @@ import attrs
 from cyclopts import App, Parameter
 
 from gateway.cli.common import now_ms, open_provider, operator
-from gateway.cli.decisions import accept_agent, reject_agent, revoke_agent
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json, RowId
 from gateway.cli.output import ago, facts, json_line, rows, say, when
@@ -130,9 +129,10 @@ def agent_accept(
         if location is not None and not chosen:
             raise CommandError(f"{organization.name} has no location {location!r}")
         kept = found.location_uid if company is None else None
-        accept_agent(
-            provider, found, organization_uid=organization.uid, location_uid=chosen[0] if chosen else kept
-        )
+        provider.decisions.accept_agent(
+            found, organization_uid=organization.uid, location_uid=chosen[0] if chosen else kept, by=operator(),
+            now_ms=now_ms(),
+        )  # fmt: skip
     say(f"accepted for {organization.name}")
 
 
@@ -146,7 +146,7 @@ def agent_reject(agent: str, /, *, data: Data = DEFAULT_DATA) -> None:
         The agent's uid.
     """
     with open_provider(data) as provider:
-        reject_agent(provider, agent)
+        provider.decisions.reject_agent(agent, by=operator(), now_ms=now_ms())
     say(f"rejected: told {Code.AGENT_REJECTED}, until `fieldgate agent accept {agent}`")
 
 
@@ -164,7 +164,7 @@ def agent_revoke(agent: str, /, *, why: str, data: Data = DEFAULT_DATA) -> None:
     if not why.strip():
         raise CommandError("--why is empty: say why, it is kept with the revocation", exit_code=UNUSABLE)
     with open_provider(data) as provider:
-        revoke_agent(provider, agent, why=why)
+        provider.decisions.revoke_agent(agent, why=why, by=operator(), now_ms=now_ms())
     say("revoked: it has to enroll again, with a new token")
 
 

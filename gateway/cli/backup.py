@@ -8,7 +8,6 @@ from cyclopts import App, Parameter
 
 from gateway.backup import TAR_MODES, BackupDamaged, Manifest, create_backup, restore_backup, verify_backup
 from gateway.cli.common import now_ms, open_provider, operator
-from gateway.cli.decisions import begin_log
 from gateway.cli.errors import CHECK_FAILED, UNUSABLE, CommandError, fail
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import rows, say, size, when
@@ -41,7 +40,7 @@ def backup_create(target: Path, /, *, data: Data = DEFAULT_DATA, json_: Json = F
             exit_code=UNUSABLE,
         )
     with open_provider(data) as provider:
-        begin_log(provider)
+        provider.decisions.begin()
         at_ms = now_ms()
         manifest = create_backup(provider.folder, provider.config, provider.store, target, now_ms=at_ms)
         entry = AuditEntry(at_ms=at_ms, who=operator(), action=BACKED_UP, about=str(target.absolute()))

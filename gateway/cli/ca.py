@@ -28,8 +28,7 @@ from certs import (
     write_public,
 )
 from gateway.cli.agents import agent_revoke
-from gateway.cli.common import Provider, now_ms, open_provider
-from gateway.cli.decisions import forgotten_issuers
+from gateway.cli.common import Provider, now_ms, open_provider, operator
 from gateway.cli.errors import FAILED, UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import rows, say, when
@@ -197,11 +196,17 @@ def ca_rotate(
         changed, done = wanted[0](provider, before, from_ms(now_ms()))
         bundle = announced_trust(provider.config, changed)
         dropped = [pin for pin in pins_of(before) if pin not in pins_of(changed)]
-        with forgotten_issuers(provider, dropped) if dropped and forget else contextlib.nullcontext():
+        with _forgetting(provider, dropped) if dropped and forget else contextlib.nullcontext():
             changed.save(provider.folder.ca)
         provider.store.changes.announce([TrustChanged(revision=bundle.revision)])
         provider.ring()
     say(done)
+
+
+def _forgetting(provider: Provider, pins: list[bytes]) -> contextlib.AbstractContextManager[None]:
+    """Around a change of the authority by which agents' issuers, known by the SHA-256 of their keys, are trusted no more."""
+    hexadecimal = [pin.hex() for pin in pins]
+    return provider.decisions.deciding("issuers forgotten", pins=hexadecimal, by=operator())
 
 
 def pins_of(authority: Authority) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import getpass
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,9 @@ import attrs
 from gateway.cli.options import require_name
 from gateway.config import Config, load_config
 from gateway.datafolder import DataFolder
+from gateway.decisions import Decisions
 from gateway.store import Store, StoreTooOld, open_store, ring
+from protocol import Code, printable
 
 __all__ = ["Provider", "now_ms", "open_provider", "open_upgraded", "operator"]
 
@@ -46,9 +49,20 @@ class Provider:
     config: Config
     store: Store
 
+    @property
+    def decisions(self) -> Decisions:
+        """What can be decided about its agents and tokens; what is wrong with the second log goes to standard error."""
+        return Decisions.of(self.folder, self.config, self.store, warn=_warn_of_copy)
+
     def ring(self) -> None:
         """Tell every edge on this machine that there are changes to read."""
         ring(self.folder.run)
+
+
+def _warn_of_copy(problem: str) -> None:
+    sys.stderr.write(
+        f"warning: the second revocation log: {printable(problem)} ({Code.REVOCATION_COPY_BEHIND})\n"
+    )
 
 
 def open_upgraded(url: str) -> Store:

@@ -15,7 +15,6 @@ import attrs
 import structlog
 
 from gateway.cli.common import Provider, open_upgraded
-from gateway.cli.decisions import begin_log
 from gateway.cli.options import DEFAULT_DATA, Data
 from gateway.config import Config, cannot_listen, load_config
 from gateway.datafolder import DataFolder
@@ -48,7 +47,7 @@ def _prepared(data: Data, process: str, *, name: str | None = None) -> Iterator[
     configure_logs(config.log_format, process=process, log_level=config.log_level)
     # An older store is brought up to this version here, before anybody serves from it.
     with contextlib.closing(open_upgraded(config.store_url)) as store:
-        problem = begin_log(Provider(DataFolder(data), config, store))
+        problem = Provider(DataFolder(data), config, store).decisions.begin()
     if problem:
         log.warning(
             "second revocation log not written", code=str(Code.REVOCATION_COPY_BEHIND), reason=problem

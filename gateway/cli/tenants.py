@@ -9,8 +9,7 @@ from cyclopts import App, Parameter
 
 from certs import Authority, Token
 from gateway.cli.ca import announced_trust
-from gateway.cli.common import Provider, now_ms, open_provider
-from gateway.cli.decisions import reset_token, revoke_token
+from gateway.cli.common import Provider, now_ms, open_provider, operator
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import json_line, rows, say, size, when
@@ -113,7 +112,7 @@ def token_create(
             _print_token(stored, token, owner, as_json=json_)
             sys.stdout.flush()
         except OSError:  # nobody has seen it, and nobody shall find it usable
-            revoke_token(provider, token.id)
+            provider.decisions.revoke_token(token.id, by=operator(), now_ms=now_ms())
             raise
 
 
@@ -208,7 +207,7 @@ def token_revoke(token_id: str, /, *, data: Data = DEFAULT_DATA) -> None:
         The token's id, as `token list` shows it.
     """
     with open_provider(data) as provider:
-        revoke_token(provider, token_id)
+        provider.decisions.revoke_token(token_id, by=operator(), now_ms=now_ms())
     say("revoked: it enrolls nobody any more")
 
 
@@ -222,5 +221,5 @@ def token_reset(token_id: str, /, *, data: Data = DEFAULT_DATA) -> None:
         The token's id, as `token list` shows it.
     """
     with open_provider(data) as provider:
-        reset_token(provider, token_id)
+        provider.decisions.reset_token(token_id, by=operator(), now_ms=now_ms())
     say("reset: who uses it from now on is unverified until accepted")

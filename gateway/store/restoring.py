@@ -19,6 +19,7 @@ from gateway.store.bodies import Revocation
 from gateway.store.command_rows import CommandState
 from gateway.store.engine import Database
 from gateway.store.errors import NotFound
+from gateway.store.onboarding.schema import consents
 from gateway.store.schema import agents, certificates, edges, locations, organizations, tokens
 from gateway.store.schema_operations import commands, store_identity
 from gateway.store.standing import Standing
@@ -99,6 +100,7 @@ class Restoring:
                     done[decision["what"]] += connection.execute(
                         stamp.values({column: decision["at_ms"]})
                     ).rowcount
+                    withdraw(connection, decision)
         return done
 
     def _shut_out(self, connection: Connection, decision: Decision) -> int:
@@ -187,6 +189,18 @@ def insert(connection: Connection, agent: Mapping[str, Any], **decided: Any) -> 
         row["location_uid"] = None
     connection.execute(sa.insert(agents).values(row | decided))
     return 1
+
+
+def withdraw(connection: Connection, decision: Decision) -> None:
+    """Take back the consent that went with a revoked token, if that was why."""
+    if "withdrawn_why" in decision:
+        stamp = sa.update(consents).where(
+            consents.c.token_id == decision["token_id"], consents.c.withdrawn_ms.is_(None)
+        )
+        taken = {
+            "withdrawn_ms": decision["at_ms"], "withdrawn_by": decision["by"], "withdrawn_why": decision["withdrawn_why"],
+        }  # fmt: skip
+        connection.execute(stamp.values(taken))
 
 
 def accept(connection: Connection, decision: Decision) -> int:

@@ -13,7 +13,6 @@ import pytest
 from gateway.backup import BackupDamaged, BackupIncomplete, TargetInUse, create_backup, verify_backup
 from gateway.backup.places import open_writer
 from gateway.cli.common import Provider, open_provider
-from gateway.cli.decisions import begin_log
 from gateway.journal import JournalReader, JournalWriter, Record, RecordFlags
 from gateway.store import CursorMoved
 from tests.gateway.backup.conftest import Run
@@ -32,7 +31,7 @@ def backed_up(
 ) -> Path:
     """Back *data* up; *meanwhile* happens once the store was copied."""
     with open_provider(data) as provider:
-        begin_log(provider)
+        provider.decisions.begin()
         store = provider.store
         copy_to = store.copy_to
 

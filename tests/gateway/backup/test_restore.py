@@ -13,7 +13,6 @@ import pytest
 from certs import Authority
 from gateway.cli import main
 from gateway.cli.common import open_provider
-from gateway.cli.decisions import accept_agent, reject_agent, reset_token, revoke_agent, revoke_token
 from gateway.cli.provider import make_provider
 from gateway.store import Admitted, AgentEntry, ConnectionStatus, Refused, Standing, Store, open_store
 from protocol import Code, commands
@@ -82,7 +81,7 @@ def test_who_was_revoked_since_stays_revoked(lost: Lost) -> None:
     with open_provider(lost.data) as provider:
         a = lost.agents["a"].agent_uid
         provider.store.agents.record_certificate(a, serial=77, spki=b"", not_after_ms=NOW_MS, now_ms=1)
-        revoke_agent(provider, a, why="stolen")
+        provider.decisions.revoke_agent(a, why="stolen", by="ann", now_ms=NOW_MS)
     assert lost.restore("--revocation-log", lost.log) == 0
     assert [lost.standing(name) for name in "abc"] == [Standing.REVOKED, Standing.VERIFIED, Standing.VERIFIED]
     store = lost.restored()
@@ -97,8 +96,8 @@ def test_who_enrolled_and_was_revoked_since_does_not_enroll_again(lost: Lost) ->
     """The store has never heard of it: the same key by the same token would be somebody new."""
     with open_provider(lost.data) as provider:
         late, turned_away = (enroll(provider.store, "two", key, now_ms=NOW_MS) for key in (7, 8))
-        revoke_agent(provider, late.agent_uid, why="stolen")
-        reject_agent(provider, turned_away.agent_uid)
+        provider.decisions.revoke_agent(late.agent_uid, why="stolen", by="ann", now_ms=NOW_MS)
+        provider.decisions.reject_agent(turned_away.agent_uid, by="ann", now_ms=NOW_MS)
     assert lost.restore("--revocation-log", lost.log) == 0
     store = lost.restored()
     outcomes = [store.enrollment.enroll(applicant("two", key), now_ms=NOW_MS) for key in (7, 8, 9)]
@@ -116,7 +115,7 @@ def test_one_whose_token_is_unknown_too_is_nobody(lost: Lost) -> None:
         token(provider.store, "new", company.uid)
         late = enroll(provider.store, "new", 7, now_ms=NOW_MS)
         provider.store.agents.record_certificate(late.agent_uid, serial=9, spki=b"", not_after_ms=1, now_ms=1)
-        revoke_agent(provider, late.agent_uid, why="stolen")
+        provider.decisions.revoke_agent(late.agent_uid, why="stolen", by="ann", now_ms=NOW_MS)
     assert lost.restore("--revocation-log", lost.log) == 0
     store = lost.restored()
     assert len(store.agents.list(now_ms=NOW_MS)) == 3
@@ -131,11 +130,13 @@ def test_decisions_are_taken_again_in_their_order(lost: Lost) -> None:
     """Rejected and then accepted is accepted; the tokens are as they were."""
     with open_provider(lost.data) as provider:
         a, b = (provider.store.agents.get(lost.agents[name].agent_uid, now_ms=0) for name in "ab")
-        reject_agent(provider, a.uid)
-        accept_agent(provider, a, organization_uid=a.organization_uid, location_uid=None)
-        reject_agent(provider, b.uid)
-        revoke_token(provider, "one")
-        reset_token(provider, "two")
+        provider.decisions.reject_agent(a.uid, by="ann", now_ms=NOW_MS)
+        provider.decisions.accept_agent(
+            a, organization_uid=a.organization_uid, location_uid=None, by="ann", now_ms=NOW_MS
+        )
+        provider.decisions.reject_agent(b.uid, by="ann", now_ms=NOW_MS)
+        provider.decisions.revoke_token("one", by="ann", now_ms=NOW_MS)
+        provider.decisions.reset_token("two", by="ann", now_ms=NOW_MS)
     assert lost.restore("--revocation-log", lost.log) == 0
     assert [lost.standing(name) for name in "abc"] == [
         Standing.VERIFIED,
@@ -153,11 +154,11 @@ def test_a_decision_that_failed_is_not_taken(lost: Lost) -> None:
     """The log says that it was taken back."""
     with open_provider(lost.data) as provider:
         with pytest.raises(Exception, match="no token"):
-            revoke_token(provider, "nobody's")
+            provider.decisions.revoke_token("nobody's", by="ann", now_ms=NOW_MS)
         a = lost.agents["a"].agent_uid
-        revoke_agent(provider, a, why="stolen")
+        provider.decisions.revoke_agent(a, why="stolen", by="ann", now_ms=NOW_MS)
         with pytest.raises(Exception, match="revoked already"):
-            reject_agent(provider, a)
+            provider.decisions.reject_agent(a, by="ann", now_ms=NOW_MS)
     assert lost.restore("--revocation-log", lost.log) == 0
     assert lost.standing("a") is Standing.REVOKED
 
@@ -175,7 +176,7 @@ def test_without_the_log_it_stops(lost: Lost, capsys: pytest.CaptureFixture[str]
 def test_accepting_that_holds_everybody(lost: Lost, capsys: pytest.CaptureFixture[str]) -> None:
     """Agents wait for an operator, and so does whoever enrolls; who is revoked already is not un-revoked."""
     with open_provider(lost.data) as provider:
-        revoke_agent(provider, lost.agents["a"].agent_uid, why="stolen")
+        provider.decisions.revoke_agent(lost.agents["a"].agent_uid, why="stolen", by="ann", now_ms=NOW_MS)
     lost.backup = lost.backup.with_name("second.tar")
     assert lost.run("backup", "create", lost.backup) == 0
     assert lost.restore("--accept-lost-revocations") == 0
