@@ -28,7 +28,7 @@ MAY_IMPORT = {
         "protocol", "certs.inspection", "gateway.journal", "gateway.store",
     },
     "gateway.sinks": {"attrs", "protocol", "certs", "gateway.store"},
-    "gateway.onboarding": {"attrs", "protocol", "gateway.store"},
+    "gateway.onboarding": {"attrs", "protocol", "certs", "gateway.decisions", "gateway.store"},
     "gateway.edge": {
         "attrs", "cryptography", "prometheus_client", "structlog", "trio",
         "protocol", "certs", "certs.inspection", "transport", "gateway.journal", "gateway.store", "gateway.config",

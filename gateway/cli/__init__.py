@@ -86,6 +86,10 @@ COMMANDS = {
     "tenant": ("mapping:tenant_app", "Cloud tenants of the sites, and which company's each is."),
     "location": ("places:location_app", "Locations: the places of a company."),
     "site": ("tenants:site_app", "Sites: the provider's own cloud-connect servers."),
+    "consent": (
+        "consents:consent_app",
+        "Tenants' consent to be managed: recorded with a token, and taken back.",
+    ),
     "token": ("tenants:token_app", "Enrollment tokens: one string that lets agents in."),
     "agent": ("agents:agent_app", "Agents: list, show, accept, reject, revoke."),
     "inspection": (

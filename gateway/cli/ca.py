@@ -16,13 +16,11 @@ from cyclopts import App, Parameter
 
 from certs import (
     Authority,
-    OwnCertificateError,
     ReportPublic,
     TrustBundle,
     chain_to_pem,
     from_ms,
     is_exposed,
-    own_issuer_pins,
     read_certificate,
     to_ms,
     write_public,
@@ -32,11 +30,10 @@ from gateway.cli.common import Provider, now_ms, open_provider, operator
 from gateway.cli.errors import FAILED, UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import rows, say, when
-from gateway.config import Config
+from gateway.minting import announced_trust
 from gateway.store import Agent, Standing, TrustChanged
-from protocol import Code
 
-__all__ = ["announced_trust", "ca_app"]
+__all__ = ["ca_app"]
 
 # An edge reads the change within a second or two and tells live sessions at once; a heartbeat comes every 30 s.
 TOLD_AFTER_MS = 60_000
@@ -46,21 +43,6 @@ Flag = Annotated[bool, Parameter(negative="")]
 
 ca_app = App(name="ca")
 ca_app.command(agent_revoke, name="revoke")
-
-
-def announced_trust(config: Config, authority: Authority) -> TrustBundle:
-    """What agents are told to trust, by these settings.
-
-    Raises:
-        CommandError: the files of the provider's own certificate cannot be read.
-    """
-    chain, issuers = (
-        Path(text) if text else None for text in (config.certificate, config.certificate_issuers)
-    )
-    try:
-        return authority.trust_bundle(own_issuer_pins(chain=chain, issuers=issuers), config.names)
-    except OwnCertificateError as error:
-        raise CommandError(str(error), exit_code=UNUSABLE, code=Code.OWN_CERTIFICATE_REJECTED) from None
 
 
 @ca_app.command(name="show")

@@ -27,23 +27,10 @@ By = Annotated[
 Named = Annotated[
     str | None, Parameter(help=f"The reseller (name or uid) whose customer it is; {NONE}: nobody's.")
 ]
-Cloud = Annotated[
-    bool | None,
-    Parameter(
-        help="Whether a cloud tenant has to be mapped to it before it gets a licence.", negative="--no-cloud"
-    ),
-]
-Enabled = Annotated[
-    bool | None,
-    Parameter(
-        name="--enable",
-        negative="--disable",
-        help="Whether business goes on with it: what is disabled gets nothing new, and what it has goes on.",
-    ),
-]
+Flag = Annotated[bool, Parameter(negative="")]
 
 
-@Parameter(name="*")
+@Parameter(name="*", help="What is known of it.")
 @attrs.frozen(kw_only=True)
 class Known:
     """What may be said of a company or a reseller; what is not said stays as it is, and an empty text takes it away."""
@@ -78,7 +65,7 @@ def company_add(
     known: Known = NOTHING,
     *,
     reseller: Named = None,
-    cloud: Cloud = None,
+    no_cloud: Flag = False,
     by: By = None,
     data: Data = DEFAULT_DATA,
     json_: Json = False,
@@ -89,9 +76,12 @@ def company_add(
     ----------
     name
         Its name, which is unique.
+    no_cloud
+        It sends nothing to a site: a licence needs no cloud tenant that is mapped to it.
     """
+    require_name(name)
     with open_provider(data) as provider:
-        values = known.said() | _cloud(cloud) | _reseller(provider, reseller)
+        values = known.said() | _reseller(provider, reseller) | {"uses_cloud": not no_cloud}
         _add(provider, COMPANY, name, values, by=by, as_json=json_)
 
 
@@ -103,8 +93,10 @@ def company_change(
     *,
     name: str | None = None,
     reseller: Named = None,
-    cloud: Cloud = None,
-    enable: Enabled = None,
+    cloud: Flag = False,
+    no_cloud: Flag = False,
+    enable: Flag = False,
+    disable: Flag = False,
     by: By = None,
     data: Data = DEFAULT_DATA,
 ) -> None:
@@ -116,10 +108,20 @@ def company_change(
         The company's name or uid.
     name
         What it is called from now on.
+    cloud
+        A licence needs a cloud tenant that is mapped to it.
+    no_cloud
+        It sends nothing to a site, so a licence needs none.
+    enable
+        Business goes on with it.
+    disable
+        It gets nothing new: no token, no tenant, no licence. What it has goes on.
     """
     with open_provider(data) as provider:
-        values = known.said() | _cloud(cloud) | _reseller(provider, reseller)
-        _change(provider, provider.store.companies.find(company), name, values, enable, by=by)
+        values = known.said() | _reseller(provider, reseller) | _status(enable=enable, disable=disable)
+        if cloud or no_cloud:
+            values["uses_cloud"] = _one(cloud=cloud, no_cloud=no_cloud) == "cloud"
+        _change(provider, provider.store.companies.find(company), name, values, by=by)
 
 
 @company_app.command(name="list")
@@ -192,6 +194,7 @@ def reseller_add(
     name
         Its name, which is unique.
     """
+    require_name(name)
     with open_provider(data) as provider:
         _add(provider, RESELLER, name, known.said(), by=by, as_json=json_)
 
@@ -203,7 +206,8 @@ def reseller_change(
     known: Known = NOTHING,
     *,
     name: str | None = None,
-    enable: Enabled = None,
+    enable: Flag = False,
+    disable: Flag = False,
     by: By = None,
     data: Data = DEFAULT_DATA,
 ) -> None:
@@ -215,10 +219,15 @@ def reseller_change(
         The reseller's name or uid.
     name
         What it is called from now on.
+    enable
+        Business goes on with it.
+    disable
+        It gets no new company. What it has goes on.
     """
     with open_provider(data) as provider:
         found = provider.store.companies.find(reseller, kind=RESELLER)
-        _change(provider, found, name, known.said(), enable, by=by)
+        values = known.said() | _status(enable=enable, disable=disable)
+        _change(provider, found, name, values, by=by)
 
 
 @reseller_app.command(name="list")
@@ -245,7 +254,6 @@ def reseller_list(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
 def _add(
     provider: Provider, kind: str, name: str, values: dict[str, Any], *, by: str | None, as_json: bool
 ) -> None:
-    require_name(name)
     made = provider.store.companies.add(
         name, CompanyDetails(**checked(values)), by=operator(by), now_ms=now_ms(), kind=kind
     )
@@ -257,15 +265,12 @@ def _change(
     found: Company,
     name: str | None,
     values: dict[str, Any],
-    enable: bool | None,
     *,
     by: str | None,
 ) -> None:
     if name is not None:
         require_name(name)
         values["name"] = name
-    if enable is not None:
-        values["status"] = OrganizationStatus.ACTIVE if enable else OrganizationStatus.DISABLED
     if not values:
         raise CommandError("nothing to change was named: --help lists what there is", exit_code=UNUSABLE)
     changed = provider.store.companies.change(found.uid, checked(values), by=operator(by), now_ms=now_ms())
@@ -273,8 +278,19 @@ def _change(
     say(f"{changed.name}: {said}")
 
 
-def _cloud(cloud: bool | None) -> dict[str, Any]:
-    return {} if cloud is None else {"uses_cloud": cloud}
+def _status(*, enable: bool, disable: bool) -> dict[str, Any]:
+    if not enable and not disable:
+        return {}
+    wanted = _one(enable=enable, disable=disable)
+    return {"status": OrganizationStatus.ACTIVE if wanted == "enable" else OrganizationStatus.DISABLED}
+
+
+def _one(**flags: bool) -> str:
+    chosen = [name for name, is_said in flags.items() if is_said]
+    if len(chosen) > 1:
+        said = " and ".join("--" + name.replace("_", "-") for name in chosen)
+        raise CommandError(f"{said} contradict each other", exit_code=UNUSABLE)
+    return chosen[0]
 
 
 def _reseller(provider: Provider, named: str | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 `guarded` imports this when there is an error to look up: knowing all of them means importing nearly everything.
 """
 
-from certs import AuthorityError
+from certs import AuthorityError, OwnCertificateError
 from gateway.access import AccessError
 from gateway.backup import BackupDamaged, BackupError, BackupIncomplete, NoRoom
 from gateway.cli.errors import CHECK_FAILED, FAILED, UNUSABLE, WRONG_STATE
@@ -36,6 +36,7 @@ _ENDINGS: tuple[tuple[tuple[type[Exception], ...], int, Code | None], ...] = (
         None,
     ),
     ((AuthorityError,), UNUSABLE, Code.AUTHORITY_UNUSABLE),
+    ((OwnCertificateError,), UNUSABLE, Code.OWN_CERTIFICATE_REJECTED),
     ((JournalLocked,), UNUSABLE, Code.JOURNAL_LOCKED),
     ((JournalFull,), FAILED, Code.JOURNAL_FULL),
     ((JournalFailed,), FAILED, Code.FSYNC_FAILED),

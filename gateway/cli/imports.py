@@ -41,7 +41,6 @@ from certs.inspection import (
     open_report,
     unarmour,
 )
-from gateway.cli.ca import announced_trust
 from gateway.cli.common import Provider, now_ms, open_provider, operator
 from gateway.cli.errors import FAILED, CommandError
 from gateway.cli.inspection import to_act_on
@@ -49,6 +48,7 @@ from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import json_line, say
 from gateway.config import CO_LOCATED
 from gateway.journal import Cursor, JournalReader, JournalWriter, Record, RecordFlags
+from gateway.minting import announced_trust
 from gateway.store import AuditEntry, NotFound, Reporter, Standing
 from protocol import Code
 

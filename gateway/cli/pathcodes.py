@@ -6,13 +6,13 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from certs import Authority, PathCode
-from gateway.cli.ca import announced_trust
 from gateway.cli.common import now_ms, open_provider, operator
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import json_line, say, when
 from gateway.cli.places import location_of
 from gateway.config import CO_LOCATED, REMOTE
+from gateway.minting import announced_trust
 
 __all__ = ["inspection_code"]
 

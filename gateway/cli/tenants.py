@@ -1,29 +1,26 @@
 """The provider's sites, and the tokens that enroll agents."""
 
-import secrets
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import attrs
 from cyclopts import App, Parameter
 
-from certs import Authority, Token
-from gateway.cli.ca import announced_trust
+from certs import Token
 from gateway.cli.common import Provider, now_ms, open_provider, operator
+from gateway.cli.consents import consent_given
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import json_line, rows, say, size, when
 from gateway.cli.places import location_of, names_of
 from gateway.config import CO_LOCATED, REMOTE
+from gateway.minting import mint_token
+from gateway.onboarding import MOST_DAYS, MOST_USES, TokenWish, issue_token
 from gateway.store import Organization, StoredToken
 
 site_app = App(name="site")
 token_app = App(name="token")
-
-DAY_MS = 24 * 3600 * 1000
-# More than these is a slip of the finger.
-MOST_DAYS = 3650
-MOST_USES = 1_000_000
 
 
 @site_app.command(name="list")
@@ -67,6 +64,8 @@ def token_create(
     simulation: Annotated[bool, Parameter(negative="")] = False,
     days: int = 30,
     uses: int = 25,
+    consent_by: str | None = None,
+    consent: str | None = None,
     data: Data = DEFAULT_DATA,
     json_: Json = False,
 ) -> None:
@@ -88,32 +87,44 @@ def token_create(
         How long it is valid.
     uses
         How many agents it enrolls.
+    consent_by
+        Who of the company agreed that its servers are managed.
+    consent
+        To what that person agreed, or where it is written down.
     """
     if site and company is not None:
         raise CommandError("a site is the provider's own: leave --company out", exit_code=UNUSABLE)
     if not 1 <= days <= MOST_DAYS or not 1 <= uses <= MOST_USES:
         raise CommandError(f"--days must be 1 to {MOST_DAYS}, --uses 1 to {MOST_USES}", exit_code=UNUSABLE)
+    given = consent_given(consent_by, consent)
     with open_provider(data) as provider:
         organizations = provider.store.organizations
         owner = organizations.provider() if company is None else organizations.find(company)
-        token = _new_token(provider, CO_LOCATED if owner.kind == "provider" else REMOTE)
-        stored = provider.store.tokens.add(
-            token.id,
-            token.public_key(),
-            kind="site" if site else "client",
+        wish = TokenWish(
             organization_uid=owner.uid,
             location_uid=None if location is None else location_of(provider, owner, location).uid,
-            expires_ms=now_ms() + days * DAY_MS,
-            max_uses=uses,
+            is_site=site,
             synthetic=simulation,
-            now_ms=now_ms(),
+            days=days,
+            uses=uses,
+            consent=given,
         )
+        issued = issue_token(provider.store, minting(provider), wish, by=operator(), now_ms=now_ms())
         try:
-            _print_token(stored, token, owner, as_json=json_)
+            _print_token(issued.stored, issued.token, owner, as_json=json_)
             sys.stdout.flush()
         except OSError:  # nobody has seen it, and nobody shall find it usable
-            provider.decisions.revoke_token(token.id, by=operator(), now_ms=now_ms())
+            provider.decisions.revoke_token(issued.token.id, by=operator(), now_ms=now_ms())
             raise
+
+
+def minting(provider: Provider) -> Callable[[bool], Token]:
+    """Makes the provider's tokens."""
+
+    def mint(is_provider: bool) -> Token:
+        return mint_token(provider.folder, provider.config, CO_LOCATED if is_provider else REMOTE)
+
+    return mint
 
 
 def _print_token(stored: StoredToken, token: Token, owner: Organization, *, as_json: bool) -> None:
@@ -132,22 +143,6 @@ def _print_token(stored: StoredToken, token: Token, owner: Organization, *, as_j
         "",
         f"For {owner.name}; {stored.max_uses} agents until {when(stored.expires_ms)}. Shown this once. On the server:",
         f"  fieldgate-agent enroll{flags} --state FOLDER --token TOKEN && fieldgate-agent run --state FOLDER",
-    )
-
-
-def _new_token(provider: Provider, kind: str) -> Token:
-    addresses = provider.config.addresses(kind)
-    if not addresses:
-        raise CommandError(
-            f"no {kind} listener is configured, so no agent could use this token", exit_code=UNUSABLE
-        )
-    trust = announced_trust(provider.config, Authority.load(provider.folder.ca))
-    return Token.create(
-        seed=secrets.token_bytes(32),
-        pins=trust.pins_current + trust.pins_next,
-        gateways=addresses,
-        names=trust.names,
-        report_key=trust.report_keys[0] if trust.report_keys else b"",
     )
 
 

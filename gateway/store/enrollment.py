@@ -8,7 +8,7 @@ left is bookkeeping under the token's row lock, so that two enrollments by one t
 2. A token that nobody knows, or that was revoked, enrolls nobody.
 3. A token past its time, reset or used up still leads to an agent, but an unverified one that an operator must
    accept: a customer who finds the mail a month late is not a mystery to anybody. There are at most 100 of those, so
-   that a leaked token fills no table.
+   that a leaked token fills no table. The same goes for a company that was disabled: it gets nobody without a word.
 """
 
 from uuid import uuid4
@@ -22,6 +22,8 @@ from gateway.store.bodies import AgentEntry
 from gateway.store.changes import publish
 from gateway.store.engine import Database
 from gateway.store.feed import note_changed
+from gateway.store.onboarding.companies import OrganizationStatus
+from gateway.store.onboarding.schema import organization_details
 from gateway.store.organizations import PROVIDER
 from gateway.store.schema import agents, change_counter, organizations, sites, tokens
 from gateway.store.standing import Standing
@@ -93,7 +95,7 @@ class Enrollment:
                 return recognize(known)
             if refusal := misfit(connection, token, applicant):
                 return refusal
-            code = weakness(token, now_ms)
+            code = weakness(token, now_ms) or reserve(connection, token)
             if code and (refusal := crowd(connection, token)):
                 return refusal
             entry = admit(connection, token, applicant, code=code, now_ms=now_ms)
@@ -142,6 +144,15 @@ def weakness(token: StoredToken, now_ms: int) -> int:
     if token.uses >= token.max_uses:
         return Code.TOKEN_USED_UP
     return 0
+
+
+def reserve(connection: Connection, token: StoredToken) -> int:
+    """Why nobody new is let in for whom the token is, without an operator's word: a code, or 0 when there is no such reason."""
+    disabled = sa.select(sa.literal(1)).where(
+        organization_details.c.uid == token.organization_uid,
+        organization_details.c.status == OrganizationStatus.DISABLED,
+    )
+    return Code.AWAITING_ACCEPTANCE if connection.execute(disabled).first() is not None else 0
 
 
 def crowd(connection: Connection, token: StoredToken) -> Refused | None:

@@ -1,14 +1,17 @@
 """Enrollment tokens: what the gateway keeps of one is its public key and what it may be used for."""
 
+import json
 from typing import Any
 
 import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from gateway.store.audit import AuditEntry, note
 from gateway.store.engine import Database
 from gateway.store.errors import Conflict, NotFound
-from gateway.store.organizations import PROVIDER, refuse_reseller, require_location, require_organization
+from gateway.store.onboarding.companies import require_active
+from gateway.store.organizations import PROVIDER, require_location, require_organization
 from gateway.store.schema import tokens
 
 
@@ -52,12 +55,14 @@ class Tokens:
         max_uses: int,
         synthetic: bool,
         now_ms: int,
+        by: str | None = None,
     ) -> StoredToken:
-        """Keep a new token.
+        """Keep a new token; *by* whom it was made is written into the audit.
 
         Raises:
             Conflict: the id is taken, or a site's token is made for a company.
             NotFound: no such organization, or the location is not the organization's.
+            OrganizationDisabled: the company is disabled.
             WrongKind: the organization is a reseller.
         """
         token = StoredToken(
@@ -69,11 +74,19 @@ class Tokens:
             organization = require_organization(connection, organization_uid)
             if kind == "site" and organization.kind != PROVIDER:
                 raise Conflict("a site is the provider's: its token cannot be made for a company")
-            refuse_reseller(organization)
+            if organization.kind != PROVIDER:
+                require_active(connection, organization_uid)
             if location_uid is not None:
                 require_location(connection, location_uid, organization_uid=organization_uid)
             if not self._db.insert_new(connection, tokens, attrs.asdict(token)):
                 raise Conflict(f"there is a token {token_id!r} already")
+            if by is not None:
+                entry = AuditEntry(
+                    at_ms=now_ms, who=by, action="token created", about=f"token {token_id}",
+                    organization_uid=organization_uid,
+                    after=json.dumps({"kind": kind, "location_uid": location_uid, "expires_ms": expires_ms, "max_uses": max_uses}),
+                )  # fmt: skip
+                note(connection, entry)
         return token
 
     def get(self, token_id: str) -> StoredToken | None:

@@ -70,7 +70,9 @@ def test_a_company_is_added_changed_and_shown(data: Path, capsys: Capture) -> No
     )
     [listed] = found(capsys, data, "company", "list", "--reseller", "Sund IT")
     assert listed["name"] == "Acme AB"
-    run(capsys, data, "company", "change", "Acme AB", "--reseller", "none")
+    run(capsys, data, "company", "change", "Acme AB", "--reseller", "none", "--cloud", "--enable")
+    [shown] = found(capsys, data, "company", "show", "Acme AB")
+    assert (shown["uses_cloud"], shown["status"]) == (True, "Active")
     assert found(capsys, data, "company", "list", "--reseller", "Sund IT") == []
     with opened(data) as store:
         assert {entry.action for entry in store.audit.list()} == {
@@ -107,6 +109,8 @@ def test_a_reseller_is_changed_and_listed(data: Path, capsys: Capture) -> None:
         (("company", "add", "Acme", "--reseller", "Nobody"), 3, "no reseller is called 'Nobody'"),
         (("company", "add", ""), 2, "is no name"),
         (("company", "change", "Contoso"), 2, "nothing to change was named"),
+        (("company", "change", "Contoso", "--enable", "--disable"), 2, "--enable and --disable contradict"),
+        (("company", "change", "Contoso", "--cloud", "--no-cloud"), 2, "--cloud and --no-cloud contradict"),
         (("company", "change", "Contoso", "--name", ""), 2, "is no name"),
         (("company", "change", "Nobody", "--notes", "x"), 3, "no company is called 'Nobody'"),
         (("reseller", "change", "Contoso", "--notes", "x"), 3, "is a company and no reseller"),
@@ -147,3 +151,67 @@ def test_a_name_that_two_sites_know_needs_the_site(data: Path, capsys: Capture) 
     said = run(capsys, data, "tenant", "map", "Acme", "Acme AB", expect=3)
     assert "2 tenants are called 'Acme'" in said
     run(capsys, data, "tenant", "map", "Acme", "Acme AB", "--site", "backup0002")
+
+
+# -- consents ----------------------------------------------------------------------------------------------------------
+
+
+CONSENT = ("--consent-by", "Ann Ölund", "--consent", "contract of May, section 3")
+
+
+def test_a_consent_is_recorded_with_its_token_and_withdrawn(data: Path, capsys: Capture) -> None:
+    """Its agents are listed, and end only when that is asked for."""
+    run(capsys, data, "company", "add", "Acme")
+    token = found(capsys, data, "token", "create", "--company", "Acme", *CONSENT)["id"]
+    with opened(data) as store:
+        agents = [enroll(store, token, key, now_ms=now_ms()).agent_uid for key in (1, 2)]
+    [given] = found(capsys, data, "consent", "list", "Acme")
+    assert (given["token_id"], given["given_by"], given["withdrawn_ms"]) == (token, "Ann Ölund", None)
+    said = run(capsys, data, "consent", "withdraw", token, "--why", "sold")
+    assert [line for line in said.splitlines() if line.startswith("still there")] == [
+        f"still there: agent {uid}" for uid in agents
+    ]
+    assert found(capsys, data, "token", "list")[0]["state"] == "revoked"
+    said = run(capsys, data, "consent", "withdraw", token, "--why", "again", "--revoke-agents")
+    assert "2 agents were revoked" in said
+    assert "still there" not in said
+    [given] = found(capsys, data, "consent", "list", "Acme")
+    assert given["withdrawn_why"] == "sold"
+    assert {each["standing"] for each in found(capsys, data, "agent", "list")} == {"revoked"}
+
+
+def test_a_consent_can_follow_its_token(data: Path, capsys: Capture) -> None:
+    """Once."""
+    run(capsys, data, "company", "add", "Acme")
+    token = found(capsys, data, "token", "create", "--company", "Acme")["id"]
+    assert found(capsys, data, "consent", "list", "Acme") == []
+    run(capsys, data, "consent", "record", token, *CONSENT)
+    assert "already" in run(capsys, data, "consent", "record", token, *CONSENT, expect=3)
+    assert len(found(capsys, data, "consent", "list", "Acme")) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "says"),
+    [
+        (
+            ("token", "create", "--company", "Acme", "--consent-by", "Ann"),
+            2,
+            "both --consent-by and --consent",
+        ),
+        (("token", "create", "--company", "Acme", "--consent-by", "Ann", "--consent", " "), 2, "is no name"),
+        (("consent", "withdraw", "t9", "--why", "sold"), 3, "no consent is recorded"),
+        (("consent", "withdraw", "t9", "--why", " "), 2, "--why is empty"),
+        (("token", "create", "--company", "Sund IT"), 3, "is a reseller"),
+        (("token", "create", "--company", "Birke"), 3, "Birke is disabled"),
+    ],
+)
+def test_what_cannot_be_agreed_to_makes_no_token(
+    data: Path, capsys: Capture, words: tuple[str, ...], exit_code: int, says: str
+) -> None:
+    """Each refusal says why."""
+    for name in ("Acme", "Birke"):
+        run(capsys, data, "company", "add", name)
+    run(capsys, data, "company", "change", "Birke", "--disable")
+    run(capsys, data, "reseller", "add", "Sund IT")
+    assert says in run(capsys, data, *words, expect=exit_code)
+    assert found(capsys, data, "token", "list") == []

@@ -12,11 +12,12 @@ from gateway.store import (
     NotFound,
     OrganizationDisabled,
     OrganizationStatus,
+    Standing,
     Store,
     WrongKind,
 )
 from protocol import Code
-from tests.helpers.stores import make_world
+from tests.helpers.stores import enroll, make_world
 
 ALL = CompanyDetails(
     contact_name="Ann Holm", contact_mail="ann@anker.example", contact_phone="+46 40 1", tax_id="SE55", external_id="K-17",
@@ -89,8 +90,6 @@ def test_a_reseller_has_companies_and_nothing_else(store: Store) -> None:
 
 def test_an_agent_is_not_accepted_for_a_reseller(store: Store) -> None:
     """It would be nobody's to look after."""
-    from tests.helpers.stores import enroll
-
     make_world(store, expires_ms=50)
     reseller = add(store, "Sund IT", kind=RESELLER)
     agent = enroll(store, now_ms=60)
@@ -139,3 +138,30 @@ def test_every_change_is_in_the_audit_with_what_it_was(store: Store) -> None:
     assert json.loads(change.after or "") == {"name": "Anker AB", "notes": None}
     assert addition.action == "company added"
     assert json.loads(addition.after or "")["external_id"] == "K-17"
+
+
+def test_a_disabled_company_gets_nobody_without_a_word(store: Store) -> None:
+    """Its old tokens lead to agents that wait, and no new one is made; those that are there go on."""
+    world = make_world(store)
+    before = enroll(store, key=1)
+    store.companies.change(world.company.uid, {"status": OrganizationStatus.DISABLED}, by="ann", now_ms=6)
+    after = enroll(store, key=2)
+    assert (before.standing, after.standing) == (Standing.VERIFIED, Standing.UNVERIFIED)
+    assert after.code == Code.AWAITING_ACCEPTANCE
+    assert enroll(store, key=1).standing is Standing.VERIFIED
+    with pytest.raises(OrganizationDisabled):
+        store.tokens.add("t", b"public", kind="client", organization_uid=world.company.uid, location_uid=None, expires_ms=9, max_uses=1, synthetic=False, now_ms=1)  # fmt: skip
+
+
+def test_who_made_a_token_is_in_the_audit(store: Store) -> None:
+    """With what it is for, and without its key."""
+    world = make_world(store)
+    store.tokens.add("t", b"public", kind="client", organization_uid=world.company.uid, location_uid=None, expires_ms=9, max_uses=1, synthetic=False, now_ms=1, by="ann")  # fmt: skip
+    [entry] = store.audit.list()
+    assert (entry.who, entry.action, entry.organization_uid) == ("ann", "token created", world.company.uid)
+    assert json.loads(entry.after or "") == {
+        "kind": "client",
+        "location_uid": None,
+        "expires_ms": 9,
+        "max_uses": 1,
+    }
