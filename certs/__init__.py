@@ -32,12 +32,19 @@ from certs.licence import (
     LicensedWorkload,
 )
 from certs.licence_file import MAX_LICENCE_BYTES, LicenceFile, read_licence, sign_licence
-from certs.licence_signer import LicenceSigner
 from certs.names import could_be_dns_name
 from certs.own import OwnCertificate, OwnCertificateError, check_certificate, own_issuer_pins
 from certs.problems import Problem, ProblemKind
 from certs.profiles import FIELDGATE_UNIT, RENEWAL_GRACE, renewal_due
 from certs.report_keys import MAX_REPORT_KEYS, REPORT_PUBLIC_SIZE, ReportKey, ReportPublic
+from certs.signers import (
+    MAX_SIGNER_CHAIN,
+    STATEMENTS,
+    LicenceSigner,
+    SignerError,
+    StatementSigner,
+    judge_signer,
+)
 from certs.state import AuthorityEntry, AuthorityError, KeyOfflineError, Role
 from certs.token import PathCode, Token, TokenError
 from certs.trust import Anchors, NameVerdict, TimeVerdict, TrustResult, judge_chain
@@ -49,8 +56,10 @@ __all__ = [
     "MAX_CSR_BYTES",
     "MAX_LICENCE_BYTES",
     "MAX_REPORT_KEYS",
+    "MAX_SIGNER_CHAIN",
     "RENEWAL_GRACE",
     "REPORT_PUBLIC_SIZE",
+    "STATEMENTS",
     "Anchors",
     "Authority",
     "AuthorityEntry",
@@ -78,6 +87,8 @@ __all__ = [
     "ReportKey",
     "ReportPublic",
     "Role",
+    "SignerError",
+    "StatementSigner",
     "TimeVerdict",
     "Token",
     "TokenError",
@@ -94,6 +105,7 @@ __all__ = [
     "generate_key",
     "is_exposed",
     "judge_chain",
+    "judge_signer",
     "key_from_pem",
     "key_to_pem",
     "make_csr",

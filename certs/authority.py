@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import attrs
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from certs import profiles, rotation
@@ -116,15 +117,22 @@ class Authority:
         )
         return profiles.der(leaf), issuer.certificate
 
-    def certify_licence_signer(self, key: Ed25519PublicKey, now: datetime) -> bytes:
-        """A certificate, DER, that lets *key* sign licences (see `certs.licence_signer`).
+    def certify_signer(
+        self, key: Ed25519PublicKey, now: datetime, *, label: str, usage: x509.ObjectIdentifier
+    ) -> bytes:
+        """A certificate, DER, that lets *key* sign what *usage* names (see `certs.signers`).
+
+        Args:
+            label: what the certificate's subject calls the signer.
 
         Raises:
             KeyOfflineError: the root's key is elsewhere.
         """
         root = self.state.roots[-1].holding
-        label = f"licence-signer-{self.state.version}"
-        certificate = profiles.licence_signer(self.state.name, label, key, root.x509, root.signing_key(), now)
+        label = f"{label}-{self.state.version}"
+        certificate = profiles.signer(
+            self.state.name, label, key, root.x509, root.signing_key(), now, usage=usage
+        )
         return profiles.der(certificate)
 
     def gateway_chains(self) -> list[tuple[bytes, bytes]]:

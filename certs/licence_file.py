@@ -11,7 +11,7 @@ There is exactly one text for a licence and its signer: JSON with an indent of o
 line feed at the end. A file that is not that text to the byte is refused, so that a file is known by its hash, and there is no room for
 anything that the signature does not cover.
 
-Whom to believe: see `certs.licence_signer`. The chain is judged at the moment when the licence was issued, so a licence outlives its
+Whom to believe: see `certs.signers`. The chain is judged at the moment when the licence was issued, so a licence outlives its
 signer's certificate; what ends a licence is its own date, a revocation, or that the provider's root changes.
 """
 
@@ -26,7 +26,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from certs.licence import Licence, LicenceError, LicenceFault, fields_of, licence_of
-from certs.licence_signer import MAX_SIGNER_CHAIN, judge_signer
+from certs.signers import LICENCES, MAX_SIGNER_CHAIN, SignerError, judge_signer
 
 FORMAT: Final = "fieldgate-licence/1"
 
@@ -60,7 +60,10 @@ class LicenceFile:
         Raises:
             LicenceError: untrusted or forged.
         """
-        signer = judge_signer(self.chain, pins, self.licence.issued)
+        try:
+            signer = judge_signer(self.chain, pins, self.licence.issued, purpose=LICENCES)
+        except SignerError as error:
+            raise LicenceError(LicenceFault.UNTRUSTED, str(error)) from None
         try:
             signer.key.verify(self.signature, _signed_bytes(self.licence, self.chain))
         except InvalidSignature:

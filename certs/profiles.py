@@ -5,7 +5,7 @@
     │    └─ gateway     90 days, serverAuth, DNS names and addresses
     ├─ agent issuer     5 years, EKU clientAuth, no CA below it, no DNS name and no address
     │    └─ agent       30 days, clientAuth, SAN urn:fieldgate:agent:UID
-    └─ licence signer   5 years, Ed25519, an EKU of ours that no TLS endpoint knows
+    └─ signers          of licences, of usage: 5 years, Ed25519, each with an EKU of ours that no TLS endpoint knows
 
 The agent issuer's key lies on the machine that faces the internet. Stolen, it must not be able to pose as a gateway:
 its certificate carries EKU clientAuth, which verifiers apply to what it signs, and excludes every DNS name and every
@@ -37,8 +37,9 @@ ROOT_LIFETIME = timedelta(days=20 * 365)
 # An expired agent certificate may still ask for a new one this long: an agent that was off for a quarter, twice.
 RENEWAL_GRACE = timedelta(days=180)
 
-# Signing licences. Nobody assigns numbers under 2.25: each is a random UUID (X.667).
+# Signing licences, and statements of usage. Nobody assigns numbers under 2.25: each is a random UUID (X.667).
 LICENCE_USAGE = ObjectIdentifier("2.25.184083074944376551867705423418450922641")
+STATEMENT_USAGE = ObjectIdentifier("2.25.184667281111597408162311831802494191972")
 
 # Certificates begin an hour ago, so that a peer whose clock is a little behind can use one at once (as Let's Encrypt does).
 BACKDATE = timedelta(hours=1)
@@ -101,17 +102,19 @@ def agent_issuer(
     return _sign(subject_of(name, label), key.public_key(), above.subject, above_key, window, extensions)
 
 
-def licence_signer(
+def signer(
     name: str,
     label: str,
     public_key: Ed25519PublicKey,
     above: x509.Certificate,
     above_key: ec.EllipticCurvePrivateKey,
     now: datetime,
+    *,
+    usage: ObjectIdentifier,
 ) -> x509.Certificate:
-    """A certificate for signing licences, and for nothing that TLS knows."""
+    """A certificate for signing what *usage* names, and for nothing that TLS knows."""
     window = _window(now, ISSUER_LIFETIME, above)
-    extensions = _leaf_extensions(LICENCE_USAGE)
+    extensions = _leaf_extensions(usage)
     return _sign(subject_of(name, label), public_key, above.subject, above_key, window, extensions)
 
 

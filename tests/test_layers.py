@@ -29,6 +29,7 @@ MAY_IMPORT = {
     },
     "gateway.sinks": {"attrs", "protocol", "certs", "gateway.store"},
     "gateway.onboarding": {"attrs", "protocol", "certs", "gateway.decisions", "gateway.store"},
+    "gateway.billing": {"attrs", "cryptography", "fpdf", "protocol", "certs", "gateway.store"},
     "gateway.edge": {
         "attrs", "cryptography", "prometheus_client", "structlog", "trio",
         "protocol", "certs", "certs.inspection", "transport", "gateway.journal", "gateway.store", "gateway.config",
@@ -37,7 +38,7 @@ MAY_IMPORT = {
     "gateway": {
         "attrs", "cryptography", "cyclopts", "prometheus_client", "rich", "structlog", "trio", "typed_settings",
         "protocol", "certs", "certs.inspection", "transport",
-        "gateway.journal", "gateway.store", "gateway.projector", "gateway.sinks", "gateway.onboarding", "gateway.edge", "gateway.cli", "gateway.access",
+        "gateway.journal", "gateway.store", "gateway.projector", "gateway.sinks", "gateway.onboarding", "gateway.edge", "gateway.cli", "gateway.access", "gateway.billing",
     },
     "agent": {
         "attrs", "cryptography", "cyclopts", "rich", "structlog", "trio", "typed_settings",

@@ -20,6 +20,10 @@ doorbell after it returned.
     store.cursors()       how far every journal is projected
     store.events          export newest_batch tail job_sessions quarantined
     store.usage           latest
+    store.usage_now       cloud licences      what is used, by company
+    store.statements      list of_month document review finish correct
+    store.usage_chain     walk erase          whether reports are as they came
+    store.usage_history   reading             what was reported, for who makes a bill of it
     store.following       start read rows_behind     what other programs follow: lines of facts, batches, states
     store.gaps            list declare_lost
     store.paths           reports report find documents judged sightings
@@ -47,7 +51,7 @@ The projector's verbs live in one transaction object, because rows, marks and cu
         p.events      insert(rows of EVENT_COLUMNS)
         p.feed        prune
         p.inventory   apply
-        p.usage       add
+        p.usage       add             p.metering    take
         p.commands    finish expire
         p.quarantine  add
         p.rebuild     journaled missing rewind move_cursors
@@ -61,9 +65,21 @@ from gateway.store.access.sessions import NewTokens, RefreshOutcome
 from gateway.store.access.users import StoredUser
 from gateway.store.agents import Agent
 from gateway.store.audit import AuditEntry
+from gateway.store.billing.auditing import Broken, Walked
 from gateway.store.billing.chain import PayloadError, Reported
+from gateway.store.billing.history import BilledAgent, History, Link
 from gateway.store.billing.live import CloudUsage, LicenceUsage, UsageCounter, UsageQuality, Whose
-from gateway.store.billing.workloads import MACHINES, MAILBOXES, WORKLOAD_TYPES
+from gateway.store.billing.statements import NewStatement, Statement, StatementState
+from gateway.store.billing.workloads import (
+    MACHINES,
+    MAILBOXES,
+    PROTECTED_MS,
+    TENANT_FIGURES,
+    WORKLOAD_TYPES,
+    is_protected,
+    tenant_figures,
+    workloads_of,
+)
 from gateway.store.bodies import (
     AgentEntry,
     Body,
@@ -142,17 +158,21 @@ __all__ = [
     "LONGEST_TTL_MS",
     "MACHINES",
     "MAILBOXES",
+    "PROTECTED_MS",
     "PROVIDER",
     "READ_MODEL",
     "RESELLER",
     "SCHEMA_VERSION",
+    "TENANT_FIGURES",
     "WORKLOAD_TYPES",
     "Admitted",
     "Agent",
     "AgentEntry",
     "Applicant",
     "AuditEntry",
+    "BilledAgent",
     "Body",
+    "Broken",
     "Change",
     "Claim",
     "ClaimEntry",
@@ -184,6 +204,7 @@ __all__ = [
     "GapView",
     "GatewaysChanged",
     "Halves",
+    "History",
     "Incident",
     "IncidentAgent",
     "IncidentState",
@@ -192,11 +213,13 @@ __all__ = [
     "Judged",
     "LicenceUsage",
     "Line",
+    "Link",
     "Location",
     "Missing",
     "NewIncident",
     "NewReport",
     "NewSighting",
+    "NewStatement",
     "NewTokens",
     "NotFound",
     "Organization",
@@ -224,6 +247,8 @@ __all__ = [
     "Site",
     "SiteSilent",
     "Standing",
+    "Statement",
+    "StatementState",
     "Store",
     "StoreDamaged",
     "StoreError",
@@ -253,16 +278,20 @@ __all__ = [
     "TrustChanged",
     "UsageCounter",
     "UsageQuality",
+    "Walked",
     "Whose",
     "WrongKind",
     "answer",
     "examine",
     "file_of",
+    "is_protected",
     "listen",
     "look_at",
     "open_store",
     "passwords_in",
     "ring",
     "store_from_copy",
+    "tenant_figures",
     "versions_after_migrating",
+    "workloads_of",
 ]

@@ -9,7 +9,10 @@ from gateway.store.access.sessions import LoginSessions
 from gateway.store.access.users import Users
 from gateway.store.agents import Agents
 from gateway.store.audit import Audit
+from gateway.store.billing.auditing import UsageChain
+from gateway.store.billing.history import UsageHistory
 from gateway.store.billing.live import UsageNow
+from gateway.store.billing.statements import Statements
 from gateway.store.bodies import CursorMoved
 from gateway.store.changes import Changes
 from gateway.store.codes import Codes
@@ -67,10 +70,13 @@ class Store:
         self.restoring = Restoring(db)
         self.sessions = Sessions(db)
         self.simulated = Simulated(db)
+        self.statements = Statements(db)
         self.tokens = Tokens(db)
         self.transfers = Transfers(db)
         self.usage = UsageReports(db)
         self.users = Users(db)
+        self.usage_chain = UsageChain(db)
+        self.usage_history = UsageHistory(db)
         self.usage_now = UsageNow(db)
 
     @property

@@ -16,13 +16,16 @@ from gateway.store.billing.chain import (
     link_of,
     packed_payload,
 )
-from gateway.store.billing.workloads import MACHINES, MAILBOXES, age_of_newest, is_protected
+from gateway.store.billing.workloads import TENANT_FIGURES, is_protected, tenant_figures, workloads_of
 from gateway.store.given import INTEGER, TEXT
 from gateway.store.hot import Hot, insert_into
-from protocol import UsageMetric, UsageSubject
 
 SALT_BYTES: Final = 32
-WORKLOADS: Final = frozenset((*MACHINES, *MAILBOXES))
+COLUMNS: Final = (
+    "quota_bytes", "used_bytes", "performance_bytes", "capacity_bytes", "archive_bytes", "vm_backups", "server_backups",
+    "workstation_backups",
+)  # fmt: skip
+"""Of a tenant's figures, in the order of TENANT_FIGURES."""
 
 LINK: Final = insert_into(
     "usage_reports",
@@ -35,21 +38,9 @@ WORKLOAD_COLUMNS: Final = {
     "agent_id": INTEGER, "kind": INTEGER, "uid": TEXT, "name": TEXT, "first_ms": INTEGER, "listed_ms": INTEGER, "age_ms": INTEGER,
 }  # fmt: skip
 
-FIGURES: Final = {
-    UsageMetric.QUOTA_BYTES: "quota_bytes",
-    UsageMetric.STORAGE_BYTES: "used_bytes",
-    UsageMetric.PERFORMANCE_BYTES: "performance_bytes",
-    UsageMetric.CAPACITY_BYTES: "capacity_bytes",
-    UsageMetric.ARCHIVE_BYTES: "archive_bytes",
-    UsageMetric.VM_BACKUPS: "vm_backups",
-    UsageMetric.SERVER_BACKUPS: "server_backups",
-    UsageMetric.WORKSTATION_BACKUPS: "workstation_backups",
-}
-"""What is told of a cloud tenant, and the column of each."""
-
 TENANT_COLUMNS: Final = {
     "agent_id": INTEGER, "uid": TEXT, "name": TEXT, "first_ms": INTEGER, "told_ms": INTEGER,
-    **dict.fromkeys(FIGURES.values(), INTEGER),
+    **dict.fromkeys(COLUMNS, INTEGER),
 }  # fmt: skip
 
 
@@ -72,7 +63,7 @@ WORKLOAD_SUFFIX: Final = (
 )
 TENANT_SUFFIX: Final = (
     "ON CONFLICT (agent_id, uid) DO UPDATE SET "
-    f"{_earliest('metered_tenants')}, {_newest_wins('metered_tenants', 'told_ms', ('name', *FIGURES.values()))}"
+    f"{_earliest('metered_tenants')}, {_newest_wins('metered_tenants', 'told_ms', ('name', *COLUMNS))}"
 )
 AGENT_UPSERT: Final = insert_into(
     "metered_agents",
@@ -147,19 +138,13 @@ class ProjectedMetering:
 
 def workload_rows(agent_id: int, report: Reported) -> Iterator[tuple[Any, ...]]:
     """What a report says of workloads, in the order of WORKLOAD_COLUMNS."""
-    for kind, uid, name, metric, value, observed_ms in report.rows:
-        if metric == UsageMetric.NEWEST_POINT_MS and kind in WORKLOADS:
-            age_ms = age_of_newest(value, observed_ms)
-            first_ms = report.received_ms if is_protected(age_ms) else None
-            yield agent_id, kind, uid, name, first_ms, report.received_ms, age_ms
+    at_ms = report.received_ms
+    for kind, uid, name, age_ms in workloads_of(report):
+        yield agent_id, kind.value, uid, name, at_ms if is_protected(age_ms) else None, at_ms, age_ms
 
 
 def tenant_rows(agent_id: int, report: Reported) -> Iterator[tuple[Any, ...]]:
     """What a report says of cloud tenants, in the order of TENANT_COLUMNS."""
-    found: dict[str, tuple[str, dict[str, int]]] = {}
-    for kind, uid, name, metric, value, _ in report.rows:
-        if kind == UsageSubject.CLOUD_TENANT and metric in FIGURES:
-            found.setdefault(uid, (name, {}))[1][FIGURES[UsageMetric(metric)]] = value
-    for uid, (name, figures) in found.items():
-        at_ms = report.received_ms
-        yield agent_id, uid, name, at_ms, at_ms, *(figures.get(column) for column in FIGURES.values())
+    at_ms = report.received_ms
+    for uid, name, figures in tenant_figures(report):
+        yield agent_id, uid, name, at_ms, at_ms, *(figures[each] for each in TENANT_FIGURES.values())

@@ -59,3 +59,18 @@ metered_tenants = table(
     *columns(Int, "vm_backups? server_backups? workstation_backups?"),
     clustered=True,
 )
+
+usage_statements = table(
+    "usage_statements",
+    key("uid"),
+    *columns(Text, "month"),  # "2026-10"
+    *columns(Int, "number"),  # 0: the month's statement; 1, 2 …: its corrections
+    *columns(Int, "from_ms to_ms"),
+    *columns(
+        Text, "time_zone state basis"
+    ),  # state: statements.StatementState; basis: a digest of what it was made of
+    *columns(Blob, "document"),  # in review the statement in its canonical form, then the signed file
+    *columns(Int, "made_ms final_ms?"),
+    *columns(Text, "made_by"),
+    sa.UniqueConstraint("month", "number"),
+)

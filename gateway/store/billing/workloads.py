@@ -1,8 +1,10 @@
-"""Which subjects of usage are workloads, and when one counts as protected."""
+"""What a report of usage says of workloads and of cloud tenants, and when a workload counts as protected."""
 
+from collections.abc import Iterator
 from typing import Final
 
-from protocol import UsageSubject
+from gateway.store.billing.chain import Reported
+from protocol import UsageMetric, UsageSubject
 
 DAY_MS: Final = 24 * 3600 * 1000
 
@@ -22,6 +24,36 @@ WORKLOAD_TYPES: Final = {
     UsageSubject.M365_USER: "Microsoft365User",
 }
 """The words for them in answers and reports."""
+
+TENANT_FIGURES: Final = {
+    UsageMetric.QUOTA_BYTES: "storageQuota",
+    UsageMetric.STORAGE_BYTES: "usedStorageQuota",
+    UsageMetric.PERFORMANCE_BYTES: "performanceTierUsage",
+    UsageMetric.CAPACITY_BYTES: "capacityTierUsage",
+    UsageMetric.ARCHIVE_BYTES: "archiveTierUsage",
+    UsageMetric.VM_BACKUPS: "vmBackups",
+    UsageMetric.SERVER_BACKUPS: "serverBackups",
+    UsageMetric.WORKSTATION_BACKUPS: "workstationBackups",
+}
+"""What is told of a cloud tenant, and the word for it in answers and reports."""
+
+
+def workloads_of(report: Reported) -> Iterator[tuple[UsageSubject, str, str, int | None]]:
+    """The workloads that a report lists: kind, uid, name, and the age of the newest restore point, None if there is none."""
+    for kind, uid, name, metric, value, observed_ms in report.rows:
+        if metric == UsageMetric.NEWEST_POINT_MS and kind in WORKLOAD_TYPES:
+            yield UsageSubject(kind), uid, name, age_of_newest(value, observed_ms)
+
+
+def tenant_figures(report: Reported) -> Iterator[tuple[str, str, dict[str, int | None]]]:
+    """The cloud tenants of a report: uid, name, and every one of TENANT_FIGURES by its word, None where it does not say."""
+    found: dict[str, tuple[str, dict[str, int | None]]] = {}
+    for kind, uid, name, metric, value, _ in report.rows:
+        if kind == UsageSubject.CLOUD_TENANT and metric in TENANT_FIGURES:
+            none: dict[str, int | None] = dict.fromkeys(TENANT_FIGURES.values())
+            found.setdefault(uid, (name, none))[1][TENANT_FIGURES[UsageMetric(metric)]] = value
+    for uid, (name, figures) in found.items():
+        yield uid, name, figures
 
 
 def age_of_newest(newest_ms: int, observed_ms: int) -> int | None:

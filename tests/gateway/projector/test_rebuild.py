@@ -12,9 +12,10 @@ from gateway.projector import Clock, JournalShorterError, ProjectorRunsAlready, 
 from gateway.projector.rebuilding import held_ids
 from gateway.store import AgentEntry, CursorMoved, GapState, ResyncWanted
 from gateway.store.schema import metadata
-from protocol import Inventory, InventoryMode, ResyncScope, batch_id, encode
+from protocol import Inventory, InventoryMode, ResyncScope, UsageReport, batch_id, encode
 from tests.gateway.projector.rig import START_MS, Chain, Rig, tombstone_of
 from tests.gateway.projector.test_poison import changed, with_a_bug
+from tests.gateway.projector.test_usage_reports import POINTS, STORAGE, report
 
 on_sqlite = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 """For what does not depend on the database."""
@@ -238,3 +239,23 @@ def test_a_projector_that_runs_is_not_disturbed(tmp_path: Path) -> None:
     """The command takes its lock."""
     with only_one(tmp_path), pytest.raises(ProjectorRunsAlready), only_one(tmp_path):
         pass
+
+
+def test_the_chain_of_usage_knows_what_comes_again(rig: Rig) -> None:
+    """Every report keeps its link, also of a fork with the same numbers; what is used now is found out anew."""
+    agent, chain = rig.agent(), Chain()
+    rig.journal(agent, report(chain, STORAGE), tag=UsageReport.tag)
+    fork = chain.fork()
+    rig.journal(agent, report(chain, STORAGE, POINTS), tag=UsageReport.tag)
+    rig.journal(agent, report(fork, POINTS), tag=UsageReport.tag, edge="south")
+    rig.drain()
+    [walked] = rig.store.usage_chain.walk()
+    assert (walked.links, walked.broken) == (3, None)
+    before = dump(rig)
+    for table in ("metered_agents", "metered_tenants"):
+        harm(rig, f"DELETE FROM {table}")  # noqa: S608  # names of the test's own
+    again(rig)
+
+    assert dump(rig) == before
+    [same] = rig.store.usage_chain.walk()
+    assert same == walked

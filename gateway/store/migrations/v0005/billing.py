@@ -57,6 +57,19 @@ metered_tenants = table(
     clustered=True,
 )
 
+usage_statements = table(
+    "usage_statements",
+    key("uid"),
+    *columns(Text, "month"),
+    *columns(Int, "number"),
+    *columns(Int, "from_ms to_ms"),
+    *columns(Text, "time_zone state basis"),
+    *columns(Blob, "document"),
+    *columns(Int, "made_ms final_ms?"),
+    *columns(Text, "made_by"),
+    sa.UniqueConstraint("month", "number"),
+)
+
 
 def make_billing(connection: Connection) -> None:
     """Make the tables."""

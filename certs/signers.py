@@ -1,6 +1,7 @@
-"""Who may sign licences: a key of its own, certified by the provider's root for that and for nothing else.
+"""Who may sign licences, and who statements of usage: a key for each, certified by the provider's root for that and for nothing else.
 
-    root ──▶ licence signer      Ed25519, 5 years, one extended key usage of ours
+    root ──▶ licence signer        Ed25519, 5 years, one extended key usage of ours
+         └─▶ statement signer      the same with another one
 
 Agents pin the root, so they believe a signer that the root has certified, and need not be told of a new one. No TLS endpoint accepts its
 certificate, because its usage is neither serverAuth nor clientAuth; and nothing that our issuers sign is a signer, because a path to a
@@ -8,14 +9,14 @@ root may only lead over roots (a root that signed its successor), never over a C
 key, which lies on the machines that face the internet, makes no licences. Nor is a signer needed there: the key is kept where licences
 are made, in a file beside the authority's, and is in no manifest.
 
-A signer is replaced by `fieldgate ca rotate --licence-signer`, and whenever root or issuers are; that takes the root's key. Agents remember
+A licence signer is replaced by `fieldgate ca rotate --licence-signer`, and whenever root or issuers are; that takes the root's key. Agents remember
 since when the newest signer that they have met may sign, and believe no older one from then on.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import ClassVar, Final, Self, TypeVar
 
 import attrs
 from cryptography import x509
@@ -40,15 +41,32 @@ from certs.chain import (
 )
 from certs.keys import weakness_of
 from certs.keystore import write_private
-from certs.licence import LicenceError, LicenceFault
-from certs.profiles import LICENCE_USAGE
+from certs.profiles import LICENCE_USAGE, STATEMENT_USAGE
 from certs.state import AuthorityError
 
 MAX_SIGNER_CHAIN: Final = 10
-FILE: Final = "licence-signer.pem"
 _MARKER: Final = b"-----BEGIN CERTIFICATE-----"
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+
+
+class SignerError(ValueError):
+    """A signer that is not believed; the message says why."""
+
+
+@attrs.frozen(kw_only=True)
+class Purpose:
+    """What a signer signs."""
+
+    name: str
+    """Of its file and in its certificate."""
+    what: str
+    """For people."""
+    usage: x509.ObjectIdentifier
+
+
+LICENCES: Final = Purpose(name="licence-signer", what="licences", usage=LICENCE_USAGE)
+STATEMENTS: Final = Purpose(name="statement-signer", what="statements of usage", usage=STATEMENT_USAGE)
 
 
 @attrs.frozen(kw_only=True)
@@ -60,30 +78,35 @@ class Signer:
 
 
 @attrs.frozen(kw_only=True)
-class LicenceSigner:
-    """The private key that signs licences, and its certificate (DER)."""
+class RootedSigner:
+    """A private key that signs for the provider, and its certificate (DER)."""
+
+    purpose: ClassVar[Purpose]
 
     key: Ed25519PrivateKey = attrs.field(repr=False, eq=False)
     certificate: bytes
 
     @classmethod
-    def create(cls, authority: Authority, now: datetime) -> "LicenceSigner":
+    def create(cls, authority: Authority, now: datetime) -> Self:
         """A new one.
 
         Raises:
             KeyOfflineError: the root's key is elsewhere.
         """
         key = Ed25519PrivateKey.generate()
-        return cls(key=key, certificate=authority.certify_licence_signer(key.public_key(), now))
+        certificate = authority.certify_signer(
+            key.public_key(), now, label=cls.purpose.name, usage=cls.purpose.usage
+        )
+        return cls(key=key, certificate=certificate)
 
     @classmethod
-    def load(cls, folder: Path) -> "LicenceSigner | None":
+    def load(cls, folder: Path) -> Self | None:
         """The one in the authority's *folder*; None if there is none.
 
         Raises:
             AuthorityError: its file cannot be read or is damaged.
         """
-        path = folder / FILE
+        path = cls.file(folder)
         try:
             pem, marker, rest = path.read_bytes().partition(_MARKER)
             key = load_pem_private_key(pem, password=None)
@@ -106,10 +129,15 @@ class LicenceSigner:
             OSError: as the file system says; the one before is then still there.
         """
         pem = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        write_private(folder / FILE, pem + chain_to_pem([self.certificate]))
+        write_private(self.file(folder), pem + chain_to_pem([self.certificate]))
+
+    @classmethod
+    def file(cls, folder: Path) -> Path:
+        """Where it lies in the authority's *folder*."""
+        return folder / f"{cls.purpose.name}.pem"
 
     def chain(self, authority: Authority) -> tuple[bytes, ...]:
-        """What a licence file carries: this certificate, and the way to each root that agents may know."""
+        """What a signed file carries: this certificate, and the way to each root that may be known."""
         return (self.certificate, *authority.served_roots())
 
     @property
@@ -118,44 +146,58 @@ class LicenceSigner:
         return parse_certificate(self.certificate).not_valid_after_utc
 
 
-def judge_signer(chain: Sequence[bytes], pins: frozenset[bytes], at: datetime) -> Signer:
-    """Whether the holder of the first certificate might sign licences at the moment *at*, by the word of a pinned root.
+class LicenceSigner(RootedSigner):
+    """Signs licences."""
+
+    purpose = LICENCES
+
+
+class StatementSigner(RootedSigner):
+    """Signs statements of usage."""
+
+    purpose = STATEMENTS
+
+
+def judge_signer(chain: Sequence[bytes], pins: frozenset[bytes], at: datetime, *, purpose: Purpose) -> Signer:
+    """Whether the holder of the first certificate might sign at the moment *at*, by the word of a pinned root.
 
     Args:
         chain: DER, each signed by the next; what comes after a pinned root does not matter.
         pins: of the provider's roots.
 
     Raises:
-        LicenceError: untrusted; no other error, whatever the chain.
+        SignerError: it might not; no other error, whatever the chain.
     """
     try:
         certificates = parse_chain(chain)
         with readable():
-            return _judge(certificates, pins, at)
+            return _judge(certificates, pins, at, purpose)
     except CertificateError as error:
-        raise _untrusted(str(error)[:200]) from None
+        raise SignerError(str(error)[:200]) from None
 
 
-def _judge(certificates: Sequence[x509.Certificate], pins: frozenset[bytes], at: datetime) -> Signer:
+def _judge(
+    certificates: Sequence[x509.Certificate], pins: frozenset[bytes], at: datetime, purpose: Purpose
+) -> Signer:
     leaf = certificates[0]
     key = leaf.public_key()
     usage = _extension(leaf, x509.ExtendedKeyUsage)
-    if usage is None or list(usage) != [LICENCE_USAGE] or not isinstance(key, Ed25519PublicKey):
-        raise _untrusted("its signer's certificate is not for signing licences")
+    if usage is None or list(usage) != [purpose.usage] or not isinstance(key, Ed25519PublicKey):
+        raise SignerError(f"its signer's certificate is not for signing {purpose.what}")
     _require_valid(leaf, at)
     below = leaf
     for depth, root in enumerate(certificates[1:]):
         if not _is_root(root, depth):
-            raise _untrusted("its signer was not certified by a root")
+            raise SignerError("its signer was not certified by a root")
         try:
             below.verify_directly_issued_by(root)
         except (InvalidSignature, TypeError, ValueError):
-            raise _untrusted("a certificate of its chain is not signed by the next one") from None
+            raise SignerError("a certificate of its chain is not signed by the next one") from None
         _require_valid(root, at)
         if pin_of(root) in pins:
             return Signer(key=key, since=leaf.not_valid_before_utc)
         below = root
-    raise _untrusted("it does not lead to the provider's root")
+    raise SignerError("it does not lead to the provider's root")
 
 
 def _is_root(certificate: x509.Certificate, depth: int) -> bool:
@@ -175,7 +217,7 @@ def _is_root(certificate: x509.Certificate, depth: int) -> bool:
 
 def _require_valid(certificate: x509.Certificate, at: datetime) -> None:
     if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
-        raise _untrusted("its signer might not sign at the time when the licence says that it was issued")
+        raise SignerError("its signer might not sign at the time when it says that it was signed")
 
 
 def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
@@ -183,7 +225,3 @@ def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extens
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
-
-
-def _untrusted(message: str) -> LicenceError:
-    return LicenceError(LicenceFault.UNTRUSTED, message)

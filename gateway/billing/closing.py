@@ -1,0 +1,127 @@
+"""Closing months: made for review on the first day of the next one, final on its third, corrected when something came in later.
+
+    collecting ──1st──▶ review ──3rd, or by hand──▶ final ──▶ correction 1, 2, …
+
+All days begin where the provider is. Nothing has to happen on time: whoever closes later finds what is due, and the statement is the same.
+A correction is made when the month has another basis than its newest statement, which is to say other reports; that a company was renamed
+since, or given another tenant, changes no statement that is final.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from certs import StatementSigner
+from gateway.billing.calendar import Period
+from gateway.billing.signed import Signed, read, sign
+from gateway.billing.statement import Document, Ledger, canonical
+from gateway.store import NewStatement, Statement, StatementState, Store
+
+Signing = Callable[[], tuple[StatementSigner, tuple[bytes, ...]]]
+"""The signer and its chain, when something is to be signed."""
+
+
+@attrs.frozen(kw_only=True)
+class Books:
+    """The provider's statements.
+
+    Attributes:
+        zone: where the provider is.
+        signing: who signs.
+        licences: by agent's uid, the kind of licence on its server; asked each time.
+    """
+
+    store: Store
+    zone: ZoneInfo
+    signing: Signing
+    licences: Callable[[], Mapping[str, str]]
+
+    def statement(self, period: Period) -> Document:
+        """What was used in a period, by what is known now.
+
+        Raises:
+            PayloadError: a report is damaged: `fieldgate usage audit` says which.
+            StoreError: the store can't be read.
+        """
+        provider = self.store.organizations.provider()
+        licences = dict(self.licences())
+        with self.store.usage_history.reading() as history:
+            return Ledger(history, period, provider, licences).document()
+
+    def signed(self, period: Period, now_ms: int) -> Signed:
+        """The same with a signature: of any interval, whether or not it is over."""
+        return self._sign(self.statement(period), now_ms)
+
+    def close(self, *, by: str, now_ms: int) -> Iterator[Statement]:
+        """Do for every month that is over what is due; yields the statements that were made.
+
+        Raises:
+            AuthorityError: nobody can sign.
+            PayloadError, StoreError: as `statement`.
+        """
+        with self.store.usage_history.reading() as history:
+            first_ms = history.first_report_ms()
+        if first_ms is None:
+            return
+        period, this_month = (
+            Period.containing(first_ms, self.zone),
+            Period.containing(now_ms, self.zone),
+        )
+        while period.from_ms < this_month.from_ms:
+            made = self.close_month(period, by=by, now_ms=now_ms, is_last=period.to_ms == this_month.from_ms)
+            if made is not None:
+                yield made
+            period = period.after()
+
+    def close_month(
+        self, period: Period, *, by: str, now_ms: int, is_last: bool = True, at_once: bool = False
+    ) -> Statement | None:
+        """Do what is due for one month that is over; None if nothing was.
+
+        Args:
+            is_last: look whether something came in since it became final. That reads all of the month again, so of older months nobody
+                looks unless asked to.
+            at_once: make it final now, though its review is not over.
+
+        Raises:
+            As `close`.
+        """
+        known = self.store.statements.of_month(period.month or "")
+        newest = known[-1] if known else None
+        is_final = newest is not None and newest.state is StatementState.FINAL
+        if is_final and not is_last:
+            return None
+        document = self.statement(period)
+        if newest is not None and is_final:
+            if newest.basis == document["basis"]["sha256"]:
+                return None
+            return self._correct(period, newest, document, by, now_ms)
+        if at_once or now_ms >= period.final_ms:
+            signed = self._sign(document, now_ms)
+            return self.store.statements.finish(_new(period, document, signed.data), by=by, now_ms=now_ms)
+        if newest is not None and newest.basis == document["basis"]["sha256"]:
+            return None
+        return self.store.statements.review(_new(period, document, canonical(document)), by=by, now_ms=now_ms)
+
+    def _correct(
+        self, period: Period, newest: Statement, document: Document, by: str, now_ms: int
+    ) -> Statement:
+        _, former = self.store.statements.document(newest.uid)
+        corrects = {"number": newest.number, "basis": read(former).statement["basis"]}
+        corrected = document | {"corrects": corrects, "number": newest.number + 1}
+        signed = self._sign(corrected, now_ms)
+        return self.store.statements.correct(_new(period, corrected, signed.data), by=by, now_ms=now_ms)
+
+    def _sign(self, document: Document, now_ms: int) -> Signed:
+        signer, chain = self.signing()
+        return sign(document, signer, chain, datetime.fromtimestamp(now_ms / 1000, UTC))
+
+
+def _new(period: Period, document: Document, data: bytes) -> NewStatement:
+    assert period.month is not None  # noqa: S101  # only months are closed
+    return NewStatement(
+        month=period.month, from_ms=period.from_ms, to_ms=period.to_ms, time_zone=period.zone.key,
+        basis=document["basis"]["sha256"], document=data,
+    )  # fmt: skip
