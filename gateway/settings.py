@@ -13,6 +13,7 @@ import typed_settings as ts
 
 from certs import could_be_dns_name
 from gateway.releases import Agents
+from gateway.settings_alarms import Alarms
 from gateway.settings_management import Management
 from protocol import Code
 
@@ -236,6 +237,7 @@ class Config:
     limits: Limits = Limits()
     agents: Agents = attrs.field(factory=Agents)
     management: Management = attrs.field(factory=Management)
+    alarms: Alarms = attrs.field(factory=Alarms)
 
     def __attrs_post_init__(self) -> None:
         """Refuse what could not work.
@@ -261,7 +263,7 @@ class Config:
             bool(self.certificate) == bool(self.certificate_key),
             "certificate and certificate_key belong together: give both or neither",
         )
-        for table in (self.agents, self.management):
+        for table in (self.agents, self.alarms, self.management):
             problem = table.problem()
             _check(not problem, problem)
         for network in self.own_proxies:
@@ -302,5 +304,5 @@ class Config:
             yield f"[{name}]:{listener.port}" if ":" in name else f"{name}:{listener.port}"
 
 
-TABLES: dict[str, type] = {"agents": Agents, "limits": Limits, "management": Management}
+TABLES: dict[str, type] = {"agents": Agents, "alarms": Alarms, "limits": Limits, "management": Management}
 """The tables of settings beside the listeners, each with its class."""

@@ -193,6 +193,8 @@ class Code(IntEnum):
     ORGANIZATION_DISABLED = 6104
     ORGANIZATION_WRONG_KIND = 6105
     FIELD_REFUSED = 6106
+    WEBHOOK_UNUSABLE = 6250
+    ALARM_TEMPLATE_UNKNOWN = 6251
 
     def __str__(self) -> str:
         return f"FG-{self.value}"

@@ -4,6 +4,7 @@ from typing import Final
 
 from protocol.codes import Code
 from protocol.explain_access import ACCESS
+from protocol.explain_alarms import ALARMS
 from protocol.explain_commands import COMMANDS
 from protocol.explain_data import DATA
 from protocol.explain_feeding import FEEDING
@@ -18,6 +19,7 @@ CODES: Final[dict[Code, Explanation]] = dict(
     sorted(
         {
             **ACCESS,
+            **ALARMS,
             **SETUP,
             **OPERATING,
             **SESSION,

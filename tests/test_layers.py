@@ -35,9 +35,11 @@ MAY_IMPORT = {
         "protocol", "certs", "certs.inspection", "transport", "gateway.journal", "gateway.store", "gateway.config",
     },
     "gateway.access": {"attrs", "cryptography", "jwt", "structlog", "protocol", "gateway.store", "gateway.config"},
+    "gateway.alarms": {"attrs", "structlog", "protocol", "gateway.store", "gateway.config"},
     "gateway": {
         "attrs", "cryptography", "cyclopts", "prometheus_client", "rich", "structlog", "trio", "typed_settings",
         "protocol", "certs", "certs.inspection", "transport",
+        "gateway.journal", "gateway.store", "gateway.projector", "gateway.alarms", "gateway.sinks", "gateway.onboarding", "gateway.edge", "gateway.cli", "gateway.access",
         "gateway.journal", "gateway.store", "gateway.projector", "gateway.sinks", "gateway.onboarding", "gateway.edge", "gateway.cli", "gateway.access", "gateway.billing",
     },
     "agent": {

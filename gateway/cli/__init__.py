@@ -92,6 +92,8 @@ COMMANDS = {
     ),
     "token": ("tenants:token_app", "Enrollment tokens: one string that lets agents in."),
     "agent": ("agents:agent_app", "Agents: list, show, accept, reject, revoke."),
+    "alarm": ("alarms:alarm_app", "Alarms: what is wrong, who looks after it, and that it is over."),
+    "webhook": ("webhooks:webhook_app", "Webhooks: who is told of alarms, and what came of it."),
     "inspection": (
         "inspection:inspection_app",
         "Paths that carry no session: incidents, who broke them, the ticket for whoever has to act.",

@@ -32,6 +32,13 @@ doorbell after it returned.
     store.codes           add get use
     store.commands        enqueue get list cancel; of edges: claim progress
     store.transfers       note of_command swept
+    store.alarms          get history acknowledge resolve list
+    store.alarm_rules     all set                what operators changed of the templates
+    store.alarm_facts     page jobs …            what the engine looks at
+    store.alarm_work      take release mark end seen holding apply tell_late      the engine's
+    store.maintenance     add end list           times in which nobody is told
+    store.receivers       add remove find all    who is told of alarms: webhooks, mail
+    store.alarm_deliveries  claim note log prune
     store.api_keys        add find get list revoke note_use note_refusal
     store.users           add get named login known_as list set_password change disable
     store.logins          begin find refresh end          store.attempts     knows begin succeed unlock
@@ -64,6 +71,21 @@ from gateway.store.access.keys import StoredKey
 from gateway.store.access.sessions import NewTokens, RefreshOutcome
 from gateway.store.access.users import StoredUser
 from gateway.store.agents import Agent
+from gateway.store.alarms.facts import JobFacts, Machine
+from gateway.store.alarms.life import Alarm, AlarmCondition, AlarmState, AlarmSubject, Happened, Severity
+from gateway.store.alarms.receivers import (
+    AlarmDelivery,
+    AlarmDeliveryState,
+    Attempt,
+    DueDelivery,
+    Receiver,
+    ReceiverKind,
+)
+from gateway.store.alarms.rules import RuleChange, RuleValues, effective
+from gateway.store.alarms.telling import record
+from gateway.store.alarms.verbs import AlarmPast
+from gateway.store.alarms.windows import MaintenanceWindow
+from gateway.store.alarms.working import EngineMark, Looked, NotTheEngine, Unseen
 from gateway.store.audit import AuditEntry
 from gateway.store.billing.auditing import Broken, Walked
 from gateway.store.billing.chain import PayloadError, Reported
@@ -168,7 +190,15 @@ __all__ = [
     "Admitted",
     "Agent",
     "AgentEntry",
+    "Alarm",
+    "AlarmCondition",
+    "AlarmDelivery",
+    "AlarmDeliveryState",
+    "AlarmPast",
+    "AlarmState",
+    "AlarmSubject",
     "Applicant",
+    "Attempt",
     "AuditEntry",
     "BilledAgent",
     "Body",
@@ -194,7 +224,9 @@ __all__ = [
     "Delivery",
     "Directory",
     "Documents",
+    "DueDelivery",
     "Edge",
+    "EngineMark",
     "EnrollOutcome",
     "Fact",
     "Finish",
@@ -204,17 +236,22 @@ __all__ = [
     "GapView",
     "GatewaysChanged",
     "Halves",
+    "Happened",
     "History",
     "Incident",
     "IncidentAgent",
     "IncidentState",
     "IncidentView",
+    "JobFacts",
     "JobSession",
     "Judged",
     "LicenceUsage",
     "Line",
     "Link",
     "Location",
+    "Looked",
+    "Machine",
+    "MaintenanceWindow",
     "Missing",
     "NewIncident",
     "NewReport",
@@ -222,6 +259,7 @@ __all__ = [
     "NewStatement",
     "NewTokens",
     "NotFound",
+    "NotTheEngine",
     "Organization",
     "OrganizationDisabled",
     "OrganizationStatus",
@@ -236,6 +274,8 @@ __all__ = [
     "ProjectedAgent",
     "Projection",
     "Quarantined",
+    "Receiver",
+    "ReceiverKind",
     "RefreshOutcome",
     "Refused",
     "ReleasedMark",
@@ -244,6 +284,9 @@ __all__ = [
     "Reporter",
     "ResyncWanted",
     "Revocation",
+    "RuleChange",
+    "RuleValues",
+    "Severity",
     "Site",
     "SiteSilent",
     "Standing",
@@ -276,12 +319,14 @@ __all__ = [
     "Transfer",
     "TransferState",
     "TrustChanged",
+    "Unseen",
     "UsageCounter",
     "UsageQuality",
     "Walked",
     "Whose",
     "WrongKind",
     "answer",
+    "effective",
     "examine",
     "file_of",
     "is_protected",
@@ -289,6 +334,7 @@ __all__ = [
     "look_at",
     "open_store",
     "passwords_in",
+    "record",
     "ring",
     "store_from_copy",
     "tenant_figures",

@@ -8,6 +8,13 @@ from gateway.store.access.keys import ApiKeys
 from gateway.store.access.sessions import LoginSessions
 from gateway.store.access.users import Users
 from gateway.store.agents import Agents
+from gateway.store.alarms.facts import AlarmFacts
+from gateway.store.alarms.queue import AlarmDeliveries
+from gateway.store.alarms.receivers import Receivers
+from gateway.store.alarms.rules import AlarmRules
+from gateway.store.alarms.verbs import Alarms
+from gateway.store.alarms.windows import Maintenance
+from gateway.store.alarms.working import AlarmWork
 from gateway.store.audit import Audit
 from gateway.store.billing.auditing import UsageChain
 from gateway.store.billing.history import UsageHistory
@@ -49,6 +56,11 @@ class Store:
     def __init__(self, db: Database) -> None:
         self._db = db
         self.agents = Agents(db)
+        self.alarm_deliveries = AlarmDeliveries(db)
+        self.alarm_facts = AlarmFacts(db)
+        self.alarm_rules = AlarmRules(db)
+        self.alarm_work = AlarmWork(db)
+        self.alarms = Alarms(db)
         self.api_keys = ApiKeys(db)
         self.attempts = Attempts(db)
         self.audit = Audit(db)
@@ -62,11 +74,13 @@ class Store:
         self.following = Following(db)
         self.gaps = Gaps(db)
         self.incidents = Incidents(db)
+        self.maintenance = Maintenance(db)
         self.mappings = Mappings(db)
         self.organizations = Organizations(db)
         self.logins = LoginSessions(db)
         self.overrides = Overrides(db)
         self.paths = Paths(db)
+        self.receivers = Receivers(db)
         self.restoring = Restoring(db)
         self.sessions = Sessions(db)
         self.simulated = Simulated(db)

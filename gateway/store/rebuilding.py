@@ -16,10 +16,22 @@ import attrs
 from gateway.store.bodies import Body, CursorMoved
 from gateway.store.hot import Hot
 from gateway.store.inventory import COLUMNS
+from protocol import EventKind
 
 ITEMS = tuple(table for table, _ in COLUMNS.values())
 METERED = ("metered_agents", "metered_tenants", "metered_workloads")
 IDS_AT_A_TIME = 10_000
+
+# Of the sessions that stay; when their ends were received is told by the events that stay with them.
+RESULTS = (
+    "INSERT INTO job_results (agent_id, job_uid, session_uid, status, at_ms)"  # noqa: S608  # a number of ours
+    " SELECT agent_id, job_uid, session_uid, status, at_ms FROM (SELECT ended.*, row_number() OVER"
+    " (PARTITION BY agent_id, job_uid ORDER BY at_ms DESC, session_uid DESC) AS place FROM"
+    " (SELECT s.agent_id, s.job_uid, s.session_uid, s.status, CASE WHEN s.end_ms < e.received_ms THEN s.end_ms ELSE"
+    " e.received_ms END AS at_ms FROM job_sessions s JOIN (SELECT agent_id, session_uid, max(received_ms) AS received_ms"
+    f" FROM job_events WHERE kind = {EventKind.JOB_FINISHED.value} GROUP BY agent_id, session_uid) e"
+    " ON e.agent_id = s.agent_id AND e.session_uid = s.session_uid WHERE s.end_ms IS NOT NULL) AS ended) AS ranked WHERE place = 1"
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -90,6 +102,8 @@ class ProjectedRebuild:
         run(
             "DELETE FROM job_sessions WHERE (agent_id, session_uid) NOT IN (SELECT agent_id, session_uid FROM job_events)"
         )
+        run("DELETE FROM job_results")
+        run(RESULTS)
         run(
             "DELETE FROM usage_observations WHERE EXISTS (SELECT 1 FROM batches b"  # noqa: S608  # text of ours
             " WHERE b.agent_id = usage_observations.agent_id AND b.epoch = usage_observations.epoch"

@@ -3,6 +3,9 @@
 A job session is a summary of its JOB_STARTED and JOB_FINISHED events that does not depend on the order in which they
 arrive, nor on how often: the earliest start, the highest attempt, and everything else from the latest finish. So a
 start that comes late (from another journal, behind a gap) never turns a finished session back into a running one.
+
+A job's result is its session that ended last: what is asked every morning of every job. Its end is the agent's word, but no later
+than its receipt, or one session of a clock that ran years ahead would hide all that follow.
 """
 
 from collections.abc import Sequence
@@ -56,6 +59,19 @@ def finished_sql() -> str:
 
 FINISHED = finished_sql()
 
+ENDED = KEY | {"received_ms": INTEGER}
+RESULT = (
+    "INSERT INTO job_results (agent_id, job_uid, session_uid, status, at_ms)"
+    " SELECT agent_id, job_uid, session_uid, status, at_ms FROM (SELECT ended.*, row_number() OVER"
+    " (PARTITION BY agent_id, job_uid ORDER BY at_ms DESC, session_uid DESC) AS place FROM"
+    " (SELECT s.agent_id, s.job_uid, s.session_uid, s.status, CASE WHEN s.end_ms < given.received_ms THEN s.end_ms"
+    " ELSE given.received_ms END AS at_ms FROM {given} AS given CROSS JOIN job_sessions s"
+    " WHERE s.agent_id = given.agent_id AND s.session_uid = given.session_uid AND s.end_ms IS NOT NULL) AS ended) AS ranked"
+    " WHERE place = 1 ON CONFLICT (agent_id, job_uid) DO UPDATE SET session_uid = excluded.session_uid,"
+    " status = excluded.status, at_ms = excluded.at_ms"
+    " WHERE (excluded.at_ms, excluded.session_uid) >= (job_results.at_ms, job_results.session_uid)"
+)
+
 
 @attrs.frozen
 class ProjectedEvents:
@@ -84,6 +100,11 @@ class ProjectedEvents:
         self._hot.upsert("job_sessions", SESSION, started, key_width=len(KEY), suffix=STARTED)
         self._hot.upsert("job_sessions", SESSION, finished, key_width=len(KEY), suffix=FINISHED)
         self._attempted(finished)
+        ended = {(r[2], r[SESSION_UID]): r[3] for r in of_jobs if r[KIND] == EventKind.JOB_FINISHED}
+        if ended:
+            self._hot.run(
+                RESULT.format(given=self._hot.given(ENDED)), packed((*key, at) for key, at in ended.items())
+            )
 
     def _attempted(self, finished: Sequence[tuple[Any, ...]]) -> None:
         """An earlier finish that comes late changes nothing else of its session; its attempt still counts."""

@@ -263,6 +263,17 @@ job_sessions = table(
     clustered=True,
 )
 
+# The session of each job that ended last; at_ms: its end by the agent's clock, no later than its receipt.
+job_results = table(
+    "job_results",
+    key("agent_id", Int),
+    key("job_uid"),
+    *columns(Text, "session_uid"),
+    *columns(Int, "status at_ms"),
+    sa.Index(None, "status", "at_ms"),
+    clustered=True,
+)
+
 job_events = table(
     "job_events",
     key("stream_id", Int),

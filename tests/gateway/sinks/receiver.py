@@ -39,21 +39,25 @@ class Receiver:
     Attributes:
         plays: the answers to come; then it takes everything.
         requests: the headers of every request that came whole.
+        bodies: what came with each of them.
         lines: those that it took, with those that it took twice.
     """
 
     url: str = ""
     plays: list[Answer] = attrs.field(factory=list)
     requests: list[dict[str, str]] = attrs.field(factory=list)
+    bodies: list[bytes] = attrs.field(factory=list)
     lines: list[dict[str, Any]] = attrs.field(factory=list)
     ended: threading.Event = attrs.field(factory=threading.Event)
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """One request."""
-        body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+        raw = handler.rfile.read(int(handler.headers["Content-Length"]))
+        body = json.loads(raw)
         play = self.plays.pop(0) if self.plays else TAKE
         if play in (TAKE, SILENT):
-            self.lines += body["lines"]
+            self.lines += body.get("lines", [])
+        self.bodies.append(raw)
         self.requests.append({"path": handler.path, **dict(handler.headers.items())})
         if play == SILENT:
             self.ended.wait(60)

@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy.engine import Connection
 
 from gateway.store.migrations.v0005.access import make_access
+from gateway.store.migrations.v0005.alarms import make_alarms
 from gateway.store.migrations.v0005.billing import make_billing
 from gateway.store.migrations.v0005.deeds import make_deeds
 from gateway.store.migrations.v0005.onboarding import make_onboarding
@@ -17,4 +18,5 @@ PARTS: Final[tuple[Callable[[Connection], None], ...]] = (
     make_access,
     make_onboarding,
     make_billing,
+    make_alarms,
 )

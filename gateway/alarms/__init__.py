@@ -1,0 +1,23 @@
+"""Alarms: templates, the engine that raises them, and the actions that tell people.
+
+run_engine(store, config, stop)     in a thread of the management process, until *stop* is set
+webhooks_of(config)                 webhooks by the gateway's settings: check, send
+add_webhook(store, webhooks, …)     the webhook and its secret
+"""
+
+from gateway.alarms.actions import add_webhook
+from gateway.alarms.engine import Engine
+from gateway.alarms.run import run_engine, webhooks_of
+from gateway.alarms.templates import TEMPLATES, Template
+from gateway.alarms.webhook import Webhooks, WebhookUnusable
+
+__all__ = [
+    "TEMPLATES",
+    "Engine",
+    "Template",
+    "WebhookUnusable",
+    "Webhooks",
+    "add_webhook",
+    "run_engine",
+    "webhooks_of",
+]

@@ -1,0 +1,65 @@
+"""The engine as a thread of the management process."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from gateway.alarms.engine import Engine
+from gateway.alarms.sender import WORKERS, Sender
+from gateway.alarms.webhook import Webhooks
+from gateway.config import Config
+from gateway.store import NotTheEngine, ReceiverKind, Store, StoreError
+
+__all__ = ["run_engine", "webhooks_of"]
+
+# What fails now is looked at again this soon: an alarm is to be there within 5 s.
+POLL_S: Final = 0.5
+# While the store is away, or another process works.
+IDLE_S: Final = 2.0
+
+log = structlog.get_logger()
+
+
+def wall_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def webhooks_of(config: Config) -> Webhooks:
+    """Webhooks by the gateway's settings."""
+    ca = config.alarms.webhook_ca
+    return Webhooks(config.alarms.webhook_hosts, Path(ca) if ca else None)
+
+
+def run_engine(store: Store, config: Config, stop: threading.Event) -> None:
+    """Raise alarms and tell people, until *stop* is set. Any number of processes may do so: one of them works, the others wait."""
+    engine = Engine(store)
+    webhooks = webhooks_of(config)
+    sends = {ReceiverKind.WEBHOOK: lambda due, now_ms: webhooks.send(due, now_ms=now_ms)}
+    pool = ThreadPoolExecutor(WORKERS, "alarm-sender")
+    sender = Sender(store, sends, pool, wall_ms)
+    while not stop.is_set():
+        wait_s = IDLE_S
+        try:
+            now_ms = wall_ms()
+            more = engine.tick(now_ms)
+            if engine.works:
+                sender.tick(now_ms)
+                wait_s = 0.0 if more else POLL_S
+        except NotTheEngine:
+            engine.lost()
+        except StoreError as error:
+            log.warning("alarms wait for the store", code=str(error.code), why=str(error))
+        except Exception:
+            # Whatever it is, alarms that nobody raises any more are worse than a line like this every other second.
+            log.exception("the alarm engine stumbled")
+        stop.wait(wait_s)
+    pool.shutdown(wait=False, cancel_futures=True)
+    try:
+        engine.stop()
+    except StoreError as error:
+        log.warning("the alarm engine's lease runs out by itself", why=str(error))
