@@ -8,6 +8,7 @@ from protocol.explain_alarms import ALARMS
 from protocol.explain_commands import COMMANDS
 from protocol.explain_data import DATA
 from protocol.explain_feeding import FEEDING
+from protocol.explain_lists import LISTS
 from protocol.explain_onboarding import ONBOARDING
 from protocol.explain_operating import OPERATING
 from protocol.explain_session import SESSION
@@ -27,6 +28,7 @@ CODES: Final[dict[Code, Explanation]] = dict(
             **DATA,
             **FEEDING,
             **COMMANDS,
+            **LISTS,
             **ONBOARDING,
         }.items()
     )

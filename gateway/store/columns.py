@@ -14,6 +14,9 @@ Int = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
 """A signed 64-bit integer: identifiers, sequence numbers, milliseconds, bytes, small enums."""
 
 Text = sa.Text()
+Ordinal = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""A text that is sorted by its code points, which SQLite does with every text."""
+
 Blob = sa.LargeBinary()
 
 

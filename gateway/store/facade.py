@@ -48,6 +48,7 @@ from gateway.store.simulated import Simulated
 from gateway.store.tokens import Tokens
 from gateway.store.transfers import Transfers
 from gateway.store.usage import UsageReports
+from gateway.store.views import Views
 
 
 class Store:
@@ -88,6 +89,7 @@ class Store:
         self.tokens = Tokens(db)
         self.transfers = Transfers(db)
         self.usage = UsageReports(db)
+        self.views = Views(db)
         self.users = Users(db)
         self.usage_chain = UsageChain(db)
         self.usage_history = UsageHistory(db)

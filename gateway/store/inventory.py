@@ -8,6 +8,9 @@ Which of two inventories is newer? Within an epoch, the higher revision. Across 
 that was reverted to a snapshot counts from an older number again. But it then opens a new epoch, and epochs become
 known in their order; so the *rank* of an epoch is the id of its first stream. An inventory older than what is known is
 stale, and passed over: it belongs to a journal that was read late.
+
+Two cells are ours: what lists find a row by. An item has an identity in the whole estate (minting.py), and what there are very many
+of has its name in small letters (folding.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +18,9 @@ from typing import Any
 
 import attrs
 
+from gateway.store.folding import fold
 from gateway.store.hot import Hot, insert_into
+from gateway.store.minting import instance_uid
 from protocol import ItemKind
 
 COLUMNS = {
@@ -45,14 +50,19 @@ COLUMNS = {
 """Of each kind of item: its table, and the cells of its protocol row in their order."""
 
 
-def upsert_sql(table: str, columns: tuple[str, ...]) -> str:
+FOLDED = {ItemKind.WORKLOAD, ItemKind.JOB}
+"""Whose names are kept in small letters, too."""
+
+
+def upsert_sql(kind: ItemKind) -> str:
     """Write a row, replacing the one of the same agent and uid."""
-    every = ("agent_id", *columns, "revision")
-    sets = ", ".join(f"{name} = excluded.{name}" for name in (*columns[1:], "revision"))
+    table, columns = COLUMNS[kind]
+    every = ("agent_id", *columns, "revision", "instance_uid", *(["name_folded"] if kind in FOLDED else []))
+    sets = ", ".join(f"{name} = excluded.{name}" for name in every if name not in ("agent_id", "uid"))
     return insert_into(table, every, f"ON CONFLICT (agent_id, uid) DO UPDATE SET {sets}")
 
 
-UPSERTS = {kind: upsert_sql(*of) for kind, of in COLUMNS.items()}
+UPSERTS = {kind: upsert_sql(kind) for kind in COLUMNS}
 DELETE_FROM = {kind: "DELETE FROM " + table for kind, (table, _) in COLUMNS.items()}  # noqa: S608  # names of ours
 DELETES = {kind: table + " WHERE agent_id = ? AND uid = ?" for kind, table in DELETE_FROM.items()}
 PRUNES = {kind: table + " WHERE agent_id = ? AND revision <> ?" for kind, table in DELETE_FROM.items()}
@@ -86,8 +96,20 @@ class ProjectedInventory:
         known = self._hot.one("SELECT epoch_rank, revision FROM inventories WHERE agent_id = ?", (agent_id,))
         if known is not None and (rank, revision) < tuple(known):
             return False
+        agent_uid = self._agent_uid(agent_id)
         for kind, rows in items.items():
-            self._hot.many(UPSERTS[kind], [(agent_id, *row, revision) for row in rows])
+            table, columns = COLUMNS[kind]
+            name = columns.index("name")
+            self._hot.many(
+                UPSERTS[kind],
+                [
+                    (
+                        agent_id, *row, revision, instance_uid(table, agent_uid, row[0]),
+                        *([fold(row[name])] if kind in FOLDED else []),
+                    )
+                    for row in rows
+                ],
+            )  # fmt: skip
         for kind, uid in removed:
             self._hot.run(DELETES[ItemKind(kind)], (agent_id, uid))
         complete_ms = None
@@ -102,6 +124,11 @@ class ProjectedInventory:
             (agent_id, rank, revision, complete_ms, received_ms),
         )
         return True
+
+    def _agent_uid(self, agent_id: int) -> str:
+        row = self._hot.one("SELECT uid FROM agents WHERE id = ?", (agent_id,))
+        assert row is not None  # noqa: S101  # the projector knows the agent from this table
+        return str(row[0])
 
     def _rank(self, agent_id: int, epoch: int) -> int:
         row = self._hot.one("SELECT min(id) FROM streams WHERE agent_id = ? AND epoch = ?", (agent_id, epoch))

@@ -179,7 +179,7 @@ class Organizations:
 
     def list_cloud_tenants(self, site_uid: str | None = None) -> list[CloudTenant]:
         """The cloud tenants of one site, or of all that `list_sites` shows."""
-        wanted = [column for column in cloud_tenants.c if column.name not in ("agent_id", "revision")]
+        wanted = [cloud_tenants.c[each.name] for each in attrs.fields(CloudTenant) if each.name != "site_uid"]
         query = (
             sa.select(sites.c.uid.label("site_uid"), *wanted)
             .join(sites, sites.c.agent_id == cloud_tenants.c.agent_id)

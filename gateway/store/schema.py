@@ -14,12 +14,15 @@ Times are milliseconds since the epoch, UTC. Enums are the protocol's small inte
 where we did. Every row of an agent's data finds its `synthetic` flag through agents.
 """
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from gateway.store.columns import (
     Blob,
     Flag,
     Int,
+    Ordinal,
     Text,
     columns,
     key,
@@ -84,6 +87,8 @@ agents = table(
     sa.UniqueConstraint("uid"),
     sa.UniqueConstraint("token_id", "token_key"),
     sa.Index(None, "token_id", "installation_uid"),  # who reported by a token before it was an agent
+    sa.Index(None, "organization_uid"),
+    sa.Index(None, "location_uid"),
 )
 
 sites = table(
@@ -227,9 +232,22 @@ inventories = table(
 )
 
 
-def items(name: str, *parts: sa.Column[object]) -> sa.Table:
-    """A table of what an agent's inventory lists."""
-    return table(name, key("agent_id", Int), key("uid"), *parts, *columns(Int, "revision"), clustered=True)
+def items(name: str, *parts: sa.Column[object], sorted_by: Sequence[str] = ()) -> sa.Table:
+    """A table of what an agent's inventory lists.
+
+    Args:
+        sorted_by: columns by which lists go through all agents' items, with an index for each. It ends in the table's key, which makes an
+            order total. name_folded: the table has names in small letters (folding.py).
+
+    instance_uid is made in minting.py. Both are NULL where a process of version 4 wrote the row.
+    """
+    folded = any("name_folded" in each for each in sorted_by)
+    return table(
+        name, key("agent_id", Int), key("uid"), *parts, *columns(Int, "revision"),
+        *columns(Text, "instance_uid?"), *columns(Ordinal, "name_folded?" if folded else ""),
+        sa.Index(None, "instance_uid"), *[sa.Index(None, *each.split(), "agent_id", "uid") for each in sorted_by],
+        clustered=True,
+    )  # fmt: skip
 
 
 servers = items(
@@ -242,10 +260,12 @@ repositories = items(
 workloads = items(
     "workloads", *columns(Text, "server_uid name"), *columns(Int, "kind"), *columns(Text, "job_uid"),
     *columns(Int, "size_bytes restore_points latest_restore_point_ms"),
+    sorted_by=("kind name_folded", "kind latest_restore_point_ms", "kind size_bytes", "kind restore_points"),
 )  # fmt: skip
 jobs = items(
     "jobs", *columns(Text, "server_uid name kind schedule repository_uid"), *columns(Flag(), "enabled"),
     *columns(Int, "last_status last_run_ms next_run_ms"),
+    sorted_by=("name_folded", "last_run_ms", "next_run_ms", "last_status", "kind", "enabled"),
 )  # fmt: skip
 cloud_tenants = items(
     "cloud_tenants", *columns(Text, "name"), *columns(Flag(), "enabled"),

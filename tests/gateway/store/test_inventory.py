@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.store import AgentEntry, CloudTenant, Store
-from gateway.store.inventory import COLUMNS
+from gateway.store.inventory import COLUMNS, FOLDED
 from gateway.store.schema import metadata
 from protocol import CloudTenant as CloudTenantRow
 from protocol import ItemKind, Job, Repository, Server, ServerKind, Workload, WorkloadKind
@@ -75,6 +75,8 @@ def test_tables_have_the_protocols_columns() -> None:
             "agent_id",
             *columns,
             "revision",
+            "instance_uid",
+            *(["name_folded"] if kind in FOLDED else []),
         ]
 
 

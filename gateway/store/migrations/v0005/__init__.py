@@ -9,12 +9,14 @@ from gateway.store.migrations.v0005.access import make_access
 from gateway.store.migrations.v0005.alarms import make_alarms
 from gateway.store.migrations.v0005.billing import make_billing
 from gateway.store.migrations.v0005.deeds import make_deeds
+from gateway.store.migrations.v0005.lists import make_lists
 from gateway.store.migrations.v0005.onboarding import make_onboarding
 
 __all__ = ["PARTS"]
 
 PARTS: Final[tuple[Callable[[Connection], None], ...]] = (
     make_deeds,
+    make_lists,
     make_access,
     make_onboarding,
     make_billing,

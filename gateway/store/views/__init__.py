@@ -1,0 +1,62 @@
+"""Lists, as REST and the commands show them: one engine, and a declaration for each list.
+
+    store.views.page(VIEWS["jobs"], Asked(where=Compare("status", Operation.EQUALS, "Failed")), Scope.everything(), now_ms=…)
+
+A view's properties are declared once (describing.py); queries, rows and the description of the interface are made from them. A room adds
+its views in a `views.py` of its own and registers them here.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from gateway.store.views.agents import MANAGEMENT_AGENTS, UNVERIFIED_AGENTS
+from gateway.store.views.answering import Views
+from gateway.store.views.asking import (
+    EXACT,
+    Any_,
+    Asked,
+    Collation,
+    Compare,
+    Condition,
+    Every,
+    Operation,
+    Order,
+    Page,
+    QueryRefused,
+    Scope,
+)
+from gateway.store.views.backups import COMPUTERS, FILE_SHARES, JOBS, VIRTUAL_MACHINES
+from gateway.store.views.describing import Kind, Property, View
+
+__all__ = [
+    "EXACT",
+    "VIEWS",
+    "Any_",
+    "Asked",
+    "Collation",
+    "Compare",
+    "Condition",
+    "Every",
+    "Kind",
+    "Operation",
+    "Order",
+    "Page",
+    "Property",
+    "QueryRefused",
+    "Scope",
+    "View",
+    "Views",
+]
+
+VIEWS: Final[Mapping[str, View]] = {
+    view.name: view
+    for view in (
+        MANAGEMENT_AGENTS,
+        UNVERIFIED_AGENTS,
+        JOBS,
+        VIRTUAL_MACHINES,
+        COMPUTERS,
+        FILE_SHARES,
+    )
+}
+"""By name."""

@@ -1,0 +1,186 @@
+"""Pages of views: `store.views`.
+
+A page costs two queries. The first counts what fits, up to EXACT and no further. The second fetches the rows; and for a large view
+the count says which way is the shorter one, where a planner would have to guess. Where few rows fit, they are found by the condition and
+sorted then. Where many do, the rows of the page are met soon by going through the table in the order asked for, which a large view
+offers by an index only. Either way no more than some ten thousand rows are touched, in a table of millions.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from gateway.store.engine import Database
+from gateway.store.errors import NotFound
+from gateway.store.onboarding.schema import organization_details
+from gateway.store.views.asking import EXACT, Asked, Compare, Operation, Page, QueryRefused, Scope
+from gateway.store.views.describing import Kind, Property, View
+from gateway.store.views.judging import operands, selected
+from gateway.store.views.searching import Dialect, Ordered, Test, orders, tests
+
+EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  # UTC, as the Z behind it says
+LAST_TIME: Final = "9999-12-31T23:59:59.999Z"
+FOLDING: Final = ("pg_c_utf8", "und-x-icu")
+
+
+class Views:
+    """The verbs: `store.views`."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._dialect: Dialect | None = None
+
+    def page(self, view: View, asked: Asked, scope: Scope, *, now_ms: int) -> Page:
+        """Some rows of a list, with how many there are.
+
+        Raises:
+            QueryRefused: something is asked that the view does not offer (FG-6003).
+        """
+        if asked.limit < 0 or asked.offset < 0:
+            raise QueryRefused("limit and offset are 0 or more")
+        properties = selected(view, asked.select)
+        now = {"now_ms": now_ms}
+        with self._db.read() as connection:
+            query = prepared(view, asked, scope, self._known(connection), now_ms=now_ms)
+            counted = int(connection.execute(query.counting(), now).scalar_one())
+            rows: Sequence[Any] = ()
+            if asked.offset < counted or counted > EXACT:
+                rows = connection.execute(query.fetching(properties, counted), now).all()
+        return Page(
+            rows=[shown(properties, row) for row in rows],
+            total=min(counted, EXACT),
+            total_is_exact=counted <= EXACT,
+        )
+
+    def get(self, view: View, key: str, scope: Scope, *, now_ms: int) -> dict[str, Any]:
+        """One row, by the view's key.
+
+        Raises:
+            NotFound: there is none, or it lies outside the scope.
+        """
+        property_ = view.by_name[view.key]
+        absent = NotFound(f"none of the {view.name} is {key!r}")
+        try:
+            (wanted,) = operands(property_, Compare(view.key, Operation.EQUALS, key))
+        except QueryRefused:
+            raise absent from None
+        own = [] if view.where is None else [view.where]
+        query = sa.select(*[each.column for each in view.properties]).select_from(view.source)
+        query = query.where(property_.column == wanted, *own, *within(view, scope))
+        with self._db.read() as connection:
+            row = connection.execute(query, {"now_ms": now_ms}).first()
+        if row is None:
+            raise absent
+        return shown(view.properties, row)
+
+    def _known(self, connection: Connection) -> Dialect:
+        """What is different on this database; it is asked once."""
+        if self._dialect is None:
+            self._dialect = Dialect(None if self._db.dialect == "sqlite" else folding_collation(connection))
+        return self._dialect
+
+
+@attrs.frozen
+class Query:
+    """A list as it was asked for."""
+
+    view: View
+    asked: Asked
+    tests: list[Test]
+    orders: list[Ordered]
+
+    def counting(self) -> sa.Select[int]:
+        """How many rows fit; EXACT + 1 where there are more than EXACT."""
+        some = self._of(sa.literal(1)).limit(EXACT + 1).subquery()
+        return sa.select(sa.func.count()).select_from(some)
+
+    def fetching(self, properties: Sequence[Property], counted: int) -> sa.Select[Any]:
+        """The page's rows, a column for each of the properties."""
+        columns = [each.column.label(f"p{n}") for n, each in enumerate(properties)]
+        if not self.view.large or counted > EXACT:
+            query = self._of(*columns).order_by(*[each.directed() for each in self.orders])
+        else:
+            by = [attrs.evolve(each, column=each.column.label(f"o{n}")) for n, each in enumerate(self.orders)]
+            # Materialized: the planner must not put the order into it and walk through the table after all.
+            found = self._of(*columns, *[each.column for each in by]).cte("found").prefix_with("MATERIALIZED")
+            query = sa.select(*[found.c[column.name] for column in columns]).order_by(
+                *[attrs.evolve(each, column=found.c[f"o{n}"]).directed() for n, each in enumerate(by)]
+            )
+        return query.limit(self.asked.limit).offset(self.asked.offset)
+
+    def _of(self, *columns: Any) -> sa.Select[Any]:
+        return sa.select(*columns).select_from(self.view.source).where(*self.tests)
+
+
+def prepared(view: View, asked: Asked, scope: Scope, dialect: Dialect, *, now_ms: int) -> Query:
+    """What is asked, judged.
+
+    Raises:
+        QueryRefused: something is asked that the view does not offer.
+    """
+    return Query(
+        view,
+        asked,
+        tests(view, asked, dialect, now_ms) + within(view, scope),
+        orders(view, asked, dialect),
+    )
+
+
+def within(view: View, scope: Scope) -> list[Test]:
+    """What a row must fit to exist for whoever asks."""
+    if scope == Scope.everything():
+        return []
+    if view.organization is None:
+        return [sa.false()]
+    if scope.organization_uid is not None:
+        return [view.organization == scope.organization_uid]
+    companies = sa.select(organization_details.c.uid).where(
+        organization_details.c.reseller_uid == scope.reseller_uid
+    )
+    return [view.organization.in_(companies.union_all(sa.select(sa.literal(scope.reseller_uid))))]
+
+
+def folding_collation(connection: Connection) -> str:
+    """PostgreSQL's collation that has the small letters of all scripts; "C", of ASCII's alone, where it was built without."""
+    known = sa.text("SELECT collname FROM pg_collation WHERE collname IN :names").bindparams(
+        sa.bindparam("names", FOLDING, expanding=True)
+    )
+    found = set(connection.execute(known).scalars())
+    return next((name for name in FOLDING if name in found), "C")
+
+
+def shown(properties: Sequence[Property], row: Sequence[Any]) -> dict[str, Any]:
+    """A row as REST shows it."""
+    return {each.name: _shown(each, value) for each, value in zip(properties, row, strict=True)}
+
+
+def _shown(property_: Property, value: Any) -> Any:
+    if value is None or value == property_.empty:
+        return None
+    match property_.kind:
+        case Kind.TIME:
+            return time_text(value)
+        case Kind.WORD:
+            # A newer version may have written what has no word here.
+            return next((word for word, stored in property_.words.items() if stored == value), str(value))
+        case Kind.FLAG:
+            return bool(value)
+        case Kind.INTEGER:
+            return int(value)
+        case Kind.OBJECT:
+            return json.loads(value)
+        case Kind.UID | Kind.TEXT:
+            return value
+
+
+def time_text(at_ms: int) -> str:
+    """Milliseconds since the epoch as RFC 3339; LAST_TIME for what an agent's clock says of later millennia."""
+    try:
+        return (EPOCH + timedelta(milliseconds=at_ms)).isoformat(timespec="milliseconds") + "Z"
+    except OverflowError:
+        return LAST_TIME

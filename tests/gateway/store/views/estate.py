@@ -1,0 +1,161 @@
+"""A small estate with everything in it that is awkward: names in several scripts, signs that mean something to a database, nothing at all."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import attrs
+import sqlalchemy as sa
+
+from gateway.store import AgentEntry, CompanyDetails, Store
+from gateway.store.schema import claims, edges
+from protocol import (
+    CloudTenant,
+    Code,
+    Health,
+    ItemKind,
+    Job,
+    JobStatus,
+    Repository,
+    Server,
+    ServerKind,
+    Workload,
+    WorkloadKind,
+)
+from tests.helpers.stores import enroll, open_stream
+
+NOW: Final = 1_764_014_400_000
+"""2025-11-24T20:00:00Z."""
+HOUR: Final = 3_600_000
+EPOCH: Final = 7
+NAMES: Final = (
+    "Ölund", "ÖLUND", "ölund", "O\u0308lund", "İstanbul", "istanbul", "Straße", "STRASSE", "Σίσυφος", "ΣΊΣΥΦΟΣ",
+    "\U00010400eseret", "\U00010428ESERET", "100 % sure", "100 _ sure", "it's", 'say "when"', "back\\slash",
+    "'; DROP TABLE agents; --", "?", ":now_ms", "%s", "", " ", "zebra", "Zebra", "sql01", "SQL02", "sql1", "\ud7ff",
+    "\uffff", "\U0010ffff",
+)  # fmt: skip
+"""Servers may be called like this, and so may what they report."""
+
+
+@attrs.frozen(kw_only=True)
+class Estate:
+    """A provider with a site, a reseller with one company of two, and agents with all that they reported."""
+
+    provider_uid: str
+    reseller_uid: str
+    companies: tuple[str, str]
+    """The first is the reseller's."""
+    agents: tuple[AgentEntry, ...]
+    """Four of each company, and the site's."""
+
+    def of(self, organization_uid: str) -> set[str]:
+        """The uids of an organization's agents."""
+        return {each.agent_uid for each in self.agents if each.organization_uid == organization_uid}
+
+
+def make_estate(store: Store) -> Estate:
+    """Fill an empty store."""
+    provider = store.organizations.add_provider("Nordlicht IT", now_ms=1)
+    reseller = store.companies.add("Harbour Resale", by="test", now_ms=1, kind="reseller")
+    first = store.companies.add(
+        "Bäckerei Ölund", CompanyDetails(reseller_uid=reseller.uid), by="test", now_ms=1
+    )
+    second = store.companies.add("Zebra % Sons", by="test", now_ms=1)
+    agents = []
+    for number, company in enumerate((first, second)):
+        location = store.organizations.add_location(company.uid, "Backstube", now_ms=1)
+        add_token(store, f"token{number}", company.uid, location.uid if number == 0 else None)
+        for each in range(4):
+            key = 4 * number + each
+            agents.append(
+                enroll(store, f"token{number}", key, now_ms=NOW - key * HOUR, host_name=NAMES[(7 * key) % len(NAMES)],
+                       synthetic=False)
+            )  # fmt: skip
+    add_token(store, "site", provider.uid, None)
+    agents.append(enroll(store, "site", 99, now_ms=NOW, host_name="cloud01"))
+    connect(store, agents)
+    for number, agent in enumerate(agents):
+        report(store, agent, number)
+    store.agents.reject(agents[1].agent_uid, code=Code.AGENT_REJECTED)
+    return Estate(
+        provider_uid=provider.uid,
+        reseller_uid=reseller.uid,
+        companies=(first.uid, second.uid),
+        agents=tuple(agents),
+    )
+
+
+def add_token(store: Store, token_id: str, organization_uid: str, location_uid: str | None) -> None:
+    """A token by which agents enroll."""
+    store.tokens.add(
+        token_id, b"public", kind="site" if token_id == "site" else "client", organization_uid=organization_uid,
+        location_uid=location_uid, expires_ms=NOW + 1, max_uses=99, synthetic=False, now_ms=1,
+    )  # fmt: skip
+
+
+def connect(store: Store, agents: list[AgentEntry]) -> None:
+    """Sessions of every sort: none, one that lives, one that ended, one whose edge died, one that went silent."""
+    lease = {"addresses": "[]", "started_ms": 1}
+    with store._db.write() as connection:
+        connection.execute(
+            sa.insert(edges),
+            [
+                lease | {"uid": "lives", "name": "edge", "lease_until_ms": NOW + 1},
+                lease | {"uid": "died", "name": "former", "lease_until_ms": NOW},
+            ],
+        )
+        for number, agent in enumerate(agents[:-1]):
+            if number == 0:
+                continue
+            row: dict[str, Any] = {
+                "agent_uid": agent.agent_uid, "edge_uid": "died" if number == 3 else "lives", "session_uid": f"s{number}",
+                "address": f"203.0.113.{number}", "nonce": bytes(16), "previous_nonce": bytes(16), "fence": 1,
+                "heartbeat_ms": 30_000, "claimed_ms": 1, "last_heartbeat_ms": NOW - (90_001 if number == 4 else 90_000),
+                "health": Health(1 + number % 3), "clock_offset_ms": 5 * number - 10,
+                "ended_ms": NOW - 1 if number == 2 else None, "ended_code": None,
+            }  # fmt: skip
+            connection.execute(sa.insert(claims).values(row))
+
+
+def report(store: Store, agent: AgentEntry, number: int) -> None:
+    """What an agent has; each calls its items alike, as clones would."""
+    some = [NAMES[(5 * number + 3 * n) % len(NAMES)] for n in range(12)]
+    servers = [
+        Server(uid=f"s{n}", name=some[n], kind=ServerKind(1 + n), version="13.0", os="Debian 12", cores=8 * n, memory_bytes=n << 30)
+        for n in range(3)
+    ]  # fmt: skip
+    repositories = [
+        Repository(uid=f"r{n}", server_uid="s1", name=some[n], kind="ext4", capacity_bytes=10 << 40, free_bytes=n << 40)
+        for n in range(2)
+    ]  # fmt: skip
+    jobs = [
+        Job(
+            uid=f"j{n}", server_uid=f"s{n % 4}", name=some[2 * n], kind="Backup" if n % 2 else "Copy", schedule="daily",
+            repository_uid="r0" if n else "", enabled=n != 2, last_status=JobStatus((number + n) % 5),
+            last_run_ms=0 if n == 3 else NOW - n * HOUR, next_run_ms=NOW + n * HOUR if n == 2 else 0,
+        )
+        for n in range(5)
+    ]  # fmt: skip
+    workloads = [
+        Workload(
+            uid=f"w{n}", server_uid=f"s{n % 3}", name=some[n], kind=WorkloadKind(1 + n % 3), job_uid=f"j{n % 7}",
+            size_bytes=(n % 4) << 30, restore_points=n % 3, latest_restore_point_ms=0 if n % 3 == 0 else NOW - number * HOUR,
+        )
+        for n in range(12)
+    ]  # fmt: skip
+    tenants = [
+        CloudTenant(
+            uid=f"t{n}", name=some[n], enabled=n != 1, quota_bytes=n << 40, used_bytes=n << 39, vm_backups=n,
+            lease_expires_ms=0 if n else NOW + HOUR,
+        )
+        for n in range(4 if agent.agent_kind == "site" else 0)
+    ]  # fmt: skip
+    items: dict[ItemKind, Sequence[Server | Repository | Job | Workload | CloudTenant]] = {
+        ItemKind.SERVER: servers, ItemKind.REPOSITORY: repositories, ItemKind.JOB: jobs, ItemKind.WORKLOAD: workloads,
+        ItemKind.CLOUD_TENANT: tenants,
+    }  # fmt: skip
+    with store.projection() as p:
+        open_stream(p, agent, epoch=EPOCH)
+        p.inventory.apply(
+            agent.agent_id, EPOCH, revision=1, full=True, final=True, removed=[], received_ms=NOW - number,
+            items={kind: [each.to_row() for each in of_kind] for kind, of_kind in items.items()},
+        )  # fmt: skip
