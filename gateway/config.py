@@ -41,7 +41,7 @@ __all__ = [
 ENV_PREFIX = "FIELDGATE_"
 SECTION = "fieldgate"
 # The environment that steers our programs but is no setting of the gateway; the agent's may be set on the same machine.
-NOT_SETTINGS = frozenset({"FIELDGATE_DATA", "FIELDGATE_TOKEN"})
+NOT_SETTINGS = frozenset({"FIELDGATE_BEAT_FD", "FIELDGATE_DATA", "FIELDGATE_TOKEN"})
 AGENT_PREFIX = "FIELDGATE_AGENT_"
 
 

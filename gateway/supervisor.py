@@ -10,7 +10,8 @@ waits for that: the lock that makes it the only one of its data folder (``only_o
 free when the last of them is gone. A terminal's Ctrl-C, and its end, reach the supervisor alone, which stops the
 children in their turn. SIGHUP that means something else (`gateway.hangup` says when) is passed on to them; one that is not ready for it
 yet ignores it, and reads its settings later than that anyway. A child that says it can't run at all (exit code 2: configuration, a port in use, another process in the data folder) is not started again:
-the whole ends with that code, and the reason is the last thing in the log.
+the whole ends with that code, and the reason is the last thing in the log. One that is to beat (`gateway.beats`) and is silent for too
+long is killed, and started again.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -29,6 +30,7 @@ from typing import IO
 import attrs
 import structlog
 
+from gateway.beats import BEAT_VARIABLE, Listener
 from gateway.datafolder import DataFolderError
 from protocol import Code
 
@@ -53,18 +55,30 @@ class ChildSpec:
     stop_s: float
     inherits: Sequence[int] = ()
     """Descriptors that stay open in it."""
+    silent_s: float | None = None
+    """How long it may be without a beat before it is taken for stuck; None: it has none."""
 
 
 @attrs.define
 class _Child:
     spec: ChildSpec
     process: subprocess.Popen[bytes] | None = None
+    listener: Listener | None = None
     started_at: float = 0.0
     pause_s: float = FIRST_PAUSE_S
     start_at: float = 0.0
 
     def start(self) -> None:
-        self.process = spawn(self.spec.argv, inherits=self.spec.inherits)
+        if self.spec.silent_s is None:
+            self.process = spawn(self.spec.argv, inherits=self.spec.inherits)
+        else:
+            self.listener = Listener.open(self.spec.silent_s)
+            self.process = spawn(
+                self.spec.argv,
+                inherits=(*self.spec.inherits, self.listener.writes),
+                environment={BEAT_VARIABLE: str(self.listener.writes)},
+            )
+            self.listener.started()
         self.started_at = time.monotonic()
         log.info("started", child=self.spec.name, pid=self.process.pid)
 
@@ -72,11 +86,23 @@ class _Child:
         """The exit code, once; None while it runs or waits for its next start."""
         if self.process is None or (code := self.process.poll()) is None:
             return None
-        self.process = None
+        self._gone()
         if time.monotonic() - self.started_at >= STEADY_S:
             self.pause_s = FIRST_PAUSE_S
         self.start_at = time.monotonic() + self.pause_s
         return code
+
+    def end_if_silent(self) -> None:
+        """Kill it when it does nothing any more; SIGTERM would be noted by a loop that does not turn."""
+        if self.process is not None and self.listener is not None and self.listener.is_silent():
+            log.error(
+                "silent, killed",
+                child=self.spec.name,
+                code=str(Code.PROCESS_SILENT),
+                limit_s=self.spec.silent_s,
+            )
+            self.process.kill()
+            self.process.wait()
 
     def hang_up(self) -> None:
         """Have it read its settings again."""
@@ -93,11 +119,21 @@ class _Child:
             log.error("did not stop in time, killed", child=self.spec.name, limit_s=self.spec.stop_s)
             self.process.kill()
             self.process.wait()
+        self._gone()
+
+    def _gone(self) -> None:
         self.process = None
+        if self.listener is not None:
+            self.listener.close()
+            self.listener = None
 
 
 def spawn(
-    argv: Sequence[str], *, inherits: Sequence[int] = (), output: IO[bytes] | None = None
+    argv: Sequence[str],
+    *,
+    inherits: Sequence[int] = (),
+    output: IO[bytes] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> "subprocess.Popen[bytes]":
     """Start a program that is ours to stop: it ends, with SIGTERM, when this process is gone, whatever became of it.
 
@@ -108,6 +144,7 @@ def spawn(
         argv: the program and its arguments.
         inherits: descriptors that stay open in it.
         output: where its standard output and error go; None: where ours go.
+        environment: what it has beside ours.
     """
     parent = os.getpid()
     # Loaded here: between fork and exec as little as can be happens.
@@ -122,6 +159,7 @@ def spawn(
 
     return subprocess.Popen(
         argv, pass_fds=inherits, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0,
+        env=None if environment is None else os.environ | environment,
         preexec_fn=tie,  # whoever spawns has no threads
     )  # fmt: skip
 
@@ -210,6 +248,7 @@ def _watch(children: list[_Child], stopping: list[int], hung_up: Callable[[], bo
                 stopping.append(signal.SIGHUP)
                 continue
         for child in children:
+            child.end_if_silent()
             code = child.ended()
             if code == CANNOT_RUN:
                 log.error("can't run, see its last lines", child=child.spec.name, exit_code=code)

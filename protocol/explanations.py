@@ -11,6 +11,7 @@ from protocol.explain_feeding import FEEDING
 from protocol.explain_lists import LISTS
 from protocol.explain_onboarding import ONBOARDING
 from protocol.explain_operating import OPERATING
+from protocol.explain_rest import REST
 from protocol.explain_session import SESSION
 from protocol.explain_setup import SETUP
 from protocol.explain_trust import TRUST
@@ -28,6 +29,7 @@ CODES: Final[dict[Code, Explanation]] = dict(
             **DATA,
             **FEEDING,
             **COMMANDS,
+            **REST,
             **LISTS,
             **ONBOARDING,
         }.items()

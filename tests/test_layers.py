@@ -36,11 +36,15 @@ MAY_IMPORT = {
     },
     "gateway.access": {"attrs", "cryptography", "jwt", "structlog", "protocol", "gateway.store", "gateway.config"},
     "gateway.alarms": {"attrs", "structlog", "protocol", "gateway.store", "gateway.config"},
+    "gateway.management": {
+        "anyio", "attrs", "litestar", "msgspec", "structlog", "uvicorn",
+        "protocol", "certs", "gateway.access", "gateway.store", "gateway.config", "gateway.beats",
+    },
     "gateway": {
         "attrs", "cryptography", "cyclopts", "prometheus_client", "rich", "structlog", "trio", "typed_settings",
         "protocol", "certs", "certs.inspection", "transport",
-        "gateway.journal", "gateway.store", "gateway.projector", "gateway.alarms", "gateway.sinks", "gateway.onboarding", "gateway.edge", "gateway.cli", "gateway.access",
-        "gateway.journal", "gateway.store", "gateway.projector", "gateway.sinks", "gateway.onboarding", "gateway.edge", "gateway.cli", "gateway.access", "gateway.billing",
+        "gateway.journal", "gateway.store", "gateway.projector", "gateway.alarms", "gateway.sinks", "gateway.onboarding", "gateway.edge", "gateway.cli", "gateway.management", "gateway.access",
+        "gateway.billing",
     },
     "agent": {
         "attrs", "cryptography", "cyclopts", "rich", "structlog", "trio", "typed_settings",

@@ -42,12 +42,16 @@ COMMANDS = {
     ),
     "serve": (
         "run:serve",
-        "Run edge and projector on this machine, supervised. SIGTERM or Ctrl-C drains the agents and stops both.",
+        "Run edge, projector and management on this machine, supervised. SIGTERM or Ctrl-C drains the agents and stops all.",
     ),
     "edge": ("run:edge", "Run one edge: the TLS tier that agents connect to. SIGTERM drains it."),
     "projector": (
         "projecting:projector_app",
         "Run the projector: journals into the store. One for a data folder. `rebuild` makes the tables anew.",
+    ),
+    "management": (
+        "run:management",
+        "Run the management process: REST over TLS on port 1280. Agents need nothing of it.",
     ),
     "reload": (
         "reload:reload",

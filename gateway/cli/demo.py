@@ -65,6 +65,7 @@ def demo(
     port: int | None = None,
     co_located_port: int | None = None,
     monitor_port: int | None = None,
+    management_port: int | None = None,
     duration: float | None = None,
     data: Annotated[Path, Parameter(name=("--data", "-d"))] = Path("fieldgate-demo"),
 ) -> int:
@@ -80,6 +81,8 @@ def demo(
         For the provider's own servers; default: 9999.
     monitor_port
         For metrics; the next one is taken, too; default: 9180.
+    management_port
+        For REST; default: 1280.
     duration
         Seconds; default: until Ctrl-C at a terminal, 60 s elsewhere.
     data
@@ -88,7 +91,7 @@ def demo(
     if agents < 1 or not (duration is None or 0 < duration < math.inf):
         raise CommandError("--agents must be at least 1, --duration a positive number", exit_code=UNUSABLE)
     configure_logs(process="demo")
-    given = (port, co_located_port, monitor_port)
+    given = (port, co_located_port, monitor_port, management_port)
     with stop_signals() as stopping:
         if not DataFolder(data).version_file.exists():
             ports = Ports().or_given(*given)
@@ -278,5 +281,6 @@ def _advice(config: Config) -> tuple[str, ...]:
         f"  {fieldgate} usage list --data {data}",
         f"  {fieldgate} status --data {data}",
         f"  curl -s http://{config.monitor_host}:{config.monitor_port}/metrics",
+        f"  {fieldgate} apikey create me --data {data}   (for https://{HOST}:{config.management.port}/api/v3, docs/rest.md)",
         f"Ctrl-C ends it; {fieldgate} demo --data {data} goes on with the same agents.",
     )

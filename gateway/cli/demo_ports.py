@@ -22,14 +22,16 @@ class Ports:
     co_located: int = 9999
     monitor: int = 9180
     """Of the edge; the projector's is the next."""
+    management: int = 1280
+    """REST."""
 
     def __str__(self) -> str:
-        return f"--port {self.remote} --co-located-port {self.co_located} --monitor-port {self.monitor}"
+        return f"--port {self.remote} --co-located-port {self.co_located} --monitor-port {self.monitor} --management-port {self.management}"
 
     @property
     def all(self) -> tuple[int, ...]:
         """Everything that is listened on."""
-        return self.remote, self.co_located, self.monitor, self.monitor + 1
+        return self.remote, self.co_located, self.monitor, self.monitor + 1, self.management
 
     def or_given(self, *given: int | None) -> "Ports":
         """These, but for what is *given*, in the order of the fields.
@@ -51,7 +53,8 @@ class Ports:
             f'\n[[fieldgate.listeners]]\nhost = "{HOST}"\nport = {number}\nkind = "{kind}"\n'
             for number, kind in ((self.remote, REMOTE), (self.co_located, CO_LOCATED))
         )
-        return f"monitor_port = {self.monitor}\n" + "".join(listeners)
+        management = f'\n[fieldgate.management]\nhost = "{HOST}"\nport = {self.management}\n'
+        return f"monitor_port = {self.monitor}\n" + management + "".join(listeners)
 
 
 def ports_of(config: Config, *given: int | None) -> Ports:
@@ -61,7 +64,9 @@ def ports_of(config: Config, *given: int | None) -> Ports:
         CommandError: others are *given*.
     """
     listeners = {listener.kind: listener.port for listener in config.listeners}
-    kept = Ports(listeners.get(REMOTE, 0), listeners.get(CO_LOCATED, 0), config.monitor_port)
+    kept = Ports(
+        listeners.get(REMOTE, 0), listeners.get(CO_LOCATED, 0), config.monitor_port, config.management.port
+    )
     if kept.or_given(*given) != kept:
         raise CommandError(
             f"{config.data} was made with {kept}: leave them out, or give --data another folder",

@@ -1,4 +1,4 @@
-"""The processes: an edge, a projector, and the two together.
+"""The processes: an edge, a projector, management, and all of them together.
 
 Each imports what it runs when it runs it: who supervises both runs neither.
 """
@@ -16,7 +16,7 @@ import structlog
 
 from gateway.cli.common import Provider, open_upgraded
 from gateway.cli.options import DEFAULT_DATA, Data
-from gateway.config import Config, cannot_listen, load_config
+from gateway.config import Config, Management, cannot_listen, load_config
 from gateway.datafolder import DataFolder
 from gateway.hangup import LOG_SETTINGS, EdgeHangups, Hangups, reload_settings
 from gateway.logs import configure_logs
@@ -24,14 +24,21 @@ from gateway.processes import Announcement, announced
 from gateway.supervisor import ChildSpec, only_one, supervise
 from protocol import Code
 
-__all__ = ["edge", "edge_stop_s", "process_argv", "projector", "serve", "serve_lock"]
+__all__ = ["edge", "edge_stop_s", "management", "process_argv", "projector", "serve", "serve_lock"]
 
 log = structlog.get_logger()
 
 PROJECTOR_STOP_S = 15.0
+MANAGEMENT_STOP_S = 15.0
+# A loop that has not turned for so long does nothing for anybody; the slowest start and the longest answer run beside it, in threads.
+MANAGEMENT_SILENT_S = 10.0
 EDGE_STOP_MARGIN_S = 15.0  # beyond the drain window: the last sync, the last claims
 # What else of the settings means anything to these two.
 PROJECTOR_SETTINGS = LOG_SETTINGS | {"monitor_host", "monitor_port", "store"}
+MANAGEMENT_SETTINGS = LOG_SETTINGS | {
+    "certificate", "certificate_issuers", "certificate_key", "names", "store",
+    *(f"management.{each.name}" for each in attrs.fields(Management)),
+}  # fmt: skip
 SUPERVISOR_SETTINGS = LOG_SETTINGS | {"limits.drain_s"}
 
 
@@ -89,8 +96,18 @@ def projector(*, data: Data = DEFAULT_DATA) -> int:
             raise cannot_listen(*monitor, error) from None
 
 
+def management(*, data: Data = DEFAULT_DATA) -> int:
+    """Run the management process: REST over TLS on port 1280. Agents need nothing of it."""
+    from gateway.management import run_management
+
+    with Hangups() as hangups, _prepared(data, "management") as (config, announcement):
+        settings = Settings(config, announcement, hangups, "management", MANAGEMENT_SETTINGS)
+        hangups.act_beside(settings.reload_or_end)
+        return run_management(lambda: settings.config)
+
+
 def serve(*, data: Data = DEFAULT_DATA) -> int:
-    """Run edge and projector on this machine, supervised. SIGTERM or Ctrl-C drains the agents and stops both."""
+    """Run edge, projector and management on this machine, supervised. SIGTERM or Ctrl-C drains the agents and stops all."""
     with Hangups() as hangups, _prepared(data, "supervisor") as (config, announcement):
         settings = Settings(config, announcement, hangups, "supervisor", SUPERVISOR_SETTINGS)
         with only_one(serve_lock(config), orphans_s=edge_stop_s(config)) as held:
@@ -135,9 +152,9 @@ def edge_stop_s(config: Config) -> float:
 
 
 def child_specs(config: Config, *, inherits: Sequence[int] = ()) -> Sequence[ChildSpec]:
-    """What `serve` runs: the projector first, so that it stops last."""
+    """What `serve` runs: the projector first, so that it stops last; management last, and first to stop."""
     data = str(config.data)
-    return (
+    specs = (
         ChildSpec(
             name="projector",
             argv=process_argv("projector", "--data", data),
@@ -149,5 +166,17 @@ def child_specs(config: Config, *, inherits: Sequence[int] = ()) -> Sequence[Chi
             argv=process_argv("edge", "--data", data),
             stop_s=edge_stop_s(config),
             inherits=inherits,
+        ),
+    )
+    if not config.management.enabled:
+        return specs
+    return (
+        *specs,
+        ChildSpec(
+            name="management",
+            argv=process_argv("management", "--data", data),
+            stop_s=MANAGEMENT_STOP_S,
+            inherits=inherits,
+            silent_s=MANAGEMENT_SILENT_S,
         ),
     )

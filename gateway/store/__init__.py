@@ -191,6 +191,7 @@ from gateway.store.views import (
     Scope,
     View,
     Views,
+    time_text,
 )
 
 __all__ = [
@@ -375,6 +376,7 @@ __all__ = [
     "ring",
     "store_from_copy",
     "tenant_figures",
+    "time_text",
     "versions_after_migrating",
     "workloads_of",
 ]

@@ -88,7 +88,7 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    return Demo(tmp_path_factory.mktemp("demo") / "demo", Ports(*free_ports(3)))
+    return Demo(tmp_path_factory.mktemp("demo") / "demo", Ports(*free_ports(4)))
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +192,9 @@ def test_a_second_one_on_the_same_folder_is_refused(demo: Demo, first: list[str]
         second = subprocess.run(demo.argv(), capture_output=True, text=True, timeout=LIMIT_S, check=False)
         running.terminate()
         assert running.wait(LIMIT_S) == 0
-    provider = TestProvider(demo.data, demo.ports.remote, demo.ports.co_located, demo.ports.monitor)
+    provider = TestProvider(
+        demo.data, demo.ports.remote, demo.ports.co_located, demo.ports.monitor, demo.ports.management
+    )
     serving = provider.serve()
     third = subprocess.run(demo.argv(), capture_output=True, text=True, timeout=LIMIT_S, check=False)
     serving.terminate()
@@ -210,12 +212,12 @@ def test_a_folder_keeps_its_ports(demo: Demo, first: list[str], capsys: pytest.C
     assert f"was made with {demo.ports}: leave them out" in " ".join(capsys.readouterr().err.split())
 
 
-@pytest.mark.parametrize("which", range(4))
+@pytest.mark.parametrize("which", range(5))
 def test_a_port_that_is_taken_is_named_with_a_way_that_works(
     which: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also the monitors', which nobody has chosen; the folder is not made."""
-    ports = Ports(*free_ports(3))
+    """Also the monitors' and REST's, which nobody has chosen; the folder is not made."""
+    ports = Ports(*free_ports(4))
     taken = ports.all[which]
     with socket.create_server(("127.0.0.1", taken)):
         assert main(["demo", "--data", str(tmp_path / "demo"), *str(ports).split()]) == 2
@@ -225,15 +227,15 @@ def test_a_port_that_is_taken_is_named_with_a_way_that_works(
     assert "FG-1006" in said
     assert not (tmp_path / "demo").exists()
     advice = next(line for line in said.splitlines() if " demo --data " in line).split()
-    assert advice[-7] == str(tmp_path / f"demo-on-{advice[-5]}")
-    for port in Ports(*map(int, advice[-5::2])).all:
+    assert advice[-9] == str(tmp_path / f"demo-on-{advice[-7]}")
+    for port in Ports(*map(int, advice[-7::2])).all:
         socket.create_server(("127.0.0.1", port)).close()
 
 
 def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A provider's own gets no simulated agents, and a folder with a thesis in it no provider."""
     TestProvider.make(tmp_path / "own")
-    ports = str(Ports(*free_ports(3))).split()
+    ports = str(Ports(*free_ports(4))).split()
 
     assert main(["demo", "--data", str(tmp_path / "own")]) == 2
     assert "is a provider's own folder" in capsys.readouterr().err

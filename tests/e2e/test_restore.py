@@ -62,6 +62,7 @@ def test_a_gateway_is_made_of_a_backup_and_nobody_comes_in_who_was_shut_out(tmp_
         restored = TestProvider(
             data=tmp_path / "restored", remote_port=stage.provider.remote_port,
             co_located_port=stage.provider.co_located_port, monitor_port=stage.provider.monitor_port,
+            management_port=stage.provider.management_port,
         )  # fmt: skip
         assert stage.run("gateway", "backup", "verify", str(backup)).code == 0
         said = stage.run("gateway", "backup", "restore", str(backup), str(restored.data))

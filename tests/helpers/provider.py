@@ -74,11 +74,15 @@ class TestProvider:
     remote_port: int
     co_located_port: int
     monitor_port: int
+    management_port: int
     processes: list[Process] = attrs.field(factory=list)
 
     @classmethod
     def make(cls, folder: Path, **settings: str) -> "TestProvider":
-        """Init a provider in *folder*; *settings* are extra TOML lines of the section [fieldgate]."""
+        """Init a provider in *folder*; *settings* are extra TOML lines of the section [fieldgate].
+
+        Names that begin with `limits_` or `management_` go into those tables. Management runs where `management_enabled` is "true".
+        """
         provider = cls.plan(folder, **settings)
         provider.command("init", "--organization", "Example Provider")
         return provider
@@ -86,26 +90,36 @@ class TestProvider:
     @classmethod
     def plan(cls, folder: Path, **settings: str) -> "TestProvider":
         """Write the settings of `make`, and leave the init to the caller."""
-        remote, co_located, monitor = free_ports(3)
+        remote, co_located, monitor, management = free_ports(4)
         folder.mkdir(parents=True, exist_ok=True)
-        limits = {
-            key.removeprefix("limits_"): value for key, value in settings.items() if key.startswith("limits_")
-        }
-        own = {key: value for key, value in settings.items() if not key.startswith("limits_")}
+        tables: dict[str, dict[str, str]] = {"limits": {}, "management": {"enabled": "false"}}
+        own: dict[str, str] = {}
+        for key, value in settings.items():
+            table, _, name = key.partition("_")
+            tables.get(table, own)[name if table in tables else key] = value
         lines = [
             "[fieldgate]",
             'names = ["127.0.0.1", "localhost"]',
             f"monitor_port = {monitor}",
             *(f"{key} = {value}" for key, value in own.items()),
             "[fieldgate.limits]",
-            *(f"{key} = {value}" for key, value in limits.items()),
+            *(f"{key} = {value}" for key, value in tables["limits"].items()),
+            "[fieldgate.management]",
+            f'host = "127.0.0.1"\nport = {management}',
+            *(f"{key} = {value}" for key, value in tables["management"].items()),
             "[[fieldgate.listeners]]",
             f'host = "127.0.0.1"\nport = {remote}',
             "[[fieldgate.listeners]]",
             f'host = "127.0.0.1"\nport = {co_located}\nkind = "co-located"',
         ]
         (folder / "fieldgate.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return cls(data=folder, remote_port=remote, co_located_port=co_located, monitor_port=monitor)
+        return cls(
+            data=folder,
+            remote_port=remote,
+            co_located_port=co_located,
+            monitor_port=monitor,
+            management_port=management,
+        )
 
     def command(self, *arguments: str, expect: int = 0) -> str:
         """Run `fieldgate …` on this data folder; its standard output."""

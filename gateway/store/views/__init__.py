@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway.store.views.agents import MANAGEMENT_AGENTS, UNVERIFIED_AGENTS
-from gateway.store.views.answering import Views
+from gateway.store.views.answering import Views, time_text
 from gateway.store.views.asking import (
     EXACT,
     Any_,
@@ -46,6 +46,7 @@ __all__ = [
     "Scope",
     "View",
     "Views",
+    "time_text",
 ]
 
 VIEWS: Final[Mapping[str, View]] = {

@@ -1,0 +1,178 @@
+"""Every refusal has one form: `{"errors": [{"message", "type", "code", "fgCode"}]}`.
+
+`code` is the status again, as scripts that know the console's interface expect it (429 with its `retryAfter` is the one that they act
+on); `fgCode` is the stable one, which `fieldgate explain` knows. What rooms below REST raise becomes an answer here and nowhere else:
+by the class where that says enough, by the code where it does not.
+"""
+
+from typing import Any, Final
+from uuid import uuid4
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+
+from gateway.access import AccessError, CredentialRefused, PermissionMissing
+from gateway.store import Conflict, NotFound, StoreError, StoreFull, StoreLocked, StoreUnreachable
+from protocol import Code
+
+__all__ = ["HANDLERS", "ErrorBody", "Refused", "answer_of"]
+
+log = structlog.get_logger()
+
+RETRY_S: Final = 5
+"""When to try again after the store was busy or away: a projector's transaction is over by then."""
+
+
+class ErrorEntry(msgspec.Struct, rename="camel", omit_defaults=True):
+    """One reason."""
+
+    message: str
+    type: str
+    code: int
+    fg_code: str
+    retry_after: int | None = None
+
+
+class ErrorBody(msgspec.Struct):
+    """What every refusal says."""
+
+    errors: list[ErrorEntry]
+
+
+class Refused(Exception):  # noqa: N818  # named after what it is about
+    """A request that REST itself refuses."""
+
+    def __init__(
+        self,
+        status: int,
+        code: Code,
+        message: str,
+        *,
+        retry_after_s: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.retry_after_s = retry_after_s
+        self.headers = headers or {}
+
+
+TYPES: Final = {
+    401: "security",
+    403: "security",
+    429: "transport",
+    503: "retryableLogical",
+    500: "unspecified",
+}
+
+STATUS_OF_CLASS: Final[tuple[tuple[type[StoreError], int], ...]] = (
+    (NotFound, 404),
+    (Conflict, 409),
+    (StoreLocked, 503),
+    (StoreUnreachable, 503),
+    (StoreFull, 507),
+    (StoreError, 400),
+)
+
+
+def answer_of(
+    status: int,
+    code: Code,
+    message: str,
+    *,
+    retry_after_s: int | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response[ErrorBody]:
+    """The refusal, as a response."""
+    entry = ErrorEntry(
+        message=message,
+        type=TYPES.get(status, "logical"),
+        code=status,
+        fg_code=str(code),
+        retry_after=retry_after_s,
+    )
+    told = dict(headers or {})
+    if retry_after_s is not None:
+        told["Retry-After"] = str(retry_after_s)
+    if status == 401:
+        told["WWW-Authenticate"] = 'Bearer realm="fieldgate"'
+    return Response(
+        ErrorBody(errors=[entry]), status_code=status, headers=told, media_type="application/json"
+    )
+
+
+def _refused(_: Request[Any, Any, Any], error: Refused) -> Response[ErrorBody]:
+    return answer_of(
+        error.status, error.code, str(error), retry_after_s=error.retry_after_s, headers=error.headers
+    )
+
+
+def _store_error(_: Request[Any, Any, Any], error: StoreError) -> Response[ErrorBody]:
+    status = next(status for kind, status in STATUS_OF_CLASS if isinstance(error, kind))
+    if status == 503:
+        log.warning("store busy or away", code=str(error.code), reason=str(error))
+        # The message may name the database's host: that is for the log.
+        return answer_of(503, error.code, "the store does not answer now, try again", retry_after_s=RETRY_S)
+    return answer_of(status, error.code, str(error))
+
+
+def _access_error(_: Request[Any, Any, Any], error: AccessError) -> Response[ErrorBody]:
+    """What is told may be less than what is known."""
+    if isinstance(error, CredentialRefused):
+        return answer_of(401, error.told, "the key or token is missing, or is not accepted")
+    return answer_of(403 if isinstance(error, PermissionMissing) else 409, error.told, str(error))
+
+
+def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorBody]:
+    """What Litestar refuses by itself."""
+    status = error.status_code
+    headers = dict(error.headers or {})
+    if isinstance(error, ValidationException):
+        return answer_of(400, *_invalid(error))
+    if isinstance(error, NotFoundException):
+        return answer_of(404, Code.REST_NO_SUCH_PATH, "there is nothing at that path")
+    if isinstance(error, MethodNotAllowedException):
+        return answer_of(
+            405, Code.REST_METHOD_NOT_ALLOWED, "the path does not know that method", headers=headers
+        )
+    if status == 413:
+        return answer_of(413, Code.REST_BODY_TOO_LARGE, "the body is too large")
+    if isinstance(error, ClientException):
+        return answer_of(status, Code.REST_BODY_INVALID, error.detail or "the request can't be read")
+    return _bug(request, error)
+
+
+def _invalid(error: ValidationException) -> tuple[Code, str]:
+    """Which field, and what is wrong with it; never what was sent."""
+    found = [each for each in error.extra or () if isinstance(each, dict)]
+    in_body = all(each.get("source") in (None, "body") for each in found)
+    code = Code.REST_BODY_INVALID if in_body else Code.REST_PARAMETER_INVALID
+    told = "; ".join(
+        ": ".join(str(part) for part in (each.get("key"), each.get("message")) if part) for each in found
+    )
+    return code, told or "the request can't be read"
+
+
+def _bug(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorBody]:
+    incident = uuid4().hex
+    log.error("request failed", incident=incident, path=request.url.path, exc_info=error)
+    return answer_of(500, Code.REST_FAILED, f"the gateway failed; its log has more under {incident}")
+
+
+HANDLERS: Final[dict[int | type[Exception], Any]] = {
+    Refused: _refused,
+    StoreError: _store_error,
+    AccessError: _access_error,
+    HTTPException: _http_error,
+    Exception: _bug,
+}
+"""Which exception becomes what answer."""

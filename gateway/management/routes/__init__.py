@@ -1,0 +1,13 @@
+"""Every route, by family."""
+
+from typing import Final
+
+from litestar.handlers import HTTPRouteHandler
+
+from gateway.management.routes.about import ABOUT
+from gateway.management.routes.infrastructure import INFRASTRUCTURE
+from gateway.management.routes.usage import USAGE
+
+__all__ = ["ROUTES"]
+
+ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (*ABOUT, *INFRASTRUCTURE, *USAGE)
