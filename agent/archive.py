@@ -46,7 +46,7 @@ class Archive:
 
 def clear(state: Path) -> None:
     """Remove what a process that was killed has left."""
-    for path in (state / FOLDER).glob("*.tar.gz"):
+    for path in (state / FOLDER).glob("*"):
         path.unlink(missing_ok=True)
 
 

@@ -1,8 +1,10 @@
-"""One file on its way to a gateway, beside the records (docs/protocol.md, section 7).
+"""Files on their way to a gateway, beside the records (docs/protocol.md, section 7).
 
 `send` is called by who has a file, and waits. Sessions come and go meanwhile: each says what it can (`opened`), which commands it was told
 (`told`), how far the file has come (`credited`), and asks what is to be said next (`due`). A file is offered in a session only after that
 session was told of its command, because a gateway takes no file that it has not asked for in this session.
+
+Two are under way at most: a large one, and a brief one that somebody waits for, which passes it. Of each kind the others wait in line.
 
     offered ── BulkCredit(offset, credit) ──▶ from that offset on, within the credit ── … ── BulkCredit(offset = size) ──▶ sent
         ▲                                                                                └── BulkCredit(credit = 0, code) ──▶ refused
@@ -37,6 +39,7 @@ class _Transfer:
 
     offer: BulkOpen
     file: BinaryIO
+    brief: bool
     progress: Callable[[int], None]
     told: bool = False
     """This session was told of its command."""
@@ -52,7 +55,7 @@ class _Transfer:
 
 
 class Bulk:
-    """The files of one agent; one at a time, others wait in line.
+    """The files of one agent.
 
     Args:
         bell: rung when there is something to say.
@@ -60,8 +63,9 @@ class Bulk:
 
     def __init__(self, bell: Bell) -> None:
         self._bell = bell
-        self._line = trio.Lock()
-        self._transfer: _Transfer | None = None
+        self._lines = {brief: trio.Lock() for brief in (True, False)}
+        self._transfers: dict[str, _Transfer] = {}
+        """Under way, by command: one of each line, the brief one first."""
         self._agreed: bool | None = None
         """Whether the session that is open can carry files; None between sessions."""
         self._told: set[str] = set()
@@ -85,6 +89,7 @@ class Bulk:
         command_uid: str,
         size_bytes: int,
         sha256: bytes,
+        brief: bool = False,
         progress: Callable[[int], None],
     ) -> None:
         """Send a file, over as many sessions as it takes.
@@ -92,12 +97,13 @@ class Bulk:
         Args:
             name: what it is called there; no path.
             command_uid: the command that it answers.
+            brief: it passes a large one, as its command's kind says.
             progress: told of the bytes that are safely there.
 
         Raises:
             BulkError: it was refused, can't be read, or could not be sent within a day.
         """
-        async with self._line:
+        async with self._lines[brief]:
             self.make_sure()
             try:
                 file = path.open("rb")
@@ -106,9 +112,14 @@ class Bulk:
             offer = BulkOpen(
                 transfer_uid=command_uid, command_uid=command_uid, name=name, size_bytes=size_bytes, sha256=sha256
             )  # fmt: skip
-            transfer = self._transfer = _Transfer(
-                offer=offer, file=file, progress=progress, told=command_uid in self._told
+            transfer = _Transfer(
+                offer=offer, file=file, brief=brief, progress=progress, told=command_uid in self._told
             )
+            under_way = [*self._transfers.values(), transfer]
+            self._transfers = {
+                each.offer.command_uid: each
+                for each in sorted(under_way, key=lambda each: each.brief, reverse=True)
+            }
             self._bell.ring()
             try:
                 with trio.move_on_after(GIVE_UP_S):
@@ -118,7 +129,7 @@ class Bulk:
                 if not transfer.is_sent:
                     raise BulkError(Code.BULK_STALLED.value, "it could not be sent within a day")
             finally:
-                self._transfer = None
+                del self._transfers[command_uid]
                 file.close()
 
     # -- the session -------------------------------------------------------------------------------------------
@@ -127,7 +138,7 @@ class Bulk:
         """Another session begins; *agreed*: it can carry files."""
         self._agreed = agreed
         self._told.clear()
-        if (transfer := self._transfer) is not None:
+        for transfer in self._transfers.values():
             transfer.told = transfer.offered = False
             if not agreed:
                 self._end(transfer, Code.BULK_UNSUPPORTED.value, "the gateway takes no files")
@@ -139,15 +150,18 @@ class Bulk:
     def told(self, command_uid: str) -> None:
         """The session was told of a command."""
         self._told.add(command_uid)
-        if self._transfer is not None and self._transfer.offer.command_uid == command_uid:
-            self._transfer.told = True
+        if (transfer := self._transfers.get(command_uid)) is not None:
+            transfer.told = True
             self._bell.ring()
 
     def due(self) -> BulkOpen | BulkChunk | None:
-        """What is to be said next of the file, if anything is."""
-        transfer = self._transfer
-        if transfer is None or not transfer.told or transfer.over.is_set():
-            return None
+        """What is to be said next of a file, if anything is."""
+        for transfer in self._transfers.values():
+            if transfer.told and not transfer.over.is_set() and (said := self._due(transfer)) is not None:
+                return said
+        return None
+
+    def _due(self, transfer: _Transfer) -> BulkOpen | BulkChunk | None:
         if not transfer.offered:
             transfer.offered = True
             transfer.sent = transfer.limit = 0
@@ -170,8 +184,8 @@ class Bulk:
 
     def credited(self, said: BulkCredit) -> None:
         """The gateway says how far the file has come; what it says of another one is over for us."""
-        transfer = self._transfer
-        if transfer is None or not transfer.offered or said.transfer_uid != transfer.offer.transfer_uid:
+        transfer = self._transfers.get(said.transfer_uid)
+        if transfer is None or not transfer.offered:
             return
         size = transfer.offer.size_bytes
         if said.code:

@@ -76,7 +76,8 @@ class Facilities:
             OutboxFullError: no room for what is to be answered; the gateway asks again.
             OutboxError: the outbox cannot be used.
         """
-        if self.bulk is not None and isinstance(said, Command) and said.kind == commands.CollectLogs.kind:
+        kind = commands.KINDS.get(said.kind) if isinstance(said, Command) else None
+        if self.bulk is not None and kind is not None and kind.has_file:
             self.bulk.told(said.command_uid)
         if self.executor is None:
             self._decline(said)

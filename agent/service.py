@@ -23,6 +23,7 @@ from agent.collectors.meter import Meter
 from agent.cursors import Cursors
 from agent.execution import Executor, Ledger
 from agent.execution.kinds import Hands
+from agent.execution.restores import Restores
 from agent.facilities import Facilities
 from agent.failures import unwrapped
 from agent.former import open_own
@@ -180,8 +181,9 @@ def _executor(
         configured_s=settings.inventory_s,
     )
     hands.take_interval()
+    restores = Restores(collectors=desk.collectors, bulk=bulk, state=folder)
     return Executor(
-        ledger, hands.actions(), allowed=settings.allow, now=facilities.now, bell=facilities.bell, observer=facilities.observer
+        ledger, {**hands.actions(), **restores.actions()}, allowed=settings.allow, now=facilities.now, bell=facilities.bell, observer=facilities.observer
     )  # fmt: skip
 
 

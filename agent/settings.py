@@ -4,6 +4,8 @@
     inventory_s = 600                       # how often each collector is asked for its inventory
     [commands]
     allow = ["collect-now", …]              # what the gateway may ask for
+    [restore]
+    download = true                         # files of backups may leave this server
     [[collector]] and [[job]]               # agent.collectors.config
 
 It is read when the agent starts. A key that nobody knows is refused and the nearest one named: a setting that is silently ignored is found
@@ -12,7 +14,7 @@ out when it is too late. `write_example` puts the file there with everything in 
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,10 +26,10 @@ from protocol import commands
 
 SETTINGS: Final = "agent.toml"
 
-KEYS: Final = ("collector", "commands", "inventory_s", "job", "proxy")
+KEYS: Final = ("collector", "commands", "inventory_s", "job", "proxy", "restore")
 
-DEFAULT_ALLOW: Final = frozenset(commands.KINDS) - {commands.CollectLogs.kind}
-"""Everything that makes the agent do what it does anyway. Logs leave the server only where its administrator says so."""
+DEFAULT_ALLOW: Final = frozenset(commands.KINDS) - {commands.CollectLogs.kind, commands.DownloadItem.kind}
+"""Everything that makes the agent do what it does anyway. Logs and files leave the server only where its administrator says so."""
 
 INVENTORY_S: Final = range(10, 86_401)
 
@@ -55,7 +57,7 @@ def load_settings(folder: Path) -> Settings:
     document = read_document(folder)
     path = folder / SETTINGS
     try:
-        return Settings(allow=_allow(document), inventory_s=_inventory_s(document))
+        return Settings(allow=_allow(document, _restoring(document)), inventory_s=_inventory_s(document))
     except SettingError as error:
         raise SettingError(f"{path}: {error}") from None
 
@@ -89,15 +91,29 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names)}" if names else ""
 
 
-def _allow(document: Mapping[str, Any]) -> frozenset[str]:
-    table = document.get("commands", {})
+def _restoring(document: Mapping[str, Any]) -> frozenset[str]:
+    """The kinds that [restore] allows."""
+    table = _table(document, "restore", ["download"])
+    download = table.get("download", False)
+    if type(download) is not bool:
+        raise SettingError("[restore]: download is true or false")
+    return frozenset({commands.DownloadItem.kind} if download else ())
+
+
+def _table(document: Mapping[str, Any], name: str, keys: Sequence[str]) -> dict[str, Any]:
+    table = document.get(name, {})
     if type(table) is not dict:
-        raise SettingError("commands is a table: write [commands] above its keys")
+        raise SettingError(f"{name} is a table: write [{name}] above its keys")
     for key in table:
-        if key != "allow":
-            raise SettingError(f"[commands]: there is no setting {key!r}{nearest(key, ['allow'])}")
+        if key not in keys:
+            raise SettingError(f"[{name}]: there is no setting {key!r}{nearest(key, keys)}")
+    return table
+
+
+def _allow(document: Mapping[str, Any], more: frozenset[str]) -> frozenset[str]:
+    table = _table(document, "commands", ["allow"])
     if "allow" not in table:
-        return DEFAULT_ALLOW
+        return DEFAULT_ALLOW | more
     kinds = table["allow"]
     if type(kinds) is not list or not all(type(kind) is str for kind in kinds):
         raise SettingError("[commands]: allow is a list of kinds")
@@ -129,6 +145,11 @@ EXAMPLE: Final = f"""# Settings of this agent. They are read when it starts; wha
 # the provider's choice. Add "collect-logs" to let the provider fetch this agent's own log; [] allows nothing.
 #[commands]
 #allow = {sorted(DEFAULT_ALLOW)}
+
+# Whether the provider may have files of backups sent to it, to give them back to whom they belong. It may list what backups hold in any
+# case, unless allow above says otherwise.
+#[restore]
+#download = false
 
 # Backup repositories to watch: kind is one of fieldgate-agent collector list.
 #[[collector]]

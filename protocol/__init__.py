@@ -3,7 +3,7 @@
 A sans-IO package: bytes in, messages out, bytes back. docs/protocol.md is its specification.
 """
 
-from protocol import commands
+from protocol import commands, listing
 from protocol.answers import (
     Ack,
     CancelCommand,
@@ -161,6 +161,7 @@ __all__ = [
     "decode",
     "encode",
     "is_journal",
+    "listing",
     "log_line",
     "negotiate",
     "printable",

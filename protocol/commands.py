@@ -15,8 +15,41 @@ import attrs
 
 from protocol.codes import Code
 from protocol.fields import KeyUid
+from protocol.instruction import Instruction, InvalidCommand, Word, invalid
 from protocol.kinds import FieldError, Integer
+from protocol.restoring import (
+    ITEM_BYTES,
+    BrowseRestorePoint,
+    DownloadItem,
+    ListRestorePoints,
+    SearchRestorePoint,
+)
 from protocol.schema import layout_of
+
+__all__ = [
+    "ABOUT_BACKUPS",
+    "ITEM_BYTES",
+    "KINDS",
+    "MAX_LOG_BYTES",
+    "MAX_LOG_HOURS",
+    "MAX_PAYLOAD",
+    "BrowseRestorePoint",
+    "CollectLogs",
+    "CollectNow",
+    "DisableJob",
+    "DownloadItem",
+    "EnableJob",
+    "Instruction",
+    "InvalidCommand",
+    "ListRestorePoints",
+    "RenewCertificate",
+    "SearchRestorePoint",
+    "SetInterval",
+    "StartJob",
+    "StopJob",
+    "Word",
+    "parse",
+]
 
 MAX_PAYLOAD: Final = 64 * 1024
 MAX_LOG_BYTES: Final = 64 * 1024 * 1024
@@ -24,56 +57,6 @@ MAX_LOG_HOURS: Final = 31 * 24
 
 
 JobUid = Annotated[KeyUid, "the job, as the inventory has it"]
-
-
-class InvalidCommand(Exception):  # noqa: N818  # named after what it is about
-    """A command that can't be run as it stands: its kind is unknown (FG-5001), or its payload is wrong (FG-5002)."""
-
-    def __init__(self, code: Code, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-@attrs.frozen
-class Word:
-    """One of a few words."""
-
-    words: tuple[str, ...]
-
-    def load(self, value: object) -> str:
-        """The word, or FieldError."""
-        if type(value) is not str or value not in self.words:
-            raise FieldError(f"expected {' or '.join(self.words)}")
-        return value
-
-    dump = load
-
-    def describe(self) -> str:
-        """The words of docs/protocol.md."""
-        return " or ".join(f'`"{word}"`' for word in self.words)
-
-
-@attrs.frozen(kw_only=True)
-class Instruction:
-    """What all kinds have in common."""
-
-    kind: ClassVar[str]
-    idempotent: ClassVar[bool] = True
-
-    def payload(self) -> bytes:
-        """The payload of a Command.
-
-        Raises:
-            InvalidCommand: a field is out of its bounds (FG-5002).
-        """
-        fields = {}
-        for field in layout_of(type(self)).fields:
-            try:
-                fields[field.name] = field.kind.dump(getattr(self, field.name))
-            except FieldError as error:
-                raise _invalid(self.kind, f"{field.name}: {error}") from None
-        return json.dumps(fields, separators=(",", ":")).encode()
 
 
 @attrs.frozen(kw_only=True)
@@ -145,9 +128,15 @@ class CollectLogs(Instruction):
 
     kind: ClassVar[str] = "collect-logs"
     idempotent: ClassVar[bool] = False
+    has_file: ClassVar[bool] = True
 
     max_bytes: Annotated[int, Integer(4096, MAX_LOG_BYTES), "how large the archive may be"] = 16 * 1024 * 1024
     hours: Annotated[int, Integer(1, MAX_LOG_HOURS), "how far back to go"] = 24
+
+    @property
+    def file_limit(self) -> int:
+        """As it says."""
+        return self.max_bytes
 
 
 KINDS: Final[dict[str, type[Instruction]]] = {
@@ -161,8 +150,18 @@ KINDS: Final[dict[str, type[Instruction]]] = {
         EnableJob,
         DisableJob,
         CollectLogs,
+        ListRestorePoints,
+        BrowseRestorePoint,
+        SearchRestorePoint,
+        DownloadItem,
     )
 }
+
+
+ABOUT_BACKUPS: Final = frozenset(
+    cls.kind for cls in (ListRestorePoints, BrowseRestorePoint, SearchRestorePoint, DownloadItem)
+)
+"""Kinds that are asked with a restore, and logged as one."""
 
 
 def parse(kind: str, payload: bytes) -> Instruction:
@@ -181,28 +180,28 @@ def parse(kind: str, payload: bytes) -> Instruction:
     said = _object(kind, payload)
     known = {field.name: field for field in layout_of(cls).fields}
     if strange := sorted(said.keys() - known.keys()):
-        raise _invalid(kind, f"unknown key {strange[0][:64]!r}")
+        raise invalid(kind, f"unknown key {strange[0][:64]!r}")
     fields: dict[str, Any] = {}
     for name, field in known.items():
         if name in said:
             try:
                 fields[name] = field.kind.load(said[name])
             except FieldError as error:
-                raise _invalid(kind, f"{name}: {error}") from None
+                raise invalid(kind, f"{name}: {error}") from None
         elif field.required:
-            raise _invalid(kind, f"{name} is missing")
+            raise invalid(kind, f"{name} is missing")
     return cls(**fields)
 
 
 def _object(kind: str, payload: bytes) -> dict[str, Any]:
     if len(payload) > MAX_PAYLOAD:
-        raise _invalid(kind, f"payload of {len(payload)} bytes, limit is {MAX_PAYLOAD}")
+        raise invalid(kind, f"payload of {len(payload)} bytes, limit is {MAX_PAYLOAD}")
     try:
         said = json.loads(payload.decode(), object_pairs_hook=_once, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise _invalid(kind, f"payload is no JSON: {str(error)[:120]}") from None
+        raise invalid(kind, f"payload is no JSON: {str(error)[:120]}") from None
     if type(said) is not dict:
-        raise _invalid(kind, "payload is no JSON object")
+        raise invalid(kind, "payload is no JSON object")
     return said
 
 
@@ -215,7 +214,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number")
-
-
-def _invalid(kind: str, reason: str) -> InvalidCommand:
-    return InvalidCommand(Code.COMMAND_INVALID, f"{kind}: {reason}")

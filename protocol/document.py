@@ -19,6 +19,7 @@ from protocol.capability import MEANINGS
 from protocol.codec import MESSAGES, Message
 from protocol.commands import KINDS
 from protocol.explanations import CODES
+from protocol.listing import Item, Point
 from protocol.rows import WireRow
 from protocol.schema import WireField, layout_of
 from protocol.states import TRANSITIONS, Role, State
@@ -99,6 +100,11 @@ def command_kinds() -> str:
     )
 
 
+def listing_rows() -> str:
+    """What a row of each listing has."""
+    return "\n".join(f"{_first_line(cls)}\n\n{_keys(layout_of(cls).fields)}" for cls in (Point, Item))
+
+
 def states() -> str:
     """Who may say what in which state, and where it leads."""
     return _table(
@@ -134,6 +140,7 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "commands": command_kinds,
     "enums": enumerations,
     "gateway-messages": lambda: messages_from(Role.GATEWAY),
+    "listing-rows": listing_rows,
     "message-types": message_types,
     "rows": rows,
     "states": states,

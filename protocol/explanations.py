@@ -12,6 +12,7 @@ from protocol.explain_lists import LISTS
 from protocol.explain_onboarding import ONBOARDING
 from protocol.explain_operating import OPERATING
 from protocol.explain_rest import REST
+from protocol.explain_restore import RESTORE
 from protocol.explain_session import SESSION
 from protocol.explain_setup import SETUP
 from protocol.explain_trust import TRUST
@@ -32,6 +33,7 @@ CODES: Final[dict[Code, Explanation]] = dict(
             **REST,
             **LISTS,
             **ONBOARDING,
+            **RESTORE,
         }.items()
     )
 )

@@ -29,6 +29,7 @@ MAY_IMPORT = {
     },
     "gateway.sinks": {"attrs", "protocol", "certs", "gateway.store"},
     "gateway.onboarding": {"attrs", "protocol", "certs", "gateway.decisions", "gateway.store"},
+    "gateway.restores": {"attrs", "protocol", "gateway.store"},
     "gateway.billing": {"attrs", "cryptography", "fpdf", "protocol", "certs", "gateway.store"},
     "gateway.edge": {
         "attrs", "cryptography", "prometheus_client", "structlog", "trio",
@@ -44,7 +45,7 @@ MAY_IMPORT = {
         "attrs", "cryptography", "cyclopts", "prometheus_client", "rich", "structlog", "trio", "typed_settings",
         "protocol", "certs", "certs.inspection", "transport",
         "gateway.journal", "gateway.store", "gateway.projector", "gateway.alarms", "gateway.sinks", "gateway.onboarding", "gateway.edge", "gateway.cli", "gateway.management", "gateway.access",
-        "gateway.billing",
+        "gateway.billing", "gateway.restores",
     },
     "agent": {
         "attrs", "cryptography", "cyclopts", "rich", "structlog", "trio", "typed_settings",

@@ -12,7 +12,7 @@ measured now.
 docs/collectors.md writes one in 40 lines; `agent.collectors.check` holds any against the rules above.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import ClassVar, Final
@@ -21,14 +21,14 @@ import attrs
 
 from agent.collector import TAKE
 from agent.facts import Facts
-from protocol import AgentType, Code, JobStatus, Row
+from protocol import AgentType, Code, JobStatus, Row, listing
 
 EVENTS_LIMIT: Final = TAKE
 """Events in one answer: what the agent takes at once."""
 
 
 class Ability(Enum):
-    """What a collector can do. Nothing of this version browses or restores; the words are there for collectors that say so."""
+    """What a collector can do."""
 
     INVENTORY = "inventory"
     JOBS = "jobs"
@@ -56,6 +56,29 @@ class UnknownJobError(CollectorError):
 
     def __init__(self, job_uid: str) -> None:
         super().__init__(f"no job {job_uid!r} that this agent can start", Code.JOB_UNKNOWN)
+
+
+class UnknownWorkloadError(CollectorError):
+    """No such workload is this collector's."""
+
+    def __init__(self, workload_uid: str) -> None:
+        super().__init__(
+            f"no workload {workload_uid!r} that this agent can restore from", Code.RESTORE_SOURCE_UNKNOWN
+        )
+
+
+class UnknownPointError(CollectorError):
+    """The workload has no such restore point."""
+
+    def __init__(self, point_uid: str) -> None:
+        super().__init__(f"the workload has no restore point {point_uid!r}", Code.RESTORE_SOURCE_UNKNOWN)
+
+
+class UnknownItemError(CollectorError):
+    """The restore point has no such item, or one of another kind."""
+
+    def __init__(self, path: str, why: str = "is not in this restore point") -> None:
+        super().__init__(f"{path!r} {why}"[:1024], Code.RESTORE_ITEM_UNKNOWN)
 
 
 @attrs.frozen(kw_only=True)
@@ -95,6 +118,12 @@ class JobEnd:
 
 Progress = Callable[[int, str], None]
 """(percent, what is being done)."""
+
+Take = Callable[[listing.Item], bool]
+"""Takes an item; False if it takes no more."""
+
+Write = Callable[[bytes], Awaitable[None]]
+"""Takes the next bytes; what it raises is to be let through."""
 
 
 @attrs.frozen(kw_only=True)
@@ -212,6 +241,47 @@ class Collector:
             CollectorError: that cannot be written down.
         """
         raise UnknownJobError(job_uid)
+
+    async def restore_points(self, workload_uid: str) -> Sequence[listing.Point]:
+        """The restore points of a workload of the inventory, the newest first. An ability: BROWSE.
+
+        Raises:
+            UnknownWorkloadError: it is not this collector's.
+            CollectorError: it cannot be said now.
+        """
+        raise UnknownWorkloadError(workload_uid)
+
+    async def browse(self, workload_uid: str, point_uid: str, path: str, take: Take) -> None:
+        """Give what is directly in a folder of a restore point, one by one, always in the same order. An ability: BROWSE.
+
+        Args:
+            path: absolute, `/` being all of it; it comes from afar, and is no path of this machine.
+            take: as soon as it returns False, no more is asked for.
+
+        Raises:
+            UnknownWorkloadError: it is not this collector's.
+            UnknownPointError: the workload has no such restore point.
+            UnknownItemError: there is no such folder.
+            CollectorError: it cannot be said now.
+        """
+        raise UnknownWorkloadError(workload_uid)
+
+    async def walk(self, workload_uid: str, point_uid: str, path: str, take: Take) -> None:
+        """Give everything below a folder, however deep, as `browse` does with what is directly in it. An ability: BROWSE."""
+        raise UnknownWorkloadError(workload_uid)
+
+    async def read(self, workload_uid: str, point_uid: str, path: str, write: Write) -> str:
+        """Write out a file, or a folder as a tar archive, and say which it was (listing.FILE or FOLDER). An ability: RESTORE.
+
+        The same every time, as long as the restore point is there: what was sent in part goes on.
+
+        Raises:
+            UnknownWorkloadError: it is not this collector's.
+            UnknownPointError: the workload has no such restore point.
+            UnknownItemError: there is no such file or folder.
+            CollectorError: it cannot be read.
+        """
+        raise UnknownWorkloadError(workload_uid)
 
     def status(self) -> str:
         """What a person who looks at `fieldgate-agent status` should know besides whether it fails; one short line."""

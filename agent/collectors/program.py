@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -37,9 +37,12 @@ POLITE_S: Final = 10.0
 
 # What outlives its parent may still hold the pipe; it is not waited for.
 _STRAGGLER_S: Final = 1.0
+# Nor is what it still holds, once whoever takes it has had time for the rest: a pipe's worth.
+_REST_S: Final = 60.0
 _READ: Final = 64 * 1024
 
 OnLine = Callable[[bytes], None]
+OnData = Callable[[bytes], Awaitable[None]]
 
 
 @attrs.frozen(kw_only=True)
@@ -49,7 +52,7 @@ class Ran:
     code: int
     """Its exit code, or minus the number of the signal that ended it."""
     output: bytes
-    """Its standard output; empty if its lines were asked for."""
+    """Its standard output; empty if somebody else took it."""
     errors: str
     """The end of its standard error, safe to print."""
 
@@ -85,6 +88,7 @@ async def run_program(
     limit_s: float = math.inf,
     output_limit: int = OUTPUT_LIMIT,
     on_line: OnLine | None = None,
+    on_data: OnData | None = None,
     polite: signal.Signals = signal.SIGTERM,
     started: Callable[[int], None] = lambda _pid: None,
     folder: Path | None = None,
@@ -97,6 +101,7 @@ async def run_program(
         limit_s: how long it may take.
         output_limit: bytes of standard output.
         on_line: called with each line of it instead, without its end; lines have a limit of their own, and all together none.
+        on_data: called with it instead, piece by piece, and waited for; what it raises ends the program. No limit either.
         polite: how it is asked to end.
         started: called with its process id.
         folder: where it runs; default: the root folder.
@@ -118,6 +123,11 @@ async def run_program(
                 async with trio.open_nursery() as nursery:
 
                     async def read_out() -> None:
+                        if on_data is not None:
+                            trouble.append("left its output open")
+                            await _hand_over(out, on_data)
+                            trouble.clear()
+                            return
                         reading = _lines(out, on_line) if on_line else _gather(out, collected, output_limit)
                         if why := await reading:
                             trouble.append(why)
@@ -126,7 +136,8 @@ async def run_program(
                     nursery.start_soon(read_out)
                     nursery.start_soon(_tail, err, tail)
                     await _ended(process)
-                    nursery.cancel_scope.deadline = trio.current_time() + _STRAGGLER_S
+                    rest_s = _STRAGGLER_S if on_data is None else _REST_S
+                    nursery.cancel_scope.deadline = trio.current_time() + rest_s
             if limit.cancelled_caught:
                 trouble.append(f"did not end within {limit_s:g} s")
         finally:
@@ -180,6 +191,11 @@ async def _gather(stream: "trio.lowlevel.FdStream", into: bytearray, limit: int)
         if len(into) > limit:
             return f"printed more than {limit} bytes"
     return ""
+
+
+async def _hand_over(stream: "trio.lowlevel.FdStream", on_data: OnData) -> None:
+    async for data in stream:
+        await on_data(bytes(data))
 
 
 async def _lines(stream: "trio.lowlevel.FdStream", on_line: OnLine) -> str:

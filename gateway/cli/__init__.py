@@ -110,6 +110,10 @@ COMMANDS = {
         "command:command_app",
         "Commands to agents: send one now or for when it returns, watch it, take it back.",
     ),
+    "restore": (
+        "restoring:restore_app",
+        "Restore points of protected workloads: look into them, and get files out of them.",
+    ),
     "gap": ("agents:gap_app", "Gaps: records that are missing between two that arrived."),
     "usage": ("usage:usage_app", "Usage: what agents said last is used, and whether that is all."),
     "events": ("events:events_app", "Job events: follow them, or export them."),

@@ -18,7 +18,7 @@ from gateway.cli.output import ago, facts, json_line, rows, say, when
 from gateway.store import LONGEST_TTL_MS, Agent, CommandState, CommandView, ConnectionStatus, NotFound
 from protocol import Code, Outcome, commands
 
-__all__ = ["command_app"]
+__all__ = ["agent_named", "command_app"]
 
 POLL_S: Final = 0.2
 
@@ -114,7 +114,7 @@ def command_send(
     said = {"job_uid": job, "mode": mode, "inventory_s": seconds, "hours": hours, "max_bytes": max_bytes}
     instruction, ttl_ms, who = _instruction(kind, said), _milliseconds(ttl), operator(by)
     with open_provider(data) as provider:
-        asked = _agent(provider, agent)
+        asked = agent_named(provider, agent)
         if job is not None:
             instruction = _instruction(kind, said | {"job_uid": _job(provider, asked, job)})
         command = provider.store.commands.enqueue(
@@ -160,7 +160,7 @@ def command_list(
     if not 1 <= limit <= 100_000:
         raise CommandError("--limit must be 1 to 100000", exit_code=UNUSABLE)
     with open_provider(data) as provider:
-        uid = None if agent is None else _agent(provider, agent).uid
+        uid = None if agent is None else agent_named(provider, agent).uid
         states = tuple(CommandState) if state is None else (state,)
         found = provider.store.commands.list(agent_uid=uid, states=states, limit=limit)
     rows(
@@ -283,7 +283,7 @@ def _milliseconds(text: str) -> int:
     return ttl_ms
 
 
-def _agent(provider: Provider, text: str) -> Agent:
+def agent_named(provider: Provider, text: str) -> Agent:
     """The agent of that uid, or the one of that host name."""
     try:
         return provider.store.agents.get(text, now_ms=now_ms())

@@ -1,8 +1,9 @@
 """Files from agents, beside the records: who may send one, how much of it at a time, and where it ends up.
 
-A file is taken only as the answer to a collect-logs command that this very session was handed, no larger than the command allows, one at a time.
-The agent has credit for one chunk beyond what is safely on the disk. So a session holds 128 KiB of a file at most, and nothing else that it says
-waits behind more than that. 64 files flow at once; further ones wait for a place, and cost nothing meanwhile.
+A file is taken only as the answer to a command that asks for one and that this very session was handed, no larger than the command allows, one
+at a time; a brief one that somebody waits for passes a large one. The agent has credit for one chunk beyond what is safely on the disk. So a session holds
+128 KiB of each at most, and nothing else that it says waits behind more than that. 64 large files flow at once, and 64 brief ones; further ones
+wait for a place, and cost nothing meanwhile.
 
     BulkOpen ─▶ a task of the transfer's: place ─▶ begin ─▶ credit ─┐
     BulkChunk ─▶ held ─▶ written and synced in a thread ◀───────────┘ … ─▶ hash, rename ─▶ row ─▶ "complete"
@@ -34,7 +35,7 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-# What all of them hold in memory together: 8 MiB.
+# Of either kind. What all of them hold in memory together: 16 MiB.
 TOGETHER: Final = 64
 
 # A chunk on a line of 10 kbit/s takes 100 s, and a batch of 1 MiB may come before it.
@@ -49,6 +50,7 @@ class Incoming:
     """A file that a session sends.
 
     Attributes:
+        brief: somebody waits for it, and it is small.
         next_offset: where the next chunk belongs.
         granted: up to where chunks may come.
         held: what has come and is not on the disk.
@@ -57,6 +59,7 @@ class Incoming:
     """
 
     said: BulkOpen
+    brief: bool
     began_ms: int
     next_offset: int = 0
     granted: int = 0
@@ -96,8 +99,8 @@ def take_open(session: "Session", said: BulkOpen) -> None:
 
 def take_chunk(session: "Session", chunk: BulkChunk) -> None:
     """A part of it came; what belongs to none that is under way may have crossed our refusal, and is refused again."""
-    incoming = session.incoming
-    if incoming is None or incoming.said.transfer_uid != chunk.transfer_uid:
+    incoming = next((each for each in session.incoming if each.said.transfer_uid == chunk.transfer_uid), None)
+    if incoming is None:
         refuse(session, chunk.transfer_uid, Code.BULK_NOT_ASKED, "no such file is being received")
     else:
         incoming.take(chunk)
@@ -114,7 +117,7 @@ def why_not(session: "Session", said: BulkOpen) -> SpoolError | None:
     """What speaks against a file, by what is known of its command."""
     handed = session.handed.get(said.command_uid)
     pending = session.agent.commands.get(said.command_uid)
-    if handed is None or pending is None or pending.command_kind != commands.CollectLogs.kind:
+    if handed is None or pending is None:
         return SpoolError(Code.BULK_NOT_ASKED, "no unfinished command of this session asks for a file")
     if handed.cancelling:
         return SpoolError(Code.BULK_NOT_ASKED, "the command was taken back")
@@ -122,9 +125,10 @@ def why_not(session: "Session", said: BulkOpen) -> SpoolError | None:
         asked = commands.parse(pending.command_kind, pending.payload)
     except commands.InvalidCommand as error:  # a newer gateway's, which this edge can't judge
         return SpoolError(Code.BULK_NOT_ASKED, error.message)
-    assert isinstance(asked, commands.CollectLogs)  # noqa: S101  # of that kind
-    if said.size_bytes > asked.max_bytes:
-        text = f"a file of {said.size_bytes} bytes, the command allows {asked.max_bytes}"
+    if not asked.has_file:
+        return SpoolError(Code.BULK_NOT_ASKED, f"{asked.kind} is answered without a file")
+    if said.size_bytes > asked.file_limit:
+        text = f"a file of {said.size_bytes} bytes, the command allows {asked.file_limit}"
         return SpoolError(Code.BULK_TOO_BIG, text)
     return None
 
@@ -140,7 +144,7 @@ class Bulk:
     def __init__(self, folder: Path, name: str) -> None:
         self.spool = Spool(folder / name)
         self._name = name
-        self._places = trio.CapacityLimiter(TOGETHER)
+        self._places = {brief: trio.CapacityLimiter(TOGETHER) for brief in (True, False)}
         self._disk = trio.CapacityLimiter(1)
         self._under_way: dict[str, Incoming] = {}
         """By command."""
@@ -150,16 +154,20 @@ class Bulk:
         if (fault := why_not(session, said)) is not None:
             refuse(session, said.transfer_uid, fault.code, str(fault))
             return
-        if (before := session.incoming) is not None:
-            if why_not(session, before.said) is None:
-                text = "another file is being received"
-                refuse(session, said.transfer_uid, Code.BULK_TWO_AT_ONCE, text)
-                return
-            before.scope.cancel()  # its command is over: nothing more will come of it
+        brief = commands.KINDS[session.agent.commands[said.command_uid].command_kind].is_brief
+        for before in session.incoming:
+            if before.brief is brief or before.said.transfer_uid == said.transfer_uid:
+                if why_not(session, before.said) is None:
+                    text = "another file is being received"
+                    refuse(session, said.transfer_uid, Code.BULK_TWO_AT_ONCE, text)
+                    return
+                before.scope.cancel()  # its command is over: nothing more will come of it
+                self._forget(session, before)
         if (elsewhere := self._under_way.get(said.command_uid)) is not None:
             elsewhere.scope.cancel()  # a session that is gone and has not noticed yet
-        incoming = Incoming(said=said, began_ms=session.services.now())
-        session.incoming = self._under_way[said.command_uid] = incoming
+        incoming = Incoming(said=said, brief=brief, began_ms=session.services.now())
+        session.incoming = (*session.incoming, incoming)
+        self._under_way[said.command_uid] = incoming
         session.services.spawn(self._receive, session, incoming)
 
     async def sweep(self, services: "Services") -> None:
@@ -183,7 +191,7 @@ class Bulk:
         """One file, from its offer to its end, or to the end of its session."""
         try:
             with incoming.scope:
-                async with self._places:
+                async with self._places[incoming.brief]:
                     part = await self._begin(session, incoming)
                     try:
                         await self._take_all(session, incoming, part)
@@ -249,8 +257,7 @@ class Bulk:
         refuse(session, said.transfer_uid, error.code, str(error))
 
     def _forget(self, session: "Session", incoming: Incoming) -> None:
-        if session.incoming is incoming:
-            session.incoming = None
+        session.incoming = tuple(each for each in session.incoming if each is not incoming)
         if self._under_way.get(incoming.said.command_uid) is incoming:
             del self._under_way[incoming.said.command_uid]
 

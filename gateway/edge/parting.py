@@ -29,8 +29,8 @@ def leave(session: "Session") -> Ending:
     session.end(ending)
     if agent.session is session:
         agent.session = None
-    if session.incoming is not None:
-        session.incoming.scope.cancel()
+    for incoming in session.incoming:
+        incoming.scope.cancel()
     services.leave(session)
     services.link.ended(session, ending.code)
     if ending.code is not Code.INTERNAL_ERROR:  # which the acceptor notes

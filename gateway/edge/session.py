@@ -72,7 +72,7 @@ class Session(Voice):
         handed: the commands that it was told of, by their uids.
         seen_ms: when the agent last gave a sign of life, on the gateway's clock, for presence.
         offset_ms: the agent's clock minus the gateway's.
-        incoming: the file that it sends, if it sends one.
+        incoming: the files that it sends.
         reading: whether it has asked what is stored of it, and waits for the answer.
     """
 
@@ -97,7 +97,7 @@ class Session(Voice):
     confirmed: bool = False
     renewed_at: float = -math.inf
     handed: dict[str, Handed] = NOTHING_HANDED
-    incoming: Incoming | None = None
+    incoming: tuple[Incoming, ...] = ()
     reading: bool = False
 
     # -- reading -----------------------------------------------------------------------------------------------

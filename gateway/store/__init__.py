@@ -32,6 +32,7 @@ doorbell after it returned.
     store.codes           add get use
     store.commands        enqueue get list cancel; of edges: claim progress
     store.transfers       note of_command swept
+    store.restores        ask download workloads get list fetched    restore points, and the log of what was restored
     store.alarms          get history acknowledge resolve list
     store.alarm_rules     all set                what operators changed of the templates
     store.alarm_facts     page jobs …            what the engine looks at
@@ -165,6 +166,7 @@ from gateway.store.projected_paths import Judged, NewReport, NewSighting
 from gateway.store.projection import ProjectedAgent, Projection
 from gateway.store.readmodel import READ_MODEL
 from gateway.store.rebuilding import Missing
+from gateway.store.restores.verbs import RestoreMode, RestoreSession
 from gateway.store.rows import EVENT_COLUMNS
 from gateway.store.schema import SCHEMA_VERSION
 from gateway.store.sessions import Claim, ClaimOutcome, Edge, Presence
@@ -317,6 +319,8 @@ __all__ = [
     "Reported",
     "ReportedTenant",
     "Reporter",
+    "RestoreMode",
+    "RestoreSession",
     "ResyncWanted",
     "Revocation",
     "RuleChange",

@@ -29,6 +29,7 @@ from gateway.store.changes import publish
 from gateway.store.engine import Database
 from gateway.store.feed import Fact, note_facts
 from gateway.store.hot import Hot
+from gateway.store.restores.settling import settle
 from protocol import Outcome
 
 
@@ -144,6 +145,7 @@ class Told:
     entries: list[AuditEntry] = attrs.field(factory=list)
     facts: list[Fact] = attrs.field(factory=list)
     bodies: list[Body] = attrs.field(factory=list)
+    ended: list[StoredCommand] = attrs.field(factory=list)
 
     def note(self, command: StoredCommand, action: str, *, who: str, at_ms: int) -> None:
         """*command* is now as it is because *who* did *action*."""
@@ -153,9 +155,12 @@ class Told:
         )
         self.facts.append(Fact(at_ms=at_ms, kind="command", key=command.uid, payload=fact_of(command)))
         self.bodies.append(command.pending)
+        if command.state.is_final:
+            self.ended.append(command)
 
     def write(self, hot: Hot, connection: Connection, db: Database) -> None:
         """The last thing before the commit."""
+        settle(hot, self.ended)
         note_all(hot, self.entries)
         note_facts(hot, self.facts)
         publish(connection, db, self.bodies)

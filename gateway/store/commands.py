@@ -99,32 +99,11 @@ class Commands:
             InvalidCommand: a field of *instruction* is out of its bounds (FG-5002).
             NotFound: there is no such agent.
         """
-        payload = instruction.payload()
-        if not 0 < ttl_ms <= LONGEST_TTL_MS:
-            raise Conflict(f"a command waits for up to {LONGEST_TTL_MS // 86_400_000} days")
-        row = (
-            str(uuid4()), agent_uid, instruction.kind, payload, CommandState.QUEUED.value, 0, now_ms, who,
-            now_ms + ttl_ms, 0, 0,
-        )  # fmt: skip
-        names = (
-            "uid", "agent_uid", "kind", "payload", "state", "fence", "created_ms", "created_by", "not_after_ms",
-            "percent", "code",
-        )  # fmt: skip
-
-        def write(hot: Hot, told: Told) -> StoredCommand:
-            require_verified(hot, agent_uid)
-            unfinished = hot.one(
-                f"SELECT count(*) FROM commands WHERE agent_uid = ? AND state IN {IN_UNFINISHED}",  # noqa: S608  # names of ours
-                (agent_uid,),
+        return self._write(
+            lambda hot, told: enqueue_in(
+                hot, told, agent_uid, instruction, who=who, ttl_ms=ttl_ms, now_ms=now_ms
             )
-            if unfinished is not None and unfinished[0] >= MOST_UNFINISHED:
-                raise Conflict(f"the agent has {MOST_UNFINISHED} unfinished commands: cancel some first")
-            hot.run(insert_into("commands", names), row)
-            command = require(hot, row[0])
-            told.note(command, "command queued", who=who, at_ms=now_ms)
-            return command
-
-        return self._write(write)
+        )
 
     def get(self, uid: str) -> CommandView:
         """The command of that uid.
@@ -298,6 +277,41 @@ class Commands:
             finally:
                 hot.close()
         return [CommandView(command=command_of(row[:-1]), host_name=row[-1]) for row in rows]
+
+
+def enqueue_in(
+    hot: Hot,
+    told: Told,
+    agent_uid: str,
+    instruction: commands.Instruction,
+    *,
+    who: str,
+    ttl_ms: int,
+    now_ms: int,
+) -> StoredCommand:
+    """`Commands.enqueue` within a transaction of the caller's."""
+    payload = instruction.payload()
+    if not 0 < ttl_ms <= LONGEST_TTL_MS:
+        raise Conflict(f"a command waits for up to {LONGEST_TTL_MS // 86_400_000} days")
+    row = (
+        str(uuid4()), agent_uid, instruction.kind, payload, CommandState.QUEUED.value, 0, now_ms, who,
+        now_ms + ttl_ms, 0, 0,
+    )  # fmt: skip
+    names = (
+        "uid", "agent_uid", "kind", "payload", "state", "fence", "created_ms", "created_by", "not_after_ms",
+        "percent", "code",
+    )  # fmt: skip
+    require_verified(hot, agent_uid)
+    unfinished = hot.one(
+        f"SELECT count(*) FROM commands WHERE agent_uid = ? AND state IN {IN_UNFINISHED}",  # noqa: S608  # names of ours
+        (agent_uid,),
+    )
+    if unfinished is not None and unfinished[0] >= MOST_UNFINISHED:
+        raise Conflict(f"the agent has {MOST_UNFINISHED} unfinished commands: cancel some first")
+    hot.run(insert_into("commands", names), row)
+    command = require(hot, row[0])
+    told.note(command, "command queued", who=who, at_ms=now_ms)
+    return command
 
 
 def require(hot: Hot, uid: str) -> StoredCommand:

@@ -42,6 +42,7 @@ from gateway.store.organizations import Organizations
 from gateway.store.overrides import Overrides
 from gateway.store.paths import Paths
 from gateway.store.projection import Projection, projection
+from gateway.store.restores.verbs import Restores
 from gateway.store.restoring import Restoring
 from gateway.store.sessions import Sessions
 from gateway.store.simulated import Simulated
@@ -82,6 +83,7 @@ class Store:
         self.overrides = Overrides(db)
         self.paths = Paths(db)
         self.receivers = Receivers(db)
+        self.restores = Restores(db)
         self.restoring = Restoring(db)
         self.sessions = Sessions(db)
         self.simulated = Simulated(db)

@@ -20,6 +20,7 @@ from gateway.store.command_rows import (
 )
 from gateway.store.feed import Fact
 from gateway.store.hot import Hot
+from gateway.store.restores.settling import settle
 from protocol import Code, Outcome
 
 # An agent that was not seen for so long is not waited for any more. A server that is off over a quarter's end comes back.
@@ -135,6 +136,7 @@ class ProjectedCommands:
         told = Told()
         for command in commands:
             told.note(command, action, who=who, at_ms=at_ms)
+        settle(self._hot, told.ended)
         note_all(self._hot, told.entries)
         for fact in told.facts:
             self._note(fact)

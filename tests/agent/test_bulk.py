@@ -193,6 +193,53 @@ CREDITS = st.lists(
 )
 
 
+async def test_a_brief_file_passes_a_large_one(clock: MockClock, gateway: Gateway, tmp_path: Path) -> None:
+    """And the large one goes on; of two large ones the second waits until the first is there."""
+    sending = Sending.make(gateway, tmp_path, 16 * MAX_CHUNK)
+    order: list[str] = []
+    brief = tmp_path / "brief"
+    brief.write_bytes(b"short")
+
+    async def send_brief() -> None:
+        await sending.bulk.send(
+            brief, name="n", command_uid="c2", size_bytes=5, sha256=hashlib.sha256(b"short").digest(), brief=True,
+            progress=lambda _: None,
+        )  # fmt: skip
+        order.append("brief")
+
+    async def send_second() -> None:
+        await sending.bulk.send(
+            sending.path, name="n", command_uid="c3", size_bytes=0, sha256=hashlib.sha256(b"").digest(), progress=lambda _: None
+        )  # fmt: skip
+        order.append("second")
+
+    async def take(peer: Peer, message: Message) -> None:
+        if isinstance(message, BulkOpen) and message.command_uid != "c1":
+            assert (message.command_uid, sending.chunks) == ("c2", 4) or len(sending.taken) == sending.size
+            await peer.say(BulkCredit(transfer_uid=message.transfer_uid, offset=0, credit=5))
+            if message.size_bytes == 0:
+                await peer.say(BulkCredit(transfer_uid=message.transfer_uid, offset=0, credit=0))
+        elif isinstance(message, BulkChunk) and message.transfer_uid == "c2":
+            await peer.say(BulkCredit(transfer_uid="c2", offset=5, credit=0))
+        else:
+            if isinstance(message, BulkChunk) and sending.chunks == 3:
+                for uid in ("c2", "c3"):
+                    await peer.say(command(uid, commands.ListRestorePoints(workload_uid="w")))
+                nursery.start_soon(send_brief)
+                nursery.start_soon(send_second)
+                await trio.testing.wait_all_tasks_blocked()
+            await sending.take(peer, message)
+
+    gateway.on_message = take
+    async with sending.rig.running(), trio.open_nursery() as nursery:
+        peer = await gateway.peer()
+        await sending.ask(peer)
+        await sending.send()
+        order.append("large")
+    assert order == ["brief", "large", "second"]
+    assert hashlib.sha256(sending.taken).digest() == sending.digest
+
+
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("bulk") / "file"

@@ -17,9 +17,9 @@ def write(folder: Path, text: str) -> None:
 
 
 def test_without_a_file_everything_is_as_documented(tmp_path: Path) -> None:
-    """All kinds but the one that sends logs away."""
+    """All kinds but those that send logs and files away."""
     assert load_settings(tmp_path) == Settings()
-    assert set(commands.KINDS) - DEFAULT_ALLOW == {"collect-logs"}
+    assert set(commands.KINDS) - DEFAULT_ALLOW == {"collect-logs", "download-item"}
 
 
 def test_what_is_set_is_taken(tmp_path: Path) -> None:
@@ -30,6 +30,16 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
     assert load_settings(tmp_path).allow == frozenset()
     write(tmp_path, "[commands]\n")
     assert load_settings(tmp_path).allow == DEFAULT_ALLOW
+
+
+def test_files_leave_the_server_only_where_that_is_said(tmp_path: Path) -> None:
+    """In a line of its own; a list of what is allowed has the last word."""
+    write(tmp_path, "[restore]\ndownload = true\n")
+    assert load_settings(tmp_path).allow == DEFAULT_ALLOW | {"download-item"}
+    write(tmp_path, "[restore]\ndownload = false\n")
+    assert load_settings(tmp_path).allow == DEFAULT_ALLOW
+    write(tmp_path, '[restore]\ndownload = true\n[commands]\nallow = ["collect-now"]\n')
+    assert load_settings(tmp_path).allow == {"collect-now"}
 
 
 @pytest.mark.parametrize(
@@ -47,6 +57,9 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
             "there is no command 'colect-now'; did you mean 'collect-now'?",
         ),
         ('[commands]\nallow = ["shell"]', "there is no command 'shell'"),
+        ("restore = true", "write [restore] above its keys"),
+        ("[restore]\ndownlaod = true", "[restore]: there is no setting 'downlaod'; did you mean 'download'?"),
+        ('[restore]\ndownload = "yes"', "[restore]: download is true or false"),
     ],
 )
 def test_what_is_no_setting_is_refused(text: str, says: str, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,13 +24,23 @@ SEGMENT = 1024 * 1024
 """A disk of a few hundred MiB is enough."""
 
 DATA = bytes(range(256)) * 2000
+LIMIT_S = 30.0
 
 
-def queue(provider: Provider, agent: TestAgent, max_bytes: int = 1 << 20) -> StoredCommand:
-    """An operator asks for an archive."""
-    asked = commands.CollectLogs(max_bytes=max_bytes)
+def queue(
+    provider: Provider,
+    agent: TestAgent,
+    max_bytes: int = 1 << 20,
+    *,
+    instruction: commands.Instruction | None = None,
+) -> StoredCommand:
+    """An operator asks for an archive, or for something else."""
     command = provider.store.commands.enqueue(
-        agent.uid, asked, who="ada", ttl_ms=60_000, now_ms=provider.clock()
+        agent.uid,
+        instruction or commands.CollectLogs(max_bytes=max_bytes),
+        who="ada",
+        ttl_ms=60_000,
+        now_ms=provider.clock(),
     )
     provider.ring()
     return command
@@ -196,6 +207,30 @@ async def test_only_one_at_a_time(provider: Provider) -> None:
         assert spooled(provider)[first] == DATA
 
 
+async def test_a_brief_one_passes_a_large_one(provider: Provider) -> None:
+    """Somebody waits for a listing; of each kind there is one at a time."""
+    question = commands.ListRestorePoints(workload_uid="w")
+    async with running_edge(provider, journal_segment=SEGMENT) as edge:
+        agent = await enrolled(edge)
+        first, second = (queue(provider, agent, instruction=question) for _ in range(2))
+        async with asked(provider, edge, agent) as (line, large):
+            await line.say(offer(large))
+            await send(line, DATA, until=1)
+            await line.say(offer(first.uid, b"short", transfer_uid="t2"))
+            assert (await line.expect(BulkCredit)).transfer_uid == "t2"
+            await line.say(offer(second.uid, b"short", transfer_uid="t3"))
+            assert (await refused(line, Code.BULK_TWO_AT_ONCE)).transfer_uid == "t3"
+            await line.say(BulkChunk(transfer_uid="t2", offset=0, data=b"short"))
+            assert (await line.expect(BulkCredit)).offset == 5
+            await line.say(offer(second.uid, bytes(2 << 20), transfer_uid="t3"))
+            await refused(line, Code.BULK_TOO_BIG)
+            await line.say(
+                BulkChunk(transfer_uid="t1", offset=MAX_CHUNK, data=DATA[MAX_CHUNK : 2 * MAX_CHUNK])
+            )
+            assert (await send(line, DATA)).offset == len(DATA)
+        assert spooled(provider) == {large: DATA, first.uid: b"short"}
+
+
 @pytest.mark.parametrize(
     ("chunk", "code"),
     [
@@ -225,8 +260,16 @@ async def test_a_chunk_in_the_wrong_place_ends_the_transfer(
             assert str(code) in str(row(provider, uid).message)
 
 
-async def test_more_than_the_credit_ends_the_transfer(provider: Provider) -> None:
-    """A session holds one chunk, whatever its agent sends."""
+async def test_more_than_the_credit_ends_the_transfer(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session holds one chunk, whatever its agent sends while the disk is busy with it."""
+    heard, append = threading.Event(), spool.Spool.append
+
+    def busy(self: spool.Spool, part: spool.Part, data: bytes) -> None:
+        assert heard.wait(LIMIT_S)
+        append(self, part, data)
+
     async with running_edge(provider, journal_segment=SEGMENT) as edge:
         agent = await enrolled(edge)
         async with asked(provider, edge, agent) as (line, uid):
@@ -236,7 +279,10 @@ async def test_more_than_the_credit_ends_the_transfer(provider: Provider) -> Non
             said = [
                 BulkChunk(transfer_uid="t1", offset=n * MAX_CHUNK, data=data) for n, data in enumerate(chunks)
             ]
+            monkeypatch.setattr(spool.Spool, "append", busy)
             await line.say(*said)
+            await edge.until(lambda: edge.services.bulk._under_way[uid].fault)
+            heard.set()
             await refused(line, Code.BULK_OUT_OF_PLACE)
             assert spooled(provider) == {}
 
@@ -322,7 +368,7 @@ async def test_so_many_at_once_and_the_others_wait(
 ) -> None:
     """Who waits for a place gets it when another one is done, or gone."""
     async with running_edge(provider, journal_segment=SEGMENT) as edge:
-        edge.services.bulk._places.total_tokens = 1
+        edge.services.bulk._places[False].total_tokens = 1
         agent, other = await enrolled(edge), await enrolled(edge)
         async with asked(provider, edge, other) as (line_2, uid_2):
             async with asked(provider, edge, agent) as (line, uid):

@@ -177,7 +177,9 @@ def apply_batch(
 ) -> None:
     """What the projector does with a batch that is next: rows, batch, mark."""
     following = first + len(rows)
-    p.events.insert([(stream_id, first + n, agent.agent_id, received_ms, *cells) for n, cells in enumerate(rows)])
+    p.events.insert(
+        [(stream_id, first + n, agent.agent_id, received_ms, *cells) for n, cells in enumerate(rows)]
+    )
     p.batches.add([(agent.agent_id, epoch, batch_id, stream_id, first, following, 5, received_ms, False)])
     p.streams.move([(stream_id, following, batch_id)])
 

@@ -23,6 +23,7 @@ from protocol import (
 )
 from protocol.batches import MAX_RECORDS
 from protocol.kinds import Blob, Choice, Flag, Integer, Kind, ListOf, Text
+from protocol.restoring import ItemPath
 from protocol.rowlists import Objects, RowsOf
 from protocol.rows import WireRow
 from protocol.schema import layout_of
@@ -71,6 +72,11 @@ def values_of(kind: Kind) -> st.SearchStrategy[Any]:
             return st.just(b"") | sized if kind.or_empty else sized
         case Flag():
             return st.booleans()
+        case ItemPath():
+            name = st.text(TEXT, min_size=1, max_size=9).filter(
+                lambda name: name not in (".", "..") and "/" not in name
+            )
+            return st.lists(name, max_size=4).map(lambda names: "/" + "/".join(names))
         case Choice():
             return st.sampled_from(list(kind.enum))
         case ListOf():

@@ -19,6 +19,12 @@ ONE_OF_EACH = (
     commands.EnableJob(job_uid="job-1"),
     commands.DisableJob(job_uid="job-1"),
     commands.CollectLogs(max_bytes=1_000_000, hours=2),
+    commands.ListRestorePoints(workload_uid="w", after="p9", limit=10),
+    commands.BrowseRestorePoint(workload_uid="w", point_uid="p", path="/a/ü", after="/a/ü/x", limit=10),
+    commands.SearchRestorePoint(
+        workload_uid="w", point_uid="p", text="rep", path="/a", after="/a/x", limit=10
+    ),
+    commands.DownloadItem(workload_uid="w", point_uid="p", path="/a b", max_bytes=5),
 )
 WIRE = {
     "collect-now": b'{"mode":"full"}',
@@ -29,6 +35,10 @@ WIRE = {
     "enable-job": b'{"job_uid":"job-1"}',
     "disable-job": b'{"job_uid":"job-1"}',
     "collect-logs": b'{"max_bytes":1000000,"hours":2}',
+    "list-restore-points": b'{"workload_uid":"w","after":"p9","limit":10}',
+    "browse-restore-point": b'{"workload_uid":"w","point_uid":"p","path":"/a/\\u00fc","after":"/a/\\u00fc/x","limit":10}',
+    "search-restore-point": b'{"workload_uid":"w","point_uid":"p","text":"rep","path":"/a","after":"/a/x","limit":10}',
+    "download-item": b'{"workload_uid":"w","point_uid":"p","path":"/a b","max_bytes":5}',
 }
 
 
@@ -78,6 +88,12 @@ def test_missing_keys_take_their_defaults() -> None:
         ("set-interval", b'{"inventory_s":60.0}', Code.COMMAND_INVALID, "expected an integer, got a float"),
         ("collect-logs", b'{"max_bytes":67108865}', Code.COMMAND_INVALID, "outside"),
         ("renew-certificate", b'{"now":true}', Code.COMMAND_INVALID, "unknown key 'now'"),
+        (
+            "list-restore-points",
+            b'{"workload_uid":"w","limit":1001}',
+            Code.COMMAND_INVALID,
+            "limit: 1001 is outside",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(kind: str, payload: bytes, code: Code, reason: str) -> None:
@@ -86,6 +102,52 @@ def test_what_is_wrong_is_named(kind: str, payload: bytes, code: Code, reason: s
         commands.parse(kind, payload)
 
     assert caught.value.code is code
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "a",
+        "a/b",
+        "./a",
+        "//",
+        "/a/",
+        "/a//b",
+        "/.",
+        "/..",
+        "/a/../b",
+        "/a/./b",
+        "/a\0b",
+        "/\ud800",
+        "/" + "a" * 4096,
+        5,
+        None,
+    ],
+    ids=repr,
+)
+def test_a_path_in_a_restore_point_leads_nowhere_else(path: object) -> None:
+    """It is absolute, and each of its parts is a name: none is empty or points at itself or above."""
+    payload = json.dumps({"workload_uid": "w", "point_uid": "p", "path": path}).encode()
+    with pytest.raises(commands.InvalidCommand, match="path: ") as caught:
+        commands.parse("download-item", payload)
+
+    assert caught.value.code is Code.COMMAND_INVALID
+
+
+@given(
+    st.text() | st.lists(st.sampled_from(["..", ".", "", "a", "b\\..", "\u2024."]), max_size=4).map("/".join)
+)
+def test_whatever_path_is_let_through_has_names_for_parts(path: str) -> None:
+    """And is what was said: nothing is made right on the way."""
+    wanted = commands.DownloadItem(workload_uid="w", point_uid="p", path=path)
+    try:
+        payload = wanted.payload()
+    except commands.InvalidCommand:
+        return
+    assert path == "/" or (path[0] == "/" and not {"", ".", ".."} & set(path[1:].split("/")))
+    assert "\0" not in path
+    assert commands.parse("download-item", payload) == wanted
 
 
 def test_what_we_send_is_held_to_the_same_bounds() -> None:

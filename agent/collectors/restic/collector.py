@@ -20,8 +20,11 @@ from agent.collectors.contract import (
     Measured,
     Progress,
     Surroundings,
+    Take,
+    Write,
 )
 from agent.collectors.restic.backup import Backup
+from agent.collectors.restic.browse import Browser
 from agent.collectors.restic.cursor import Told
 from agent.collectors.restic.report import ROWS_OF_ONE, OwnJob, Reporter
 from agent.collectors.restic.snapshots import Shelf, Snapshot, fit
@@ -30,7 +33,7 @@ from agent.facts import Facts
 from agent.jobs.book import Book, Run
 from agent.jobs.schedule import ScheduleError, parse_schedule
 from agent.jobs.scheduler import Job, Scheduler
-from protocol import Row
+from protocol import Row, listing
 
 LOCAL_POLL_S: Final = 5.0
 """A folder on this machine costs a directory listing."""
@@ -62,7 +65,14 @@ class ResticCollector(Collector):
     """One repository."""
 
     abilities: ClassVar[frozenset[Ability]] = frozenset(
-        {Ability.INVENTORY, Ability.JOBS, Ability.USAGE, Ability.START_JOB}
+        {
+            Ability.INVENTORY,
+            Ability.JOBS,
+            Ability.USAGE,
+            Ability.START_JOB,
+            Ability.BROWSE,
+            Ability.RESTORE,
+        }
     )
 
     def __init__(self, settings: CollectorSettings, options: Options, around: Surroundings) -> None:
@@ -84,6 +94,7 @@ class ResticCollector(Collector):
             name=settings.name, server_uid=around.installation_uid, host=host, jobs=[own for own, _ in made],
             shelf=self._shelf,
         )  # fmt: skip
+        self._browser = Browser(self._shelf, self._report)
         self._scheduler = Scheduler(
             [job for _, job in made], self._book, now=around.now, changed=lambda: self.changed()
         )
@@ -145,6 +156,22 @@ class ResticCollector(Collector):
     async def disable_job(self, job_uid: str) -> None:
         """Keep its schedule from running."""
         self._scheduler.enable(job_uid, enabled=False)
+
+    async def restore_points(self, workload_uid: str) -> Sequence[listing.Point]:
+        """The snapshots of a source."""
+        return await self._browser.points(workload_uid)
+
+    async def browse(self, workload_uid: str, point_uid: str, path: str, take: Take) -> None:
+        """What is in a folder of a snapshot."""
+        await self._browser.browse(workload_uid, point_uid, path, take)
+
+    async def walk(self, workload_uid: str, point_uid: str, path: str, take: Take) -> None:
+        """What is anywhere below a folder of a snapshot."""
+        await self._browser.browse(workload_uid, point_uid, path, take, deep=True)
+
+    async def read(self, workload_uid: str, point_uid: str, path: str, write: Write) -> str:
+        """A file or a folder of a snapshot."""
+        return await self._browser.read(workload_uid, point_uid, path, write)
 
     def status(self) -> str:
         """How much there is, and what runs."""

@@ -17,7 +17,7 @@ from typing import Any, Final
 import attrs
 
 from agent.collectors.contract import CollectorError
-from agent.collectors.program import OnLine, Ran, bare_environment, find_program, run_program
+from agent.collectors.program import OnData, OnLine, Ran, bare_environment, find_program, run_program
 from certs import is_exposed, make_private_folder
 from protocol import Code
 
@@ -94,6 +94,7 @@ class Restic:
         *arguments: str,
         limit_s: float = math.inf,
         on_line: OnLine | None = None,
+        on_data: OnData | None = None,
         started: Callable[[int], None] = lambda _pid: None,
     ) -> Ran:
         """Run it to its end, whatever its exit code; `Ran.errors` ends with its reason, and has no secret.
@@ -107,6 +108,7 @@ class Restic:
             environment=environment,
             limit_s=limit_s,
             on_line=on_line,
+            on_data=on_data,
             polite=signal.SIGINT,  # on which it removes its lock, in every version
             started=started,
         )

@@ -25,7 +25,7 @@ def test_what_is_held_is_the_next_of_the_file_and_no_more_than_a_chunk(
 ) -> None:
     """A number is a chunk in its place, a pair one anywhere; None is the disk, which takes what is held and gives new credit."""
     offer = BulkOpen(transfer_uid="t", command_uid="c", name="n", size_bytes=SIZE, sha256=bytes(32))
-    incoming = Incoming(said=offer, began_ms=0, granted=MAX_CHUNK)
+    incoming = Incoming(said=offer, brief=False, began_ms=0, granted=MAX_CHUNK)
     written = 0
     for each in said:
         if each is None:

@@ -11,6 +11,7 @@ from gateway.store.migrations.v0005.billing import make_billing
 from gateway.store.migrations.v0005.deeds import make_deeds
 from gateway.store.migrations.v0005.lists import make_lists
 from gateway.store.migrations.v0005.onboarding import make_onboarding
+from gateway.store.migrations.v0005.restores import make_restores
 
 __all__ = ["PARTS"]
 
@@ -21,4 +22,5 @@ PARTS: Final[tuple[Callable[[Connection], None], ...]] = (
     make_onboarding,
     make_billing,
     make_alarms,
+    make_restores,
 )

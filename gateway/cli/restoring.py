@@ -1,0 +1,207 @@
+"""Getting things back, at the command line."""
+
+import hashlib
+import os
+from pathlib import Path
+from time import sleep
+from typing import Annotated, Any, Final
+
+import attrs
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from gateway.cli.command import agent_named
+from gateway.cli.common import Provider, now_ms, open_provider, operator
+from gateway.cli.errors import UNUSABLE, CommandError
+from gateway.cli.options import DEFAULT_DATA, Data, Json
+from gateway.cli.output import ago, json_line, rows, say, size
+from gateway.cli.restore_points import (
+    AgentName,
+    By,
+    WorkloadName,
+    desk_of,
+    instruction_of,
+    restore_browse,
+    restore_points,
+    restore_search,
+    told_plainly,
+    workload_named,
+)
+from gateway.restores import FileMissing, RestoreDesk, RestoredFile
+from gateway.store import CommandState, RestoreSession, Scope
+from protocol import Code, commands
+
+__all__ = ["restore_app"]
+
+POLL_S: Final = 0.2
+TTL_MS: Final = 3600 * 1000
+
+restore_app = App(name="restore")
+restore_app.command(restore_points, name="points")
+restore_app.command(restore_browse, name="browse")
+restore_app.command(restore_search, name="search")
+
+
+@restore_app.command(name="start")
+def restore_start(
+    agent: AgentName,
+    workload: WorkloadName,
+    point: str,
+    path: str,
+    /,
+    *,
+    max_bytes: int = commands.ITEM_BYTES,
+    to: Path | None = None,
+    by: By = None,
+    data: Data = DEFAULT_DATA,
+    json_: Json = False,
+) -> None:
+    """Have a file of a restore point sent to the gateway, or a folder as a tar archive; `restore download` copies it out.
+
+    Example: fieldgate restore start backup01 "backup01: /home" POINT /home/ada/report.odt --to report.odt
+
+    Parameters
+    ----------
+    point
+        The restore point's uid, as `restore points` shows it.
+    path
+        The file or folder, as `restore browse` shows it.
+    max_bytes
+        How large it may be.
+    to
+        Wait for it, and copy it out to this new file.
+    """
+    who = operator(by)
+    with open_provider(data) as provider, told_plainly():
+        asked = agent_named(provider, agent)
+        uid = workload_named(provider, asked.uid, workload)
+        wanted = instruction_of(
+            commands.DownloadItem, workload_uid=uid, point_uid=point, path=path, max_bytes=max_bytes
+        )
+        desk = desk_of(provider)
+        session = desk.download(asked.uid, wanted, scope=Scope.everything(), who=who, ttl_ms=TTL_MS)
+        if to is not None:
+            if not json_:
+                say(f"{session.uid}: asked of {session.host_name}")
+            session = _wait(provider, session.uid, quiet=json_)
+            _fetch(desk, session.uid, to, who, quiet=json_)
+    if json_:
+        json_line(record_of(session))
+    elif to is None:
+        say(
+            f"{session.uid}: asked of {session.host_name}; `fieldgate restore download {session.uid} --to FILE` when it is done"
+        )
+
+
+@restore_app.command(name="download")
+def restore_download(uid: str, /, *, to: Path, by: By = None, data: Data = DEFAULT_DATA) -> None:
+    """Copy out what a restore brought, and check its hash.
+
+    Parameters
+    ----------
+    uid
+        The restore's uid, as `restore sessions` shows it.
+    to
+        The new file; for its owner only.
+    """
+    who = operator(by)
+    with open_provider(data) as provider, told_plainly():
+        _fetch(desk_of(provider), uid, to, who, quiet=False)
+
+
+@restore_app.command(name="sessions")
+def restore_sessions(
+    *,
+    agent: str | None = None,
+    limit: Annotated[int, Parameter(validator=Number(gte=1, lte=100_000))] = 50,
+    data: Data = DEFAULT_DATA,
+    json_: Json = False,
+) -> None:
+    """List what was asked to be restored, by whom, and what came of it; the newest first.
+
+    Parameters
+    ----------
+    agent
+        Only this agent's (uid, or host name).
+    limit
+        How many at most.
+    """
+    with open_provider(data) as provider:
+        agent_uid = None if agent is None else agent_named(provider, agent).uid
+        found = provider.store.restores.list(scope=Scope.everything(), agent_uid=agent_uid, limit=limit)
+    rows(
+        map(record_of, found),
+        {
+            "created_ms": "ASKED",
+            "created_by": "BY",
+            "host_name": "HOST",
+            "items": "WHAT",
+            "state": "STATE",
+            "percent": "%",
+            "code": "CODE",
+            "message": "SAYS",
+            "uid": "UID",
+        },
+        as_json=json_,
+        empty="nothing was asked to be restored: fieldgate restore points AGENT WORKLOAD shows what there is",
+        show={"created_ms": ago(now_ms()), "items": ", ".join},
+    )
+
+
+def record_of(session: RestoreSession) -> dict[str, Any]:
+    """An entry of the log for a table or a script."""
+    record = attrs.asdict(session)
+    del record["path"]
+    known = session.code in Code._value2member_map_
+    return record | {
+        "mode": session.mode.value,
+        "state": session.state.value,
+        "file_state": None if session.file_state is None else session.file_state.value,
+        "code": str(Code(session.code)) if known else session.code or None,
+        "sha256": None if session.sha256 is None else session.sha256.hex(),
+        "items": list(session.items),
+    }
+
+
+def _wait(provider: Provider, uid: str, *, quiet: bool) -> RestoreSession:
+    """The restore once it has ended; says how far it is."""
+    said: tuple[CommandState, int] | None = None
+    while not (session := provider.store.restores.get(uid, scope=Scope.everything())).state.is_final:
+        if (now := (session.state, session.percent)) != said and not quiet:
+            say(f"{session.state} {session.percent} % {session.message or ''}".rstrip())
+        said = now
+        sleep(POLL_S)
+    return session
+
+
+def _fetch(desk: RestoreDesk, uid: str, to: Path, who: str, *, quiet: bool) -> None:
+    file = desk.fetch(uid, scope=Scope.everything(), who=who)
+    try:
+        _copy(file, to)
+    finally:
+        file.close()
+    if not quiet:
+        say(f"{to}: {size(file.size_bytes)}, SHA-256 {file.sha256.hex()}, as the agent sent it")
+
+
+def _copy(file: RestoredFile, to: Path) -> None:
+    """Copy and check; what turns out to be wrong is removed."""
+    try:
+        fd = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise CommandError(f"{to} is there already: name a new file", exit_code=UNUSABLE) from None
+    except OSError as error:
+        raise CommandError(f"cannot write {to}: {error.strerror}", exit_code=UNUSABLE) from None
+    digest = hashlib.sha256()
+    try:
+        with os.fdopen(fd, "wb") as writing:
+            for block in file.blocks():
+                digest.update(block)
+                writing.write(block)
+        if digest.digest() != file.sha256:
+            raise FileMissing("what lies in the spool is not what the agent sent")
+    except BaseException as error:
+        to.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise CommandError(f"cannot write {to}: {error.strerror}", exit_code=UNUSABLE) from None
+        raise

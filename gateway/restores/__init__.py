@@ -1,0 +1,24 @@
+"""Restores as REST and the command line have them: what there is, what is wanted back, and the file that comes.
+
+    desk = RestoreDesk(store=…, spool=DATA/spool, ring=…, now=…)
+    desk.points(agent_uid, question, scope=…, who=…, wait_s=…)     # a page of restore points
+    desk.browse(agent_uid, question, …)                            # a page of a folder
+    session = desk.download(agent_uid, wanted, …)                  # an item on its way
+    file = desk.fetch(session.uid, …)                              # a RestoredFile: its bytes, from wherever on
+
+Every call blocks its thread. What an agent sends is judged here; who asks is judged by the scope.
+"""
+
+from gateway.restores.desk import RestoreDesk
+from gateway.restores.errors import AgentRefused, FileMissing, ListingInvalid, NoAnswer, RestoreError
+from gateway.restores.files import RestoredFile
+
+__all__ = [
+    "AgentRefused",
+    "FileMissing",
+    "ListingInvalid",
+    "NoAnswer",
+    "RestoreDesk",
+    "RestoreError",
+    "RestoredFile",
+]

@@ -1,0 +1,105 @@
+"""Files come back out of real backups: a real restic, a real agent and a real gateway, and what the operator holds in the end is what was backed up."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from tests.e2e.stage import Stage, stage_in, uid_of, until
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("restic") is None, reason="restic is not installed: apt install restic"
+)
+
+BACKUP_HOST = "fileserver"
+
+
+@attrs.define
+class Host:
+    """A machine whose files are in a repository, and its agent."""
+
+    stage: Stage
+    folder: Path
+    state: Path
+
+    @property
+    def files(self) -> Path:
+        return self.folder / "files"
+
+    def restic(self, *words: str) -> str:
+        environment = os.environ | {
+            "RESTIC_REPOSITORY": str(self.folder / "repo"), "RESTIC_PASSWORD_FILE": str(self.folder / "password"),
+            "RESTIC_CACHE_DIR": str(self.folder / "cache"),
+        }  # fmt: skip
+        done = subprocess.run(["restic", *words], env=environment, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    def asked(self, verb: str, *words: str) -> Any:
+        """What `fieldgate restore VERB` says of this machine's workload, as JSON."""
+        said = self.stage.fieldgate(
+            "restore", verb, uid_of(self.state), f"{BACKUP_HOST}: {self.files}", *words, "--json"
+        )
+        assert said.code == 0, said.text
+        return said.json
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    folder = tmp_path_factory.mktemp("host")
+    with stage_in(folder, heartbeat_s="1", limits_drain_s="1") as stage:
+        stage.edge()
+        stage.projector()
+        state = stage.next_state()
+        token = stage.fieldgate("token", "create", "--company", "Northwind", "--json").json["token"]
+        assert stage.agent("enroll", "--state", str(state), "--token", token).code == 0
+        host = Host(stage, folder, state)
+        (folder / "password").write_text("secret")
+        (folder / "password").chmod(0o600)
+        (host.files / "reports [old]").mkdir(parents=True)
+        (host.files / "report.bin").write_bytes(os.urandom(300_000))
+        (host.files / "reports [old]" / "über*.txt").write_text("Grüße")
+        host.restic("init", "--quiet")
+        host.restic("backup", "--quiet", "--host", BACKUP_HOST, str(host.files))
+        (state / "agent.toml").write_text(
+            f"""
+            [restore]
+            download = true
+            [[collector]]
+            kind = "restic"
+            repository = "{folder}/repo"
+            password_file = "{folder}/password"
+            """
+        )
+        stage.run_agent(state)
+        store = stage.store()
+        until(lambda: store.restores.workloads(uid_of(state), f"{BACKUP_HOST}: {host.files}"))
+        store.close()
+        yield host
+
+
+def test_a_file_comes_back_as_it_was(host: Host, tmp_path: Path) -> None:
+    """Restore points are listed, a folder of one is, and a file of that has the original's SHA-256."""
+    [point] = host.asked("points")
+    assert point["uid"] == json.loads(host.restic("snapshots", "--json"))[0]["id"]
+    items = {item["path"]: item for item in host.asked("browse", point["uid"], str(host.files))}
+    path = host.files / "report.bin"
+    assert {path: item["type"] for path, item in items.items()} == {
+        str(path): "file",
+        str(host.files / "reports [old]"): "folder",
+    }
+    assert items[str(path)]["size_bytes"] == 300_000
+
+    [found] = host.asked("search", point["uid"], "ÜBER*", "--below", str(host.files))
+    assert found["path"] == str(host.files / "reports [old]" / "über*.txt")
+
+    target = tmp_path / "report.bin"
+    session = host.asked("start", point["uid"], str(path), "--to", str(target), "--by", "ada")
+    assert target.read_bytes() == path.read_bytes()
+    assert session["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()

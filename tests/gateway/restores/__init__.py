@@ -1,0 +1,1 @@
+"""Tests of restores below REST and the command line."""
