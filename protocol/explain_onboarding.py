@@ -44,9 +44,21 @@ ONBOARDING: Final[dict[Code, Explanation]] = {
         "Name the right one: `fieldgate company list` and `fieldgate reseller list` show who is what.",
     ),
     Code.FIELD_REFUSED: Explanation(
-        "what was to be written down of a company can't be",
-        "A field of a company or a reseller is unknown, empty where it must not be, too long, or holds something else than it is for. Nothing was "
-        "changed.",
+        "what was to be written down can't be",
+        "A field of a company, a reseller or a token is unknown, empty where it must not be, too long, or holds something else than it is for. "
+        "Nothing was changed.",
         "Correct what the message names: it has a line for each field. Lengths and forms are in it, too.",
+    ),
+    Code.ONBOARDING_FILE_UNREADABLE: Explanation(
+        "the file can't be read",
+        "`fieldgate apply` takes TOML or JSON, `fieldgate company import` CSV, all in UTF-8 and of at most 16 MiB. This one is something else, is "
+        "damaged, is too large, or names columns that there are not. Nothing was changed.",
+        "The message says what and in which line. From a spreadsheet, export as CSV UTF-8.",
+    ),
+    Code.ONBOARDING_PLAN_REFUSED: Explanation(
+        "some of a file can't be done, so nothing was",
+        "A file is carried out as a whole or not at all. Something that it names is refused: each such line says why. Nothing was changed.",
+        "Correct what is refused and give the same file again; `--dry-run` shows what would become of each line. What is done already stays as "
+        "it is.",
     ),
 }

@@ -28,9 +28,11 @@ MAY_IMPORT = {
         "protocol", "certs.inspection", "gateway.journal", "gateway.store",
     },
     "gateway.sinks": {"attrs", "protocol", "certs", "gateway.store"},
-    "gateway.onboarding": {"attrs", "protocol", "certs", "gateway.decisions", "gateway.store"},
     "gateway.restores": {"attrs", "protocol", "gateway.store"},
     "gateway.billing": {"attrs", "cryptography", "fpdf", "protocol", "certs", "gateway.store"},
+    "gateway.onboarding": {
+        "attrs", "protocol", "certs", "certs.inspection", "gateway.decisions", "gateway.store",
+    },
     "gateway.edge": {
         "attrs", "cryptography", "prometheus_client", "structlog", "trio",
         "protocol", "certs", "certs.inspection", "transport", "gateway.journal", "gateway.store", "gateway.config",

@@ -85,11 +85,15 @@ COMMANDS = {
         "explain:explain",
         "Say what a code means and what to do about it; without a code, list them all.",
     ),
-    "company": ("companies:company_app", "Companies: the provider's customers."),
+    "company": ("applying:company_app", "Companies: the provider's customers."),
     "reseller": ("companies:reseller_app", "Resellers: who has companies of its own."),
     "tenant": ("mapping:tenant_app", "Cloud tenants of the sites, and which company's each is."),
     "location": ("places:location_app", "Locations: the places of a company."),
     "site": ("tenants:site_app", "Sites: the provider's own cloud-connect servers."),
+    "apply": (
+        "applying:apply",
+        "Bring resellers, companies, locations, mapped tenants and tokens to what a file says; what it does not name stays. A second time changes nothing.",
+    ),
     "consent": (
         "consents:consent_app",
         "Tenants' consent to be managed: recorded with a token, and taken back.",

@@ -10,7 +10,8 @@ from gateway.cli.companies import By
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json, require_name
 from gateway.cli.output import rows, say, when
-from gateway.onboarding import ConsentGiven, withdraw_consent
+from gateway.onboarding import withdraw_consent
+from gateway.store import ConsentGiven
 
 __all__ = ["consent_app", "consent_given"]
 
@@ -50,7 +51,7 @@ def consent_record(
     given = consent_given(consent_by, consent)
     assert given is not None  # noqa: S101  # both are there
     with open_provider(data) as provider:
-        provider.store.consents.record(token, **attrs.asdict(given), by=operator(by), now_ms=now_ms())
+        provider.store.consents.record(token, given, by=operator(by), now_ms=now_ms())
     say("recorded")
 
 

@@ -3,11 +3,11 @@
 Rules and services only: no HTTP, no command line, no clock of its own. Every time is an argument, milliseconds since the epoch.
 """
 
+from gateway.onboarding.applying import PlanRefused, carry_out
 from gateway.onboarding.enrolling import (
     DAY_MS,
     MOST_DAYS,
     MOST_USES,
-    ConsentGiven,
     IssuedToken,
     TokenWish,
     Withdrawal,
@@ -15,23 +15,46 @@ from gateway.onboarding.enrolling import (
     withdraw_consent,
 )
 from gateway.onboarding.fields import FIELDS, Field, FieldRefused, checked, problems_of
+from gateway.onboarding.files import MOST_BYTES, FileUnreadable, read_bounded, read_plan
+from gateway.onboarding.planning import Plan, PlannedCompany, Step, Verdict, make_plan
 from gateway.onboarding.readiness import MissingStep, missing_before_licence
+from gateway.onboarding.spreadsheet import COLUMNS, MOST_LINES, read_spreadsheet
+from gateway.onboarding.wanted import Refusal, Wanted, WantedFile, WantedLocation, WantedTenant, WantedToken
 
 __all__ = [
+    "COLUMNS",
     "DAY_MS",
     "FIELDS",
+    "MOST_BYTES",
     "MOST_DAYS",
+    "MOST_LINES",
     "MOST_USES",
-    "ConsentGiven",
     "Field",
     "FieldRefused",
+    "FileUnreadable",
     "IssuedToken",
     "MissingStep",
+    "Plan",
+    "PlanRefused",
+    "PlannedCompany",
+    "Refusal",
+    "Step",
     "TokenWish",
+    "Verdict",
+    "Wanted",
+    "WantedFile",
+    "WantedLocation",
+    "WantedTenant",
+    "WantedToken",
     "Withdrawal",
+    "carry_out",
     "checked",
     "issue_token",
+    "make_plan",
     "missing_before_licence",
     "problems_of",
+    "read_bounded",
+    "read_plan",
+    "read_spreadsheet",
     "withdraw_consent",
 ]

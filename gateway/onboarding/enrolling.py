@@ -12,13 +12,12 @@ import attrs
 from certs import Token
 from gateway.decisions import Decisions
 from gateway.onboarding.fields import FieldRefused
-from gateway.store import PROVIDER, Consent, Store, StoredToken
+from gateway.store import PROVIDER, Consent, ConsentGiven, Store, StoredToken
 
 __all__ = [
     "DAY_MS",
     "MOST_DAYS",
     "MOST_USES",
-    "ConsentGiven",
     "IssuedToken",
     "TokenWish",
     "Withdrawal",
@@ -30,15 +29,6 @@ DAY_MS: Final = 24 * 3600 * 1000
 # More than these is a slip of the finger.
 MOST_DAYS: Final = 3650
 MOST_USES: Final = 1_000_000
-
-
-@attrs.frozen(kw_only=True)
-class ConsentGiven:
-    """What somebody at the tenant agreed to."""
-
-    given_by: str
-    words: str
-    given_ms: int
 
 
 @attrs.frozen(kw_only=True)
@@ -106,9 +96,8 @@ def issue_token(
         synthetic=wish.synthetic,
         now_ms=now_ms,
         by=by,
+        consent=wish.consent,
     )
-    if wish.consent is not None:  # nobody has seen the token yet, so nobody enrolls before this is there
-        store.consents.record(token.id, **attrs.asdict(wish.consent), by=by, now_ms=now_ms)
     return IssuedToken(token=token, stored=stored)
 
 

@@ -8,8 +8,9 @@ doorbell after it returned.
 
     store.organizations   add_provider provider add_company list_companies find add_location list_locations
                           set_firewall list_sites list_cloud_tenants
-    store.companies       add get find change          companies and resellers, with what is known of each
-    store.mappings        map unmap of_company reported find_reported
+    store.companies       add get find list change          companies and resellers, with what is known of each
+    store.mappings        map check unmap of_company reported find_reported find_mapped
+    store.intake          write add_location          a company with all that a file says of it
     store.consents        record withdraw get of_company agents_of
     store.tokens          add get list revoke reset
     store.enrollment      enroll(Applicant) -> Admitted | Refused
@@ -146,7 +147,8 @@ from gateway.store.gaps import Gap, GapState, GapView
 from gateway.store.incidents import Incident, IncidentAgent, IncidentState, IncidentView
 from gateway.store.looking import Found, file_of, look_at, passwords_in, versions_after_migrating
 from gateway.store.onboarding.companies import Company, CompanyDetails, OrganizationStatus
-from gateway.store.onboarding.consents import Consent
+from gateway.store.onboarding.consents import Consent, ConsentGiven
+from gateway.store.onboarding.intake import CompanyIntake
 from gateway.store.onboarding.mappings import ReportedTenant, TenantMapping
 from gateway.store.onboarding.refusals import (
     OrganizationDisabled,
@@ -242,11 +244,13 @@ __all__ = [
     "CommandView",
     "Company",
     "CompanyDetails",
+    "CompanyIntake",
     "Compare",
     "Condition",
     "Conflict",
     "ConnectionStatus",
     "Consent",
+    "ConsentGiven",
     "Counted",
     "CursorMoved",
     "CursorUnreadable",

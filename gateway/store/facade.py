@@ -37,6 +37,7 @@ from gateway.store.looking import count_rows
 from gateway.store.migrate import check_schema, migrate, versions
 from gateway.store.onboarding.companies import Companies
 from gateway.store.onboarding.consents import Consents
+from gateway.store.onboarding.intake import Intake
 from gateway.store.onboarding.mappings import Mappings
 from gateway.store.organizations import Organizations
 from gateway.store.overrides import Overrides
@@ -77,6 +78,7 @@ class Store:
         self.gaps = Gaps(db)
         self.incidents = Incidents(db)
         self.maintenance = Maintenance(db)
+        self.intake = Intake(db)
         self.mappings = Mappings(db)
         self.organizations = Organizations(db)
         self.logins = LoginSessions(db)

@@ -69,6 +69,7 @@ tokens = table(
     reference("location_uid", "locations.uid", nullable=True),
     *columns(Int, "created_ms expires_ms max_uses uses reset_ms? revoked_ms?"),
     *columns(Flag(), "synthetic"),
+    sa.Index(None, "organization_uid"),
 )
 
 agents = table(

@@ -11,6 +11,7 @@ from gateway.store.audit import AuditEntry, note
 from gateway.store.engine import Database
 from gateway.store.errors import Conflict, NotFound
 from gateway.store.onboarding.companies import require_active
+from gateway.store.onboarding.consents import ConsentGiven, record_consent
 from gateway.store.organizations import PROVIDER, require_location, require_organization
 from gateway.store.schema import tokens
 
@@ -56,8 +57,9 @@ class Tokens:
         synthetic: bool,
         now_ms: int,
         by: str | None = None,
+        consent: ConsentGiven | None = None,
     ) -> StoredToken:
-        """Keep a new token; *by* whom it was made is written into the audit.
+        """Keep a new token; *by* whom it was made is written into the audit, with the *consent* that goes with it.
 
         Raises:
             Conflict: the id is taken, or a site's token is made for a company.
@@ -87,12 +89,31 @@ class Tokens:
                     after=json.dumps({"kind": kind, "location_uid": location_uid, "expires_ms": expires_ms, "max_uses": max_uses}),
                 )  # fmt: skip
                 note(connection, entry)
+                if consent is not None:
+                    record_consent(
+                        connection, self._db, token_id, organization_uid, consent, by=by, now_ms=now_ms
+                    )
         return token
 
     def get(self, token_id: str) -> StoredToken | None:
         """The token of that id; the caller verifies the agent's signature against it before `enroll`."""
         with self._db.read() as connection:
             return find_token(connection, token_id)
+
+    def usable(self, organization_uid: str, location_uid: str | None, *, now_ms: int) -> bool:
+        """Whether an organization, or one location of its, has a token that lets a client's agent in right now."""
+        query = sa.select(sa.literal(1)).where(
+            tokens.c.organization_uid == organization_uid,
+            tokens.c.location_uid.is_not_distinct_from(location_uid),
+            tokens.c.kind == "client",
+            tokens.c.revoked_ms.is_(None),
+            tokens.c.reset_ms.is_(None),
+            tokens.c.expires_ms > now_ms,
+            tokens.c.uses < tokens.c.max_uses,
+            ~tokens.c.synthetic,
+        )
+        with self._db.read() as connection:
+            return connection.execute(query).first() is not None
 
     def list(self) -> list[StoredToken]:
         """Every token, newest first."""

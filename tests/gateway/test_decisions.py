@@ -10,7 +10,7 @@ from gateway.cli.common import open_provider
 from gateway.cli.provider import make_provider
 from gateway.datafolder import DataFolder
 from gateway.decisions import Decisions
-from gateway.store import AgentEntry, NotFound, Store
+from gateway.store import AgentEntry, ConsentGiven, NotFound, Store
 from tests.helpers.stores import enroll, opened
 
 NOW_MS = 1_000_000
@@ -27,7 +27,8 @@ def data(tmp_path: Path) -> Path:
             "t", b"public", kind="client", organization_uid=company.uid, location_uid=None, expires_ms=2 * NOW_MS,
             max_uses=9, synthetic=False, now_ms=1,
         )  # fmt: skip
-        store.consents.record("t", given_by="Ann", words="two servers", given_ms=1, by="bo", now_ms=1)
+        given = ConsentGiven(given_by="Ann", words="two servers", given_ms=1)
+        store.consents.record("t", given, by="bo", now_ms=1)
     return folder
 
 

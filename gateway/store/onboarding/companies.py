@@ -86,18 +86,10 @@ class Companies:
             OrganizationDisabled: the reseller is disabled.
             WrongKind: what shall be its reseller is none.
         """
-        wanted = details or CompanyDetails()
         with self._db.write() as connection:
-            check_reseller(connection, kind, wanted.reseller_uid)
-            check_external_id(connection, wanted.external_id)
-            made = add_organization(connection, self._db, kind, name, now_ms=now_ms)
-            row = {"uid": made.uid, "changed_ms": now_ms} | attrs.asdict(wanted)
-            if not self._db.insert_new(connection, organization_details, row):
-                raise Conflict(f"another organization has the external id {wanted.external_id!r}")
-            company = Company(**attrs.asdict(made), **attrs.asdict(wanted))
-            after = {"name": name} | known(wanted)
-            _note(connection, by, now_ms, f"{kind} added", name, after=after, organization_uid=company.uid)
-        return company
+            return add_company(
+                connection, self._db, name, details or CompanyDetails(), kind=kind, by=by, now_ms=now_ms
+            )
 
     def get(self, uid: str) -> Company:
         """The company or reseller of that uid.
@@ -154,33 +146,62 @@ class Companies:
             WrongKind: what shall be its reseller is none.
         """
         with self._db.write() as connection:
-            before = require_company(connection, uid, lock=True)
-            after = attrs.evolve(before, **changes)
-            if after == before:
-                return before
-            if after.reseller_uid != before.reseller_uid:
-                check_reseller(connection, before.kind, after.reseller_uid)
-            if after.external_id != before.external_id:
-                check_external_id(connection, after.external_id)
-            self._write(connection, after, now_ms)
-            changed = [name for name in ("name", *FIELDS) if getattr(after, name) != getattr(before, name)]
-            _note(
-                connection, by, now_ms, f"{before.kind} changed", before.name, organization_uid=uid,
-                before={name: getattr(before, name) for name in changed},
-                after={name: getattr(after, name) for name in changed},
-            )  # fmt: skip
-        return after
+            return change_company(connection, self._db, uid, changes, by=by, now_ms=now_ms)
 
-    def _write(self, connection: Connection, company: Company, now_ms: int) -> None:
-        row = {name: getattr(company, name) for name in FIELDS} | {"changed_ms": now_ms}
-        insert = self._db.insert(organization_details).values({"uid": company.uid} | row)
-        try:
-            connection.execute(
-                sa.update(organizations).where(organizations.c.uid == company.uid).values(name=company.name)
-            )
-            connection.execute(insert.on_conflict_do_update(index_elements=["uid"], set_=row))
-        except sa.exc.IntegrityError:
-            raise Conflict("another organization has that name or that external id") from None
+
+def add_company(
+    connection: Connection,
+    db: Database,
+    name: str,
+    details: CompanyDetails,
+    *,
+    kind: str,
+    by: str,
+    now_ms: int,
+) -> Company:
+    """Add a company, or a reseller by its *kind*, within the caller's transaction; raises as `Companies.add` does."""
+    check_reseller(connection, kind, details.reseller_uid)
+    check_external_id(connection, details.external_id)
+    made = add_organization(connection, db, kind, name, now_ms=now_ms)
+    row = {"uid": made.uid, "changed_ms": now_ms} | attrs.asdict(details)
+    if not db.insert_new(connection, organization_details, row):
+        raise Conflict(f"another organization has the external id {details.external_id!r}")
+    after = {"name": name} | known(details)
+    _note(connection, by, now_ms, f"{kind} added", name, after=after, organization_uid=made.uid)
+    return Company(**attrs.asdict(made), **attrs.asdict(details))
+
+
+def change_company(
+    connection: Connection, db: Database, uid: str, changes: Mapping[str, Any], *, by: str, now_ms: int
+) -> Company:
+    """Change some fields within the caller's transaction; raises as `Companies.change` does."""
+    before = require_company(connection, uid, lock=True)
+    after = attrs.evolve(before, **changes)
+    if after == before:
+        return before
+    if after.reseller_uid != before.reseller_uid:
+        check_reseller(connection, before.kind, after.reseller_uid)
+    if after.external_id != before.external_id:
+        check_external_id(connection, after.external_id)
+    _write(connection, db, after, now_ms)
+    changed = [name for name in ("name", *FIELDS) if getattr(after, name) != getattr(before, name)]
+    _note(
+        connection, by, now_ms, f"{before.kind} changed", before.name, organization_uid=uid,
+        before={name: getattr(before, name) for name in changed},
+        after={name: getattr(after, name) for name in changed},
+    )  # fmt: skip
+    return after
+
+
+def _write(connection: Connection, db: Database, company: Company, now_ms: int) -> None:
+    row = {name: getattr(company, name) for name in FIELDS} | {"changed_ms": now_ms}
+    insert = db.insert(organization_details).values({"uid": company.uid} | row)
+    named = sa.update(organizations).where(organizations.c.uid == company.uid).values(name=company.name)
+    try:
+        connection.execute(named)
+        connection.execute(insert.on_conflict_do_update(index_elements=["uid"], set_=row))
+    except sa.exc.IntegrityError:
+        raise Conflict("another organization has that name or that external id") from None
 
 
 COMPANY_ROWS: Final = sa.select(

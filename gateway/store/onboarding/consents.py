@@ -36,15 +36,22 @@ class Consent:
     withdrawn_why: str | None = None
 
 
+@attrs.frozen(kw_only=True)
+class ConsentGiven:
+    """What somebody at the tenant agreed to, and when."""
+
+    given_by: str
+    words: str
+    given_ms: int
+
+
 @attrs.frozen
 class Consents:
     """The verbs: `store.consents`."""
 
     _db: Database
 
-    def record(
-        self, token_id: str, *, given_by: str, words: str, given_ms: int, by: str, now_ms: int
-    ) -> Consent:
+    def record(self, token_id: str, given: ConsentGiven, *, by: str, now_ms: int) -> Consent:
         """Record the consent that goes with a token.
 
         Raises:
@@ -58,19 +65,9 @@ class Consents:
                 raise NotFound(f"there is no token {token_id!r}")
             if token.revoked_ms is not None:
                 raise Conflict(f"the token {token_id} is revoked: make another one for this consent")
-            consent = Consent(
-                token_id=token_id, organization_uid=token.organization_uid, given_by=given_by, words=words,
-                given_ms=given_ms, recorded_ms=now_ms, recorded_by=by,
-            )  # fmt: skip
-            if not self._db.insert_new(connection, consents, attrs.asdict(consent)):
-                raise Conflict(f"a consent is recorded for the token {token_id} already")
-            after = {"given_by": given_by, "words": words, "given_ms": given_ms}
-            entry = AuditEntry(
-                at_ms=now_ms, who=by, action="consent recorded", about=f"token {token_id}", after=json.dumps(after),
-                organization_uid=consent.organization_uid,
-            )  # fmt: skip
-            note(connection, entry)
-        return consent
+            return record_consent(
+                connection, self._db, token_id, token.organization_uid, given, by=by, now_ms=now_ms
+            )
 
     def withdraw(self, token_id: str, *, why: str, by: str, now_ms: int) -> Consent:
         """Take a consent back, and revoke its token; one that is taken back already stays so, with its first words.
@@ -121,6 +118,34 @@ class Consents:
         )
         with self._db.read() as connection:
             return list(connection.execute(query.order_by(agents.c.id)).scalars())
+
+
+def record_consent(
+    connection: Connection,
+    db: Database,
+    token_id: str,
+    organization_uid: str,
+    given: ConsentGiven,
+    *,
+    by: str,
+    now_ms: int,
+) -> Consent:
+    """Record the consent that goes with a token within the caller's transaction.
+
+    Raises:
+        Conflict: one is recorded already.
+    """
+    consent = Consent(
+        token_id=token_id, organization_uid=organization_uid, recorded_ms=now_ms, recorded_by=by, **attrs.asdict(given)
+    )  # fmt: skip
+    if not db.insert_new(connection, consents, attrs.asdict(consent)):
+        raise Conflict(f"a consent is recorded for the token {token_id} already")
+    entry = AuditEntry(
+        at_ms=now_ms, who=by, action="consent recorded", about=f"token {token_id}", after=json.dumps(attrs.asdict(given)),
+        organization_uid=organization_uid,
+    )  # fmt: skip
+    note(connection, entry)
+    return consent
 
 
 def require_consent(connection: Connection, token_id: str, *, lock: bool = False) -> Consent:

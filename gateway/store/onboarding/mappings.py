@@ -73,27 +73,24 @@ class Mappings:
             WrongKind: the organization is no company.
         """
         with self._db.write() as connection:
-            company = require_active(connection, company_uid)
+            return map_tenant(connection, self._db, site_uid, tenant_uid, company_uid, by=by, now_ms=now_ms)
+
+    def check(self, site_uid: str, tenant_uid: str, company_uid: str | None, *, now_ms: int) -> bool:
+        """Whether a cloud tenant can be given to a company, which may be one that is still to be added; false: it is the company's already.
+
+        Raises:
+            NotFound, SiteSilent, TenantDisabled, TenantMapped, TenantNotReported: as `map` does.
+        """
+        with self._db.read() as connection:
             site = require_site(connection, site_uid)
-            tenant_name = require_tenant(connection, site, tenant_uid, now_ms=now_ms)
-            row = {
-                "site_uid": site_uid, "tenant_uid": tenant_uid, "agent_id": site.agent_id, "company_uid": company_uid,
-                "tenant_name": tenant_name, "mapped_ms": now_ms, "mapped_by": by,
-            }  # fmt: skip
-            if self._db.insert_new(connection, tenant_mappings, row):
-                entry = AuditEntry(
-                    at_ms=now_ms, who=by, action="tenant mapped", about=f"{tenant_name} of {site.name}",
-                    organization_uid=company_uid,
-                    after=json.dumps({"site_uid": site_uid, "tenant_uid": tenant_uid, "company_uid": company_uid}),
-                )  # fmt: skip
-                note(connection, entry)
-            mapping = require_mapping(connection, site_uid, tenant_uid)
-            if mapping.company_uid != company_uid:
-                raise TenantMapped(
-                    f"{tenant_name} of {site.name} is mapped to {mapping.company_name} already: take it back first, "
-                    f"fieldgate tenant unmap {tenant_uid} --site {site_uid}, if it is {company.name}'s"
-                )
-        return mapping
+            row = connection.execute(MAPPINGS.where(_is(site_uid, tenant_uid))).mappings().first()
+            if row is not None:
+                mapping = TenantMapping(**row)
+                if mapping.company_uid == company_uid:
+                    return False
+                raise taken(mapping)
+            require_tenant(connection, site, tenant_uid, now_ms=now_ms)
+        return True
 
     def unmap(self, site_uid: str, tenant_uid: str, *, by: str, now_ms: int) -> TenantMapping:
         """Take a cloud tenant back from the company that it was mapped to; what the mapping was.
@@ -103,11 +100,7 @@ class Mappings:
         """
         with self._db.write() as connection:
             mapping = require_mapping(connection, site_uid, tenant_uid)
-            connection.execute(
-                sa.delete(tenant_mappings).where(
-                    tenant_mappings.c.site_uid == site_uid, tenant_mappings.c.tenant_uid == tenant_uid
-                )
-            )
+            connection.execute(sa.delete(tenant_mappings).where(_is(site_uid, tenant_uid)))
             before = {"site_uid": site_uid, "tenant_uid": tenant_uid, "company_uid": mapping.company_uid}
             entry = AuditEntry(
                 at_ms=now_ms, who=by, action="tenant unmapped", about=f"{mapping.tenant_name} of {mapping.site_name}",
@@ -200,6 +193,49 @@ REPORTED: Final = (
     )
     .outerjoin(organizations, organizations.c.uid == tenant_mappings.c.company_uid)
 )
+
+
+def map_tenant(
+    connection: Connection,
+    db: Database,
+    site_uid: str,
+    tenant_uid: str,
+    company_uid: str,
+    *,
+    by: str,
+    now_ms: int,
+) -> TenantMapping:
+    """Give a cloud tenant to a company within the caller's transaction; raises as `Mappings.map` does."""
+    require_active(connection, company_uid)
+    site = require_site(connection, site_uid)
+    tenant_name = require_tenant(connection, site, tenant_uid, now_ms=now_ms)
+    row = {
+        "site_uid": site_uid, "tenant_uid": tenant_uid, "agent_id": site.agent_id, "company_uid": company_uid,
+        "tenant_name": tenant_name, "mapped_ms": now_ms, "mapped_by": by,
+    }  # fmt: skip
+    if db.insert_new(connection, tenant_mappings, row):
+        after = {"site_uid": site_uid, "tenant_uid": tenant_uid, "company_uid": company_uid}
+        entry = AuditEntry(
+            at_ms=now_ms, who=by, action="tenant mapped", about=f"{tenant_name} of {site.name}",
+            organization_uid=company_uid, after=json.dumps(after),
+        )  # fmt: skip
+        note(connection, entry)
+    mapping = require_mapping(connection, site_uid, tenant_uid)
+    if mapping.company_uid != company_uid:
+        raise taken(mapping)
+    return mapping
+
+
+def taken(mapping: TenantMapping) -> TenantMapped:
+    """The refusal of a tenant that is another company's."""
+    return TenantMapped(
+        f"{mapping.tenant_name} of {mapping.site_name} is mapped to {mapping.company_name} already: if that is a mistake, take it "
+        f"back first, fieldgate tenant unmap {mapping.tenant_uid} --site {mapping.site_uid}"
+    )
+
+
+def _is(site_uid: str, tenant_uid: str) -> sa.ColumnElement[bool]:
+    return sa.and_(tenant_mappings.c.site_uid == site_uid, tenant_mappings.c.tenant_uid == tenant_uid)
 
 
 @attrs.frozen(kw_only=True)

@@ -57,3 +57,4 @@ consents = table(
 def make_onboarding(connection: Connection) -> None:
     """Make the tables."""
     metadata.create_all(connection, tables=[organization_details, tenant_mappings, consents])
+    connection.exec_driver_sql("CREATE INDEX ix_tokens_organization_uid ON tokens (organization_uid)")

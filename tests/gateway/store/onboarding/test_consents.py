@@ -2,15 +2,14 @@
 
 import pytest
 
-from gateway.store import Conflict, Consent, NotFound, Refused, Store
+from gateway.store import Conflict, Consent, ConsentGiven, NotFound, Refused, Store
 from protocol import Code
 from tests.helpers.stores import applicant, enroll, make_world
 
 
 def record(store: Store, by: str = "client") -> Consent:
-    return store.consents.record(
-        by, given_by="Ann Ölund", words="our two servers", given_ms=3, by="bo", now_ms=4
-    )
+    given = ConsentGiven(given_by="Ann Ölund", words="our two servers", given_ms=3)
+    return store.consents.record(by, given, by="bo", now_ms=4)
 
 
 def test_a_consent_is_kept_with_its_token(store: Store) -> None:
