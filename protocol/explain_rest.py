@@ -60,4 +60,9 @@ REST: Final[dict[Code, Explanation]] = {
         "it was started again. No agent's session and no acknowledgement depends on it.",
         "Nothing to do for once. If it comes again, look at its log from right before, at the machine's memory, and at whoever can send it signals.",
     ),
+    Code.PATCH_REFUSED: Explanation(
+        "a change by JSON Patch can't be applied",
+        "An operation is none, tests for something that is not so, or touches a property that can't be changed. Nothing was changed.",
+        "The message says which, and what can be changed.",
+    ),
 }

@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "gateway.access": {"attrs", "cryptography", "jwt", "structlog", "protocol", "gateway.store", "gateway.config"},
     "gateway.alarms": {"attrs", "structlog", "protocol", "gateway.store", "gateway.config"},
     "gateway.management": {
-        "anyio", "attrs", "litestar", "msgspec", "structlog", "uvicorn",
+        "anyio", "attrs", "jsonpatch", "litestar", "msgspec", "structlog", "uvicorn",
         "protocol", "certs", "gateway.access", "gateway.store", "gateway.config", "gateway.beats",
     },
     "gateway": {

@@ -1,8 +1,7 @@
 """Commands: what an agent is asked to do. Operators' verbs and the edges'; the projector's are in projected_commands.py."""
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Final, TypeVar
-from uuid import uuid4
+from typing import Any, TypeVar
 
 import attrs
 import sqlalchemy as sa
@@ -15,24 +14,18 @@ from gateway.store.command_rows import (
     Told,
     changed,
     command_of,
-    find,
     one_changed,
 )
 from gateway.store.engine import Database
+from gateway.store.enqueuing import enqueue_in, require
 from gateway.store.errors import Conflict, NotFound
 from gateway.store.given import INTEGER, TEXT, packed
-from gateway.store.hot import Hot, insert_into
+from gateway.store.hot import Hot
 from gateway.store.schema import agents, jobs
-from gateway.store.standing import Standing
 from protocol import Code, commands
 
 T = TypeVar("T")
 
-# An agent that is offered more than this at once would be told 20 kB; a person who queues more for one has a loop somewhere.
-MOST_UNFINISHED: Final = 100
-
-# A file's worth of waiting; whatever was meant a month ago is not meant any more.
-LONGEST_TTL_MS: Final = 30 * 24 * 3600 * 1000
 
 DELIVERY = {"uid": TEXT, "agent_uid": TEXT, "fence": INTEGER}
 PROGRESS = {"uid": TEXT, "agent_uid": TEXT, "fence": INTEGER, "percent": INTEGER, "progress": TEXT}
@@ -86,22 +79,31 @@ class Commands:
     # -- operators' ---------------------------------------------------------------------------------------------
 
     def enqueue(
-        self, agent_uid: str, instruction: commands.Instruction, *, who: str, ttl_ms: int, now_ms: int
+        self,
+        agent_uid: str,
+        instruction: commands.Instruction,
+        *,
+        who: str,
+        ttl_ms: int,
+        now_ms: int,
+        uid: str | None = None,
     ) -> StoredCommand:
         """Ask an agent for something; ring the doorbell afterwards.
 
         Args:
             who: asks for it.
             ttl_ms: how long it may take until the agent begins.
+            uid: what the command is to be called. Whoever asks for the same once more under the same uid is given the first one.
 
         Raises:
-            Conflict: the agent is not verified, has too many unfinished commands, or *ttl_ms* is out of bounds.
+            Conflict: the agent is not verified, has too many unfinished commands, or *ttl_ms* is out of bounds; *uid* is
+                another command's.
             InvalidCommand: a field of *instruction* is out of its bounds (FG-5002).
             NotFound: there is no such agent.
         """
         return self._write(
             lambda hot, told: enqueue_in(
-                hot, told, agent_uid, instruction, who=who, ttl_ms=ttl_ms, now_ms=now_ms
+                hot, told, agent_uid, instruction, who=who, ttl_ms=ttl_ms, now_ms=now_ms, uid=uid
             )
         )
 
@@ -277,66 +279,3 @@ class Commands:
             finally:
                 hot.close()
         return [CommandView(command=command_of(row[:-1]), host_name=row[-1]) for row in rows]
-
-
-def enqueue_in(
-    hot: Hot,
-    told: Told,
-    agent_uid: str,
-    instruction: commands.Instruction,
-    *,
-    who: str,
-    ttl_ms: int,
-    now_ms: int,
-) -> StoredCommand:
-    """`Commands.enqueue` within a transaction of the caller's."""
-    payload = instruction.payload()
-    if not 0 < ttl_ms <= LONGEST_TTL_MS:
-        raise Conflict(f"a command waits for up to {LONGEST_TTL_MS // 86_400_000} days")
-    row = (
-        str(uuid4()), agent_uid, instruction.kind, payload, CommandState.QUEUED.value, 0, now_ms, who,
-        now_ms + ttl_ms, 0, 0,
-    )  # fmt: skip
-    names = (
-        "uid", "agent_uid", "kind", "payload", "state", "fence", "created_ms", "created_by", "not_after_ms",
-        "percent", "code",
-    )  # fmt: skip
-    require_verified(hot, agent_uid)
-    unfinished = hot.one(
-        f"SELECT count(*) FROM commands WHERE agent_uid = ? AND state IN {IN_UNFINISHED}",  # noqa: S608  # names of ours
-        (agent_uid,),
-    )
-    if unfinished is not None and unfinished[0] >= MOST_UNFINISHED:
-        raise Conflict(f"the agent has {MOST_UNFINISHED} unfinished commands: cancel some first")
-    hot.run(insert_into("commands", names), row)
-    command = require(hot, row[0])
-    told.note(command, "command queued", who=who, at_ms=now_ms)
-    return command
-
-
-def require(hot: Hot, uid: str) -> StoredCommand:
-    """The command of that uid.
-
-    Raises:
-        NotFound: there is none.
-    """
-    command = find(hot, uid)
-    if command is None:
-        raise NotFound(f"no command has the uid {uid!r}")
-    return command
-
-
-def require_verified(hot: Hot, agent_uid: str) -> None:
-    """Make sure that the agent may be asked for something, and stays so until the transaction ends.
-
-    Raises:
-        Conflict: it may not.
-        NotFound: there is no such agent.
-    """
-    lock = " FOR UPDATE" if hot.postgresql else ""
-    row = hot.one(f"SELECT standing FROM agents WHERE uid = ?{lock}", (agent_uid,))  # noqa: S608  # words of ours
-    if row is None:
-        raise NotFound(f"no agent has the uid {agent_uid!r}")
-    standing = Standing.read(row[0])
-    if standing is not Standing.VERIFIED:
-        raise Conflict(f"the agent is {standing}: only a verified one is given commands")

@@ -10,18 +10,17 @@ event, and its id is made of the batch's contents: read again, also out of a sto
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from gateway.store.engine import Database
-from gateway.store.errors import CursorUnreadable
 from gateway.store.events import EVENT, StoredEvent
 from gateway.store.feed import MARK_ID, Mark, mark_of
+from gateway.store.place import EVERY_LINE, Place
 from gateway.store.readmodel import BOOLEAN, READ_MODEL
 from gateway.store.rows import JOB_KINDS
 from gateway.store.schema import agents, batches, inventories, job_events
@@ -52,37 +51,6 @@ ITEMS: Final = {
 Row = dict[str, Any]
 
 
-@attrs.frozen
-class Place:
-    """Behind which lines to read on."""
-
-    incarnation: str
-    fact: int = 0
-    batch: int = 0
-    line: int = 0
-    """Of the batch; the lines behind it are still to be read."""
-    began: int = 0
-    """The last fact that had left the feed when its reader began: up to there it misses none."""
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """What `str` made.
-
-        Raises:
-            CursorUnreadable: it did not.
-        """
-        found = re.fullmatch(
-            r"v1\.([0-9a-f]{32})\.([0-9]{1,15})\.([0-9]{1,15})\.([0-9]{1,9})(?:\.([0-9]{1,15}))?", text
-        )
-        if found is None:
-            raise CursorUnreadable(f"{text[:100]!r} is no cursor: give one that a line carried, as it is")
-        return cls(found[1], *(int(number or 0) for number in found.groups()[1:]))
-
-    def __str__(self) -> str:
-        began = f".{self.began}" if self.began else ""
-        return f"v1.{self.incarnation}.{self.fact}.{self.batch}.{self.line}{began}"
-
-
 @attrs.frozen(kw_only=True)
 class Line:
     """One line: what is true, and the place behind it."""
@@ -107,6 +75,12 @@ class Following:
         """Before everything."""
         with self._db.read() as connection:
             return beginning(connection)
+
+    def newest(self) -> Place:
+        """Behind everything that is there: what is read from it on has only just become true."""
+        with self._db.read() as connection:
+            fact, batch = newest(connection)
+            return attrs.evolve(beginning(connection), fact=fact, batch=batch, line=EVERY_LINE)
 
     def read(self, place: Place) -> tuple[list[Line], Place]:
         """The next lines behind *place*, and the place behind them; *place* itself when there is nothing more.

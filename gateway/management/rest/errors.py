@@ -21,7 +21,7 @@ from litestar.exceptions import (
 
 from gateway.access import AccessError, CredentialRefused, PermissionMissing
 from gateway.store import Conflict, NotFound, StoreError, StoreFull, StoreLocked, StoreUnreachable
-from protocol import Code
+from protocol import Code, commands
 
 __all__ = ["HANDLERS", "ErrorBody", "Refused", "answer_of"]
 
@@ -125,6 +125,10 @@ def _store_error(_: Request[Any, Any, Any], error: StoreError) -> Response[Error
     return answer_of(status, error.code, str(error))
 
 
+def _invalid_command(_: Request[Any, Any, Any], error: commands.InvalidCommand) -> Response[ErrorBody]:
+    return answer_of(400, error.code, error.message)
+
+
 def _access_error(_: Request[Any, Any, Any], error: AccessError) -> Response[ErrorBody]:
     """What is told may be less than what is known."""
     if isinstance(error, CredentialRefused):
@@ -171,6 +175,7 @@ def _bug(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorBod
 HANDLERS: Final[dict[int | type[Exception], Any]] = {
     Refused: _refused,
     StoreError: _store_error,
+    commands.InvalidCommand: _invalid_command,
     AccessError: _access_error,
     HTTPException: _http_error,
     Exception: _bug,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from gateway.access import Permission, Principal
 from gateway.management.rest.errors import ErrorBody
@@ -15,10 +15,12 @@ from gateway.management.rest.scopes import scope_of
 from gateway.management.services import Provided
 from gateway.store import Page, View
 
-__all__ = ["REFUSALS", "envelope", "listing", "one", "paging"]
+__all__ = ["DEFAULT_ROWS", "REFUSALS", "Limit", "Offset", "Uid", "envelope", "listing", "one", "paging"]
 
 DEFAULT_ROWS: Final = 100
 
+Uid = Annotated[str, PathParameter(description="The uid of what is meant.")]
+"""A parameter of a path, which is named after what it is the uid of."""
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST_ROWS, description="How many rows at most.")]
 Offset = Annotated[
     int, QueryParameter(ge=0, le=MOST_OFFSET, description="How many rows to leave out before the first.")

@@ -5,9 +5,11 @@ from typing import Final
 from litestar.handlers import HTTPRouteHandler
 
 from gateway.management.routes.about import ABOUT
+from gateway.management.routes.actions import ACTIONS
+from gateway.management.routes.events import EVENTS
 from gateway.management.routes.infrastructure import INFRASTRUCTURE
 from gateway.management.routes.usage import USAGE
 
 __all__ = ["ROUTES"]
 
-ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (*ABOUT, *INFRASTRUCTURE, *USAGE)
+ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (*ABOUT, *ACTIONS, *EVENTS, *INFRASTRUCTURE, *USAGE)

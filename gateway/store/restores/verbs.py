@@ -11,8 +11,8 @@ from sqlalchemy.engine import Connection
 
 from gateway.store.audit import AuditEntry, note
 from gateway.store.command_rows import CommandState, StoredCommand, Told
-from gateway.store.commands import enqueue_in
 from gateway.store.engine import Database
+from gateway.store.enqueuing import enqueue_in
 from gateway.store.errors import NotFound
 from gateway.store.hot import Hot
 from gateway.store.onboarding.schema import organization_details

@@ -26,6 +26,7 @@ from gateway.store.views.asking import (
     Scope,
 )
 from gateway.store.views.backups import COMPUTERS, FILE_SHARES, JOBS, VIRTUAL_MACHINES
+from gateway.store.views.commands import ASYNC_ACTIONS
 from gateway.store.views.describing import Kind, Property, View
 
 __all__ = [
@@ -58,6 +59,7 @@ VIEWS: Final[Mapping[str, View]] = {
         VIRTUAL_MACHINES,
         COMPUTERS,
         FILE_SHARES,
+        ASYNC_ACTIONS,
     )
 }
 """By name."""

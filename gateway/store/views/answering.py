@@ -7,7 +7,7 @@ offers by an index only. Either way no more than some ten thousand rows are touc
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from gateway.store.engine import Database
 from gateway.store.errors import NotFound
 from gateway.store.onboarding.schema import organization_details
+from gateway.store.schema import agents, organizations
 from gateway.store.views.asking import EXACT, Asked, Compare, Operation, Page, QueryRefused, Scope
 from gateway.store.views.describing import Kind, Property, View
 from gateway.store.views.judging import operands, selected
@@ -78,6 +79,21 @@ class Views:
             raise absent
         return shown(view.properties, row)
 
+    def owned_agents(self, uids: Collection[str], scope: Scope) -> set[str]:
+        """Those of the agents that are an organization's within *scope*."""
+        return self._owned(agents.c.uid, agents.c.organization_uid, uids, scope)
+
+    def owned_organizations(self, uids: Collection[str], scope: Scope) -> set[str]:
+        """Those of the organizations that lie within *scope*."""
+        return self._owned(organizations.c.uid, organizations.c.uid, uids, scope)
+
+    def _owned(
+        self, uid: sa.ColumnElement[str], of: sa.ColumnElement[str], uids: Collection[str], scope: Scope
+    ) -> set[str]:
+        query = sa.select(uid).where(uid.in_(uids), inside(of, scope))
+        with self._db.read() as connection:
+            return set(connection.execute(query).scalars())
+
     def _known(self, connection: Connection) -> Dialect:
         """What is different on this database; it is asked once."""
         if self._dialect is None:
@@ -137,12 +153,19 @@ def within(view: View, scope: Scope) -> list[Test]:
         return []
     if view.organization is None:
         return [sa.false()]
+    return [inside(view.organization, scope)]
+
+
+def inside(organization: sa.ColumnElement[str], scope: Scope) -> Test:
+    """Whether an organization, by its uid, lies within *scope*."""
+    if scope == Scope.everything():
+        return sa.true()
     if scope.organization_uid is not None:
-        return [view.organization == scope.organization_uid]
+        return organization == scope.organization_uid
     companies = sa.select(organization_details.c.uid).where(
         organization_details.c.reseller_uid == scope.reseller_uid
     )
-    return [view.organization.in_(companies.union_all(sa.select(sa.literal(scope.reseller_uid))))]
+    return organization.in_(companies.union_all(sa.select(sa.literal(scope.reseller_uid))))
 
 
 def folding_collation(connection: Connection) -> str:

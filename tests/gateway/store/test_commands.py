@@ -19,7 +19,7 @@ from gateway.store import (
     Store,
     StoredCommand,
 )
-from gateway.store.commands import LONGEST_TTL_MS, MOST_UNFINISHED
+from gateway.store.enqueuing import LONGEST_TTL_MS, MOST_UNFINISHED
 from gateway.store.projected_commands import GONE_MS, KEPT_MS
 from gateway.store.schema_operations import feed
 from protocol import Code, Outcome, commands
