@@ -134,7 +134,7 @@ class RootedSigner:
     @classmethod
     def file(cls, folder: Path) -> Path:
         """Where it lies in the authority's *folder*."""
-        return folder / f"{cls.purpose.name}.pem"
+        return folder / f"{cls.purpose.name}.key"
 
     def chain(self, authority: Authority) -> tuple[bytes, ...]:
         """What a signed file carries: this certificate, and the way to each root that may be known."""

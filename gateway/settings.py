@@ -7,6 +7,7 @@ import socket
 import string
 from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 import typed_settings as ts
@@ -87,6 +88,15 @@ def _check_seconds(name: str, value: float, bounds: tuple[float, float]) -> None
     _check(
         bounds[0] <= value <= bounds[1], f"{name} = {value} is not between {bounds[0]:g} and {bounds[1]:.0f}"
     )
+
+
+def _check_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        raise ConfigError(
+            f"time_zone {name!r} is not known on this machine: give one like Europe/Stockholm"
+        ) from None
 
 
 @attrs.frozen(kw_only=True)
@@ -228,6 +238,8 @@ class Config:
     log_format: str = "auto"
     # debug | info | warning | error: what is less than that is not said
     log_level: str = "info"
+    # where the provider is, as in Europe/Stockholm: months of usage begin at midnight there
+    time_zone: str = "UTC"
     # evidence of paths that carry no session; off for measuring what it costs
     inspection: bool = True
     # networks of your own proxies that speak no PROXY protocol to us
@@ -266,6 +278,7 @@ class Config:
         for table in (self.agents, self.alarms, self.management):
             problem = table.problem()
             _check(not problem, problem)
+        _check_zone(self.time_zone)
         for network in self.own_proxies:
             _check_network("own_proxies", network)
         for key in self.own_offload:

@@ -5,6 +5,7 @@ from typing import Final
 from protocol.codes import Code
 from protocol.explain_access import ACCESS
 from protocol.explain_alarms import ALARMS
+from protocol.explain_billing import BILLING
 from protocol.explain_commands import COMMANDS
 from protocol.explain_data import DATA
 from protocol.explain_feeding import FEEDING
@@ -23,6 +24,7 @@ CODES: Final[dict[Code, Explanation]] = dict(
         {
             **ACCESS,
             **ALARMS,
+            **BILLING,
             **SETUP,
             **OPERATING,
             **SESSION,

@@ -1,16 +1,24 @@
 """What companies are billed for: statements of usage, made, closed, signed and verified."""
 
-from gateway.billing.calendar import Period, PeriodError, month_begin_ms
-from gateway.billing.closing import Books
+from gateway.billing.calendar import Period, PeriodError, midnight_ms, month_begin_ms
+from gateway.billing.closing import Books, Standing
+from gateway.billing.paper import to_pdf
 from gateway.billing.signed import Signed, StatementRefused
 from gateway.billing.signed import read as read_signed
+from gateway.billing.statement import Document
+from gateway.billing.tables import to_csv
 
 __all__ = [
     "Books",
+    "Document",
     "Period",
     "PeriodError",
     "Signed",
+    "Standing",
     "StatementRefused",
+    "midnight_ms",
     "month_begin_ms",
     "read_signed",
+    "to_csv",
+    "to_pdf",
 ]

@@ -12,12 +12,16 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
+from protocol import Code
+
 FINAL_DAY: Final = 3
 """Of the month after: a report that nobody has held back is final from its first moment on."""
 
 
 class PeriodError(ValueError):
     """It is no month or interval that could be reported on; the message says why."""
+
+    code = Code.PERIOD_INVALID
 
 
 def to_ms(at: datetime) -> int:

@@ -9,6 +9,7 @@ since, or given another tenant, changes no statement that is final.
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -23,6 +24,15 @@ Signing = Callable[[], tuple[StatementSigner, tuple[bytes, ...]]]
 """The signer and its chain, when something is to be signed."""
 
 
+class Standing(StrEnum):
+    """What a statement is worth; it says so itself."""
+
+    FINAL = "final"
+    REVIEW = "in review"
+    INTERIM = "interim"
+    """Of any interval, by what was known when it was made."""
+
+
 @attrs.frozen(kw_only=True)
 class Books:
     """The provider's statements.
@@ -31,14 +41,16 @@ class Books:
         zone: where the provider is.
         signing: who signs.
         licences: by agent's uid, the kind of licence on its server; asked each time.
+        now: milliseconds since the epoch.
     """
 
     store: Store
     zone: ZoneInfo
     signing: Signing
     licences: Callable[[], Mapping[str, str]]
+    now: Callable[[], int]
 
-    def statement(self, period: Period) -> Document:
+    def statement(self, period: Period, standing: Standing = Standing.INTERIM) -> Document:
         """What was used in a period, by what is known now.
 
         Raises:
@@ -48,14 +60,32 @@ class Books:
         provider = self.store.organizations.provider()
         licences = dict(self.licences())
         with self.store.usage_history.reading() as history:
-            return Ledger(history, period, provider, licences).document()
+            said = Ledger(history, period, provider, licences).document()
+        return said | {"standing": standing.value}
 
-    def signed(self, period: Period, now_ms: int) -> Signed:
-        """The same with a signature: of any interval, whether or not it is over."""
-        return self._sign(self.statement(period), now_ms)
+    def signed(self, period: Period) -> Signed:
+        """The same with a signature: of any interval, whether or not it is over.
 
-    def close(self, *, by: str, now_ms: int) -> Iterator[Statement]:
+        Raises:
+            AuthorityError: nobody can sign.
+            PayloadError, StoreError: as `statement`.
+        """
+        return self.vouch(self.statement(period))
+
+    def vouch(self, document: Document) -> Signed:
+        """Put a signature to a statement.
+
+        Raises:
+            AuthorityError: nobody can sign.
+        """
+        signer, chain = self.signing()
+        return sign(document, signer, chain, datetime.fromtimestamp(self.now() / 1000, UTC))
+
+    def close(self, *, by: str, as_of_ms: int) -> Iterator[Statement]:
         """Do for every month that is over what is due; yields the statements that were made.
+
+        Args:
+            as_of_ms: which day it is; in the past, no more is done than was due then.
 
         Raises:
             AuthorityError: nobody can sign.
@@ -65,18 +95,17 @@ class Books:
             first_ms = history.first_report_ms()
         if first_ms is None:
             return
-        period, this_month = (
-            Period.containing(first_ms, self.zone),
-            Period.containing(now_ms, self.zone),
-        )
+        period = Period.containing(first_ms, self.zone)
+        this_month = Period.containing(as_of_ms, self.zone)
         while period.from_ms < this_month.from_ms:
-            made = self.close_month(period, by=by, now_ms=now_ms, is_last=period.to_ms == this_month.from_ms)
+            is_last = period.to_ms == this_month.from_ms
+            made = self.close_month(period, by=by, as_of_ms=as_of_ms, is_last=is_last)
             if made is not None:
                 yield made
             period = period.after()
 
     def close_month(
-        self, period: Period, *, by: str, now_ms: int, is_last: bool = True, at_once: bool = False
+        self, period: Period, *, by: str, as_of_ms: int, is_last: bool = True, at_once: bool = False
     ) -> Statement | None:
         """Do what is due for one month that is over; None if nothing was.
 
@@ -93,30 +122,25 @@ class Books:
         is_final = newest is not None and newest.state is StatementState.FINAL
         if is_final and not is_last:
             return None
-        document = self.statement(period)
+        is_due = at_once or as_of_ms >= period.final_ms
+        document = self.statement(period, Standing.FINAL if is_due or is_final else Standing.REVIEW)
+        is_new = newest is None or newest.basis != document["basis"]["sha256"]
         if newest is not None and is_final:
-            if newest.basis == document["basis"]["sha256"]:
-                return None
-            return self._correct(period, newest, document, by, now_ms)
-        if at_once or now_ms >= period.final_ms:
-            signed = self._sign(document, now_ms)
-            return self.store.statements.finish(_new(period, document, signed.data), by=by, now_ms=now_ms)
-        if newest is not None and newest.basis == document["basis"]["sha256"]:
-            return None
-        return self.store.statements.review(_new(period, document, canonical(document)), by=by, now_ms=now_ms)
+            return self._correct(period, newest, document, by) if is_new else None
+        if is_due:
+            new = _new(period, document, self.vouch(document).data)
+            return self.store.statements.finish(new, by=by, now_ms=self.now())
+        if is_new:
+            new = _new(period, document, canonical(document))
+            return self.store.statements.review(new, by=by, now_ms=self.now())
+        return None
 
-    def _correct(
-        self, period: Period, newest: Statement, document: Document, by: str, now_ms: int
-    ) -> Statement:
+    def _correct(self, period: Period, newest: Statement, document: Document, by: str) -> Statement:
         _, former = self.store.statements.document(newest.uid)
         corrects = {"number": newest.number, "basis": read(former).statement["basis"]}
         corrected = document | {"corrects": corrects, "number": newest.number + 1}
-        signed = self._sign(corrected, now_ms)
-        return self.store.statements.correct(_new(period, corrected, signed.data), by=by, now_ms=now_ms)
-
-    def _sign(self, document: Document, now_ms: int) -> Signed:
-        signer, chain = self.signing()
-        return sign(document, signer, chain, datetime.fromtimestamp(now_ms / 1000, UTC))
+        new = _new(period, corrected, self.vouch(corrected).data)
+        return self.store.statements.correct(new, by=by, now_ms=self.now())
 
 
 def _new(period: Period, document: Document, data: bytes) -> NewStatement:

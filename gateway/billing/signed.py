@@ -19,9 +19,10 @@ from cryptography.exceptions import InvalidSignature
 from certs import MAX_SIGNER_CHAIN, STATEMENTS, SignerError, judge_signer
 from certs import StatementSigner as Signer
 from gateway.billing.statement import Document, canonical
+from protocol import Code
 
 FORMAT: Final = "fieldgate-usage/1"
-LABEL: Final = b"fieldgate usage statement\0"
+LABEL: Final = b"fieldgate-usage-statement\0"
 
 # Ten thousand servers take some 400 bytes each.
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -31,6 +32,8 @@ FIELDS: Final = {"format", "statement", "signedAt", "chain", "signature"}
 
 class StatementRefused(Exception):  # noqa: N818  # it is no error of the program's
     """The file is not what it claims to be; the message says what is wrong with it."""
+
+    code = Code.STATEMENT_INVALID
 
 
 @attrs.frozen(kw_only=True)

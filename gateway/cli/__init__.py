@@ -119,7 +119,10 @@ COMMANDS = {
         "Restore points of protected workloads: look into them, and get files out of them.",
     ),
     "gap": ("agents:gap_app", "Gaps: records that are missing between two that arrived."),
-    "usage": ("usage:usage_app", "Usage: what agents said last is used, and whether that is all."),
+    "usage": (
+        "usage:usage_app",
+        "Usage: what is used now, months' statements, and whether all is as it was reported.",
+    ),
     "events": ("events:events_app", "Job events: follow them, or export them."),
     "apikey": ("access:apikey_app", "API keys: what opens the REST interface to a program."),
     "ca": ("ca:ca_app", "Certificates: show, rotate, revoke, export."),

@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from certs import Authority, AuthorityError
+from gateway.bookkeeping import statement_signer
 from gateway.cli.common import now_ms
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, require_name
@@ -102,5 +103,6 @@ def _fill(folder: DataFolder, organization: str) -> Config:
         opened.close()
     if not folder.ca.exists():
         authority.save(folder.ca)
+        statement_signer(folder.ca, now_ms())  # while the root's key is here
     folder.seal(provider.uid)
     return config

@@ -5,15 +5,30 @@ from cyclopts import App
 
 from gateway.cli.common import now_ms, open_provider
 from gateway.cli.options import DEFAULT_DATA, Data, Json
-from gateway.cli.output import ago, rows, size
+from gateway.cli.output import ago, rows, size, when
+from gateway.cli.statements import usage_close, usage_report, usage_statements, usage_verify
+from gateway.cli.usage_chain import usage_audit
+from gateway.cli.usage_now import usage_cloud, usage_licences
 from gateway.store import StoredUsage
 from protocol import UsageMetric, UsageSubject
 
 __all__ = ["usage_app"]
 
 usage_app = App(name="usage")
+usage_app.command(usage_audit, name="audit")
+usage_app.command(usage_close, name="close")
+usage_app.command(usage_cloud, name="cloud")
+usage_app.command(usage_licences, name="licences")
+usage_app.command(usage_report, name="report")
+usage_app.command(usage_statements, name="statements")
+usage_app.command(usage_verify, name="verify")
 
-BYTES = (UsageMetric.STORAGE_BYTES, UsageMetric.QUOTA_BYTES)
+BYTES = frozenset(
+    {
+        UsageMetric.STORAGE_BYTES, UsageMetric.QUOTA_BYTES, UsageMetric.PERFORMANCE_BYTES, UsageMetric.CAPACITY_BYTES,
+        UsageMetric.ARCHIVE_BYTES,
+    }
+)  # fmt: skip
 
 
 @usage_app.command(name="list")
@@ -58,8 +73,16 @@ def _shown(usage: StoredUsage) -> dict[str, object]:
     """What people read in the place of figures."""
     return {
         "standing": "complete" if usage.complete else f"incomplete: {usage.why}",
-        "shown": size(usage.value) if usage.metric in BYTES else str(usage.value),
+        "shown": _amount(usage),
     }
+
+
+def _amount(usage: StoredUsage) -> str:
+    if usage.metric in BYTES:
+        return size(usage.value)
+    if usage.metric == UsageMetric.NEWEST_POINT_MS:
+        return when(usage.value) if usage.value else "never"
+    return str(usage.value)
 
 
 def _word(name: str) -> str:

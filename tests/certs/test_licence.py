@@ -214,7 +214,7 @@ def test_a_signer_is_kept_beside_the_authority(tmp_path: Path) -> None:
     made = authority().save(tmp_path / "ca")
     assert LicenceSigner.load(tmp_path / "ca") is None
     signer().save(tmp_path / "ca")
-    path = tmp_path / "ca" / "licence-signer.pem"
+    path = tmp_path / "ca" / "licence-signer.key"
     assert path.stat().st_mode & 0o777 == 0o600
 
     made.rotate_gateway(NOW).save(tmp_path / "ca")
@@ -229,7 +229,7 @@ def test_a_signer_is_kept_beside_the_authority(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["cut", "garbage", "of another key"])
 def test_a_damaged_signer_is_named(tmp_path: Path, how: str) -> None:
     signer().save(tmp_path)
-    path = tmp_path / "licence-signer.pem"
+    path = tmp_path / "licence-signer.key"
     pem = path.read_bytes()
     other = LicenceSigner.create(authority(), NOW)
     other.save(tmp_path)
@@ -239,7 +239,7 @@ def test_a_damaged_signer_is_named(tmp_path: Path, how: str) -> None:
         + pem.partition(b"-----BEGIN CERT")[2]
     )
     path.write_bytes({"cut": pem[:-50], "garbage": b"\xff" * 9, "of another key": mixed}[how])
-    with pytest.raises(AuthorityError, match=r"licence-signer\.pem is damaged"):
+    with pytest.raises(AuthorityError, match=r"licence-signer\.key is damaged"):
         LicenceSigner.load(tmp_path)
 
 

@@ -152,6 +152,11 @@ def test_what_could_not_work_is_refused(tmp_path: Path, text: str) -> None:
             '[fieldgate]\nheartbeat_s = "soon"\n',
             r"fieldgate\.toml: heartbeat_s: expected a number, got 'soon'$",
         ),
+        (
+            '[fieldgate]\ntime_zone = "Mars/Olympus"\n',
+            r"^time_zone 'Mars/Olympus' is not known on this machine",
+        ),
+        ('[fieldgate]\ntime_zone = "../etc/passwd"\n', r"^time_zone '../etc/passwd' is not known"),
         ("[fieldgate]\nnames = []\n", r"^names is empty: give at least one"),
         (
             "[[fieldgate.listeners]]\nport = 70000\n",

@@ -20,7 +20,8 @@ from typing import Any, Final, Self
 
 import attrs
 
-from protocol import UsageMetric, UsageSubject
+from gateway.store.errors import StoreError
+from protocol import Code, UsageMetric, UsageSubject
 
 LABEL: Final = b"fieldgate usage 1\0"
 NO_LINK: Final = bytes(32)
@@ -30,8 +31,10 @@ NO_LINK: Final = bytes(32)
 MAX_PAYLOAD: Final = 16 * 1024 * 1024
 
 
-class PayloadError(Exception):
+class PayloadError(StoreError):
     """What is stored as a report's payload is none."""
+
+    code = Code.USAGE_DAMAGED
 
 
 @attrs.frozen(kw_only=True)

@@ -14,7 +14,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from gateway.store.billing.chain import Reported, unpacked_payload
+from gateway.store.billing.chain import PayloadError, Reported, unpacked_payload
 from gateway.store.billing.schema import metered_workloads, usage_reports
 from gateway.store.engine import Database
 from gateway.store.gaps import GapState
@@ -116,6 +116,7 @@ class History:
         query = (
             sa.select(
                 r.c.agent_id,
+                agents.c.uid,
                 r.c.n,
                 r.c.digest,
                 r.c.link,
@@ -129,7 +130,7 @@ class History:
         )
         with self._connection.execution_options(yield_per=ROWS).execute(query) as rows:
             for row in rows:
-                report = None if row.payload is None else Reported.read(unpacked_payload(row.payload))
+                report = None if row.payload is None else _read(row.payload, row.uid, row.n)
                 is_erased = row.erased_ms is not None
                 yield row.agent_id, Link(n=row.n, digest=row.digest, link=row.link, erased=is_erased), report
 
@@ -157,6 +158,13 @@ class History:
     def first_report_ms(self) -> int | None:
         """When the oldest report came; None: there is none."""
         return self._connection.execute(sa.select(sa.func.min(usage_reports.c.received_ms))).scalar()
+
+
+def _read(stored: bytes, agent_uid: str, n: int) -> Reported:
+    try:
+        return Reported.read(unpacked_payload(stored))
+    except PayloadError as error:
+        raise PayloadError(f"report {n} of agent {agent_uid}: {error}; see `fieldgate usage audit`") from None
 
 
 @attrs.frozen

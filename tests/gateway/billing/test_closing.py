@@ -47,13 +47,16 @@ class Scene:
     cloud: Cloud
     agents: list[AgentEntry]
     books: Books
+    clock: list[int]
+    """What time it is: the last one."""
 
     @property
     def company(self) -> str:
         return self.cloud.world.company.uid
 
     def close(self, now_ms: int) -> list[tuple[str, int, StatementState]]:
-        made = self.books.close(by="ann", now_ms=now_ms)
+        self.clock.append(now_ms)
+        made = self.books.close(by="ann", as_of_ms=now_ms)
         return [(each.month, each.number, each.state) for each in made]
 
 
@@ -70,11 +73,12 @@ def scene(store: Store) -> Scene:
             max_uses=99, synthetic=synthetic, now_ms=1,
         )  # fmt: skip
     agents = [enrolled(store, 10 + n, SEPTEMBER.from_ms) for n in range(2)]
+    clock = [OCTOBER.to_ms]
     books = Books(
-        store=store, zone=ZONE, signing=lambda: (signer(), signer().chain(authority())),
+        store=store, now=lambda: clock[-1], zone=ZONE, signing=lambda: (signer(), signer().chain(authority())),
         licences=lambda: {agents[0].agent_uid: "Rental", agents[1].agent_uid: "Rental"},
     )  # fmt: skip
-    return Scene(cloud, agents, books)
+    return Scene(cloud, agents, books, clock)
 
 
 @pytest.fixture
@@ -161,7 +165,7 @@ def _new(said: dict[str, Any]) -> Any:
 def test_a_month_can_be_made_final_by_hand(store: Store, scene: Scene, lists: Callable[..., None]) -> None:
     """Before its third day."""
     lists(0, OCTOBER.from_ms + DAY_MS, "a")
-    made = scene.books.close_month(OCTOBER, by="ann", now_ms=OCTOBER.to_ms, at_once=True)
+    made = scene.books.close_month(OCTOBER, by="ann", as_of_ms=OCTOBER.to_ms, at_once=True)
     assert made is not None
     assert made.state is StatementState.FINAL
 
@@ -258,7 +262,7 @@ def test_the_same_store_gives_the_same_bytes(store: Store, scene: Scene, lists: 
     cycle = Period(from_ms=OCTOBER.from_ms, to_ms=OCTOBER.from_ms + 14 * DAY_MS, zone=ZONE)
     once, again = (canonical(scene.books.statement(cycle)) for _ in range(2))
     assert once == again
-    signed = scene.books.signed(cycle, OCTOBER.to_ms)
+    signed = scene.books.signed(cycle)
     assert canonical(signed.statement) == once
     read_signed(signed.data).verify(pins())
 
@@ -289,7 +293,7 @@ def forged(data: bytes) -> list[tuple[bytes, str]]:
 def test_forgeries_are_named(scene: Scene, lists: Callable[..., None]) -> None:
     """By what is wrong with them."""
     lists(0, OCTOBER.from_ms + DAY_MS, "a")
-    data = scene.books.signed(OCTOBER, OCTOBER.to_ms).data
+    data = scene.books.signed(OCTOBER).data
     for changed, says in forged(data):
         with pytest.raises(StatementRefused, match=says):
             read_signed(changed).verify(pins())
