@@ -100,7 +100,8 @@ def _copy_rows(source: Connection, target: Connection) -> None:
 
 
 def _in_pieces(source: Connection, table: sa.Table) -> Iterator[list[dict[str, Any]]]:
-    streamed = source.execution_options(yield_per=ROWS).execute(sa.select(table)).mappings()
+    written = [column for column in table.c if column.computed is None]
+    streamed = source.execution_options(yield_per=ROWS).execute(sa.select(*written)).mappings()
     for rows in streamed.partitions(ROWS):
         yield [dict(row) for row in rows]
 

@@ -176,7 +176,7 @@ class Events:
 
     def job_sessions(self, agent_uid: str) -> list[JobSession]:
         """The job sessions of an agent, the newest first."""
-        wanted = [column for column in job_sessions.c if column.name != "agent_id"]
+        wanted = [job_sessions.c[each.name] for each in attrs.fields(JobSession) if each.name != "agent_uid"]
         query = (
             sa.select(agents.c.uid.label("agent_uid"), *wanted)
             .join(agents, agents.c.id == job_sessions.c.agent_id)

@@ -50,7 +50,7 @@ COLUMNS = {
 """Of each kind of item: its table, and the cells of its protocol row in their order."""
 
 
-FOLDED = {ItemKind.WORKLOAD, ItemKind.JOB}
+FOLDED = {ItemKind.SERVER, ItemKind.REPOSITORY, ItemKind.WORKLOAD, ItemKind.JOB}
 """Whose names are kept in small letters, too."""
 
 

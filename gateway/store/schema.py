@@ -254,10 +254,12 @@ def items(name: str, *parts: sa.Column[object], sorted_by: Sequence[str] = ()) -
 servers = items(
     "servers", *columns(Text, "name"), *columns(Int, "kind"), *columns(Text, "version os"),
     *columns(Int, "cores memory_bytes"),
+    sorted_by=("kind name_folded",),
 )  # fmt: skip
 repositories = items(
-    "repositories", *columns(Text, "server_uid name kind"), *columns(Int, "capacity_bytes free_bytes")
-)
+    "repositories", *columns(Text, "server_uid name kind"), *columns(Int, "capacity_bytes free_bytes"),
+    sorted_by=("name_folded", "capacity_bytes", "free_bytes"),
+)  # fmt: skip
 workloads = items(
     "workloads", *columns(Text, "server_uid name"), *columns(Int, "kind"), *columns(Text, "job_uid"),
     *columns(Int, "size_bytes restore_points latest_restore_point_ms"),
@@ -280,7 +282,13 @@ job_sessions = table(
     *columns(Text, "job_uid"),
     *columns(Int, "start_ms? end_ms? status attempts duration_ms processed_bytes transferred_bytes code"),
     *columns(Text, "message"),
+    # when it began; where that was not heard of, when it ended
+    sa.Column("since_ms", Int, sa.Computed("coalesce(start_ms, end_ms)")),
     sa.Index(None, "agent_id", "job_uid", "start_ms"),
+    # Ranges of time over all agents, over those of one state, and over an agent's.
+    sa.Index(None, "since_ms", "agent_id"),
+    sa.Index(None, "status", "since_ms", "agent_id"),
+    sa.Index(None, "agent_id", "since_ms", "status"),
     clustered=True,
 )
 

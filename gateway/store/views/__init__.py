@@ -28,6 +28,8 @@ from gateway.store.views.asking import (
 from gateway.store.views.backups import COMPUTERS, FILE_SHARES, JOBS, VIRTUAL_MACHINES
 from gateway.store.views.commands import ASYNC_ACTIONS
 from gateway.store.views.describing import Kind, Property, View
+from gateway.store.views.infrastructure import BACKUP_SERVERS, LOCATIONS, REPOSITORIES, SITES, TENANTS
+from gateway.store.views.runs import JOB_SESSIONS
 
 __all__ = [
     "EXACT",
@@ -55,7 +57,13 @@ VIEWS: Final[Mapping[str, View]] = {
     for view in (
         MANAGEMENT_AGENTS,
         UNVERIFIED_AGENTS,
+        SITES,
+        TENANTS,
+        LOCATIONS,
+        BACKUP_SERVERS,
+        REPOSITORIES,
         JOBS,
+        JOB_SESSIONS,
         VIRTUAL_MACHINES,
         COMPUTERS,
         FILE_SHARES,

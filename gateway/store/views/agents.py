@@ -28,6 +28,13 @@ CONNECTION: Final = sa.case(
     ),
     else_=INACCESSIBLE,
 )
+CONNECTION_WORDS: Final = {
+    "Online": ONLINE,
+    "Inaccessible": INACCESSIBLE,
+    "Rejected": REJECTED,
+    "Unknown": UNKNOWN,
+    "Unverified": UNVERIFIED,
+}
 STATUS: Final = sa.case(
     (sa.and_(CONNECTION == ONLINE, claims.c.health == Health.WARNING), WARNING),
     (sa.and_(CONNECTION == ONLINE, claims.c.health == Health.ERROR), ERROR),
@@ -120,11 +127,7 @@ MANAGEMENT_AGENTS: Final = View(
         Property(
             name="connectionStatus", kind=Kind.WORD,
             says="Whether it is there: Unknown where it never had a session, Unverified where nobody has accepted it yet.",
-            example="Online", column=CONNECTION,
-            words={
-                "Online": ONLINE, "Inaccessible": INACCESSIBLE, "Rejected": REJECTED, "Unknown": UNKNOWN,
-                "Unverified": UNVERIFIED,
-            },
+            example="Online", column=CONNECTION, words=CONNECTION_WORDS,
         ),
         Property(
             name="status", kind=Kind.WORD, says="How it judges itself, while it is there.", example="Healthy",

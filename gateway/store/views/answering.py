@@ -64,10 +64,11 @@ class Views:
         Raises:
             NotFound: there is none, or it lies outside the scope.
         """
+        assert view.key is not None, f"{view.name} are listed only"  # noqa: S101  # a mistake of a route's
         property_ = view.by_name[view.key]
         absent = NotFound(f"none of the {view.name} is {key!r}")
         try:
-            (wanted,) = operands(property_, Compare(view.key, Operation.EQUALS, key))
+            (wanted,) = operands(view, property_, Compare(view.key, Operation.EQUALS, key))
         except QueryRefused:
             raise absent from None
         own = [] if view.where is None else [view.where]

@@ -4,82 +4,21 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from gateway.store.schema import agents, jobs, organizations, repositories, servers, workloads
+from gateway.store.schema import (
+    agents,
+    job_results,
+    job_sessions,
+    jobs,
+    repositories,
+    servers,
+    workloads,
+)
 from gateway.store.views.asking import Order
 from gateway.store.views.describing import Kind, Property, View
+from gateway.store.views.items import from_items, instance, name_of, of_same_agent, own_uid, server_of, whose
 from protocol import JobStatus, WorkloadKind
 
 STATUSES: Final = {status.name.capitalize(): status.value for status in JobStatus}
-
-
-def of_same_agent(
-    table: sa.FromClause, item: sa.FromClause, uid: sa.ColumnElement[str]
-) -> sa.ColumnElement[bool]:
-    """The row of *table* that an item's agent means by *uid*."""
-    return sa.and_(table.c.agent_id == item.c.agent_id, table.c.uid == uid)
-
-
-def whose(item: sa.FromClause) -> tuple[Property, ...]:
-    """Whose an item is: the same of every list of items."""
-    return (
-        Property(
-            name="managementAgentUid", kind=Kind.UID, says="The agent that reported it.",
-            example="6c0a3cf4-6b1f-4a3e-9f57-0a2f3f5d1c11", column=agents.c.uid, sort=False,
-        ),
-        Property(
-            name="organizationUid", kind=Kind.UID, says="Whose it is.",
-            example="0b4f7c0e-3f0d-4d35-9a2e-5f1b3c9d7e21", column=agents.c.organization_uid, sort=False,
-        ),
-        Property(
-            name="organizationName", kind=Kind.TEXT, says="That organization's name.", example="Bäckerei Ölund",
-            column=organizations.c.name, nullable=True, sort=False,
-        ),
-        Property(
-            name="locationUid", kind=Kind.UID, says="The organization's place where its server is.",
-            example="a3d2c1b0-9f8e-4d7c-8b6a-5f4e3d2c1b0a", column=agents.c.location_uid, nullable=True, sort=False,
-        ),
-        Property(
-            name="uid", kind=Kind.TEXT, says="What its agent calls it: unique with that agent, and the name by which commands take it.",
-            example="5b0d3d7e-2f57-4b52-8d5c-3d1f0b6f9a10", column=item.c.uid, filter=False, sort=False,
-        ),
-    )  # fmt: skip
-
-
-def from_items(item: sa.FromClause) -> sa.Join:
-    """An item with its agent and that one's organization."""
-    return item.join(agents, agents.c.id == item.c.agent_id).outerjoin(
-        organizations, organizations.c.uid == agents.c.organization_uid
-    )
-
-
-def name_of(item: sa.FromClause, example: str) -> Property:
-    """The name of an item of which there are very many."""
-    return Property(
-        name="name", kind=Kind.TEXT, says="Its name, for people.", example=example, column=item.c.name,
-        folded=item.c.name_folded,
-    )  # fmt: skip
-
-
-def instance(item: sa.FromClause) -> Property:
-    """What an item is known by."""
-    return Property(
-        name="instanceUid", kind=Kind.UID, says="Its identity in the whole estate.",
-        example="f1a7b3de-0a53-5f0e-9b5e-6d5f2c6a4a01", column=item.c.instance_uid, sort=False,
-    )  # fmt: skip
-
-
-def server_of() -> tuple[Property, ...]:
-    """The backup server that an item is on."""
-    return (
-        Property(
-            name="backupServerUid", kind=Kind.UID, says="The server that it is on.",
-            example="0c9d5a5e-6b1d-5a8e-8e38-0f3f9a3f7c02", column=servers.c.instance_uid, nullable=True, sort=False,
-        ),
-        Property(
-            name="backupServerName", kind=Kind.TEXT, says="That server's name.", example="backup01",
-            column=servers.c.name, nullable=True, filter=False, sort=False,
-        ),
-    )  # fmt: skip
 
 
 JOBS: Final = View(
@@ -87,7 +26,17 @@ JOBS: Final = View(
     key="instanceUid",
     source=from_items(jobs)
     .outerjoin(servers, of_same_agent(servers, jobs, jobs.c.server_uid))
-    .outerjoin(repositories, of_same_agent(repositories, jobs, jobs.c.repository_uid)),
+    .outerjoin(repositories, of_same_agent(repositories, jobs, jobs.c.repository_uid))
+    .outerjoin(
+        job_results, sa.and_(job_results.c.agent_id == jobs.c.agent_id, job_results.c.job_uid == jobs.c.uid)
+    )
+    .outerjoin(
+        job_sessions,
+        sa.and_(
+            job_sessions.c.agent_id == job_results.c.agent_id,
+            job_sessions.c.session_uid == job_results.c.session_uid,
+        ),
+    ),
     organization=agents.c.organization_uid,
     where=jobs.c.instance_uid.is_not(None),
     identity=(jobs.c.agent_id, jobs.c.uid),
@@ -97,14 +46,39 @@ JOBS: Final = View(
         instance(jobs),
         name_of(jobs, "Daily servers"),
         *server_of(),
-        *whose(jobs),
+        *whose(),
+        own_uid(jobs),
         Property(
             name="type", kind=Kind.TEXT, says="The backup product's word for what sort of job it is.", example="Backup",
             column=jobs.c.kind, sort=False,
         ),
         Property(
-            name="status", kind=Kind.WORD, says="What its last run came to, or that it runs.", example="Success",
-            column=jobs.c.last_status, words=STATUSES,
+            name="status", kind=Kind.WORD, says="What its server last said of it: that it runs, or what its last run came to.",
+            example="Success", column=jobs.c.last_status, words=STATUSES,
+        ),
+        Property(
+            name="lastResult", kind=Kind.WORD, says="What the last run came to that ended, told as soon as it did.",
+            example="Warning", column=job_results.c.status, words=STATUSES, nullable=True, sort=False,
+        ),
+        Property(
+            name="lastEndTime", kind=Kind.TIME, says="When that run ended.", example="2026-11-24T01:17:00.000Z",
+            column=job_results.c.at_ms, nullable=True, filter=False, sort=False,
+        ),
+        Property(
+            name="lastDuration", kind=Kind.INTEGER, says="How long it took, in seconds.", example=1020,
+            column=job_sessions.c.duration_ms // 1000, nullable=True, filter=False, sort=False,
+        ),
+        Property(
+            name="processedData", kind=Kind.INTEGER, says="How much it read, in bytes.", example=128849018880,
+            column=job_sessions.c.processed_bytes, nullable=True, filter=False, sort=False,
+        ),
+        Property(
+            name="transferredData", kind=Kind.INTEGER, says="How much it wrote, in bytes.", example=6442450944,
+            column=job_sessions.c.transferred_bytes, nullable=True, filter=False, sort=False,
+        ),
+        Property(
+            name="failureMessage", kind=Kind.TEXT, says="What that run's server says that a person should read.",
+            example="the disk of the repository is full", column=job_sessions.c.message, nullable=True, empty="", filter=False, sort=False,
         ),
         Property(
             name="lastRun", kind=Kind.TIME, says="When it last ran.", example="2026-11-24T01:00:00.000Z",
@@ -150,7 +124,8 @@ def protected(kind: WorkloadKind, *, name: str, model: str, says: str, example: 
             instance(workloads),
             name_of(workloads, example),
             *server_of(),
-            *whose(workloads),
+            *whose(),
+        own_uid(workloads),
             Property(
                 name="jobUid", kind=Kind.UID, says="The job that protects it.",
                 example="77c1f0b2-4a8e-5d3b-9c6f-2e1d0c9b8a04", column=jobs.c.instance_uid, nullable=True, sort=False,

@@ -108,7 +108,7 @@ class View:
         name: in the plural, as its path has it.
         model: what one row is called in the description of the interface.
         says: a line for that description.
-        key: the property by which one row is got.
+        key: the property by which one row is got; None: rows are only listed.
         source: what its columns come from; a row of it is a row of the list.
         identity: columns that no two rows share, in an order that an index has: the tiebreaker of every order. The key's, if not given.
         organization: of the source, whose row it is; None: the provider's alone.
@@ -121,7 +121,7 @@ class View:
     name: str
     model: str
     says: str
-    key: str
+    key: str | None
     properties: tuple[Property, ...]
     source: sa.FromClause
     organization: sa.ColumnElement[str] | None
@@ -140,15 +140,19 @@ class View:
     @property
     def ties(self) -> tuple[sa.ColumnElement[Any], ...]:
         """The tiebreaker."""
-        return self.identity or (self.by_name[self.key].column,)
+        return self.identity if self.key is None or self.identity else (self.by_name[self.key].column,)
 
     def operations(self, property_: Property) -> list[Operation]:
         """What one of its properties may be filtered by, in the order of Operation."""
         if not property_.filter:
             return []
         offered = OPERATIONS[property_.kind]
-        if self.large and property_.kind not in CLOSED:
+        if self.large and (property_.kind not in CLOSED or property_.nullable):
             offered -= {Operation.NOT_EQUALS, Operation.CONTAINS}
             if property_.kind is Kind.TEXT:
                 offered -= ORDERING if property_.folded is not None else ORDERING | PARTS
         return [each for each in Operation if each in offered]
+
+    def finds_none(self, property_: Property) -> bool:
+        """Whether null may be asked for: in a large view where an index has a value for it, and not where only a join knows."""
+        return not self.large or not property_.nullable or property_.empty is not None

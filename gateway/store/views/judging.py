@@ -59,7 +59,7 @@ def selected(view: View, names: tuple[str, ...] | None) -> list[Property]:
     return [view.by_name[name] for name in dict.fromkeys(names)]
 
 
-def operands(property_: Property, compare: Compare) -> list[Any]:
+def operands(view: View, property_: Property, compare: Compare) -> list[Any]:
     """The values of a comparison as they stand in the store; None for a missing one.
 
     Raises:
@@ -71,6 +71,8 @@ def operands(property_: Property, compare: Compare) -> list[Any]:
     elif not isinstance(given, list | tuple) or len(given) > MOST_VALUES:
         raise QueryRefused(f"{property_.name}: `in` takes a list of up to {MOST_VALUES} values")
     stored = [_stored(property_, compare, value) for value in given]
+    if None in stored and not view.finds_none(property_):
+        raise QueryRefused(f"{property_.name}: {view.name} are too many to find those that have none")
     if None in stored and compare.operation in ORDERING | PARTS:
         raise QueryRefused(f"{property_.name}: null is not compared by {compare.operation}")
     return stored

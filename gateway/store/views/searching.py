@@ -131,7 +131,7 @@ def _within(view: View, time: Property, where: Condition | None, now_ms: int) ->
     bounds = [each for each in _all_of(where) if each.property == time.name]
     if any(each.operation in LOWER for each in bounds):
         return []
-    until = [operands(time, each)[0] for each in bounds if each.operation in UPPER]
+    until = [operands(view, time, each)[0] for each in bounds if each.operation in UPPER]
     return [time.column >= min([now_ms, *until]) - view.window_ms]
 
 
@@ -164,7 +164,7 @@ def _test(view: View, where: Condition, dialect: Dialect) -> Test:
 
 def _compare(view: View, compare: Compare, dialect: Dialect) -> Test:
     property_ = property_of(view, compare)
-    values = operands(property_, compare)
+    values = operands(view, property_, compare)
     if property_.kind is Kind.TEXT:
         return _text(view, property_, compare, values, dialect)
     if compare.operation in ORDERING:

@@ -13,11 +13,17 @@ from gateway.store.folding import fold
 from gateway.store.minting import instance_uid  # both are what they are for good
 
 MINTED: Final = ("servers", "repositories", "workloads", "jobs", "cloud_tenants")
-NAMED: Final = ("workloads", "jobs")
+NAMED: Final = ("servers", "repositories", "workloads", "jobs")
 ROWS: Final = 10_000
 
 INDEXES: Final = {
     "agents": ("organization_uid", "location_uid"),
+    "servers": ("kind, name_folded, agent_id, uid",),
+    "repositories": (
+        "name_folded, agent_id, uid",
+        "capacity_bytes, agent_id, uid",
+        "free_bytes, agent_id, uid",
+    ),
     "workloads": (
         "kind, name_folded, agent_id, uid",
         "kind, latest_restore_point_ms, agent_id, uid",
@@ -32,16 +38,23 @@ INDEXES: Final = {
         "kind, agent_id, uid",
         "enabled, agent_id, uid",
     ),
+    "job_sessions": ("since_ms, agent_id", "status, since_ms, agent_id", "agent_id, since_ms, status"),
 }  # fmt: skip
 
 
 def make_lists(connection: Connection) -> None:
     """Add the columns, fill them, make the indexes."""
-    collation = ' COLLATE "C"' if connection.dialect.name == "postgresql" else ""
+    postgresql = connection.dialect.name == "postgresql"
+    collation = 'COLLATE "C"' if postgresql else ""
+    # SQLite can't add a stored column, and makes indexes of others, too; PostgreSQL does not.
+    big, kept = ("BIGINT", "STORED") if postgresql else ("INTEGER", "VIRTUAL")
     for table in MINTED:
         connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN instance_uid TEXT")
     for table in NAMED:
-        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN name_folded TEXT{collation}")
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN name_folded TEXT {collation}")
+    connection.exec_driver_sql(
+        f"ALTER TABLE job_sessions ADD COLUMN since_ms {big} GENERATED ALWAYS AS (coalesce(start_ms, end_ms)) {kept}"
+    )
     for table in MINTED:
         _fill(connection, table)
         _index(connection, table, "instance_uid")

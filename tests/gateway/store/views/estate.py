@@ -11,6 +11,7 @@ from gateway.store.schema import claims, edges
 from protocol import (
     CloudTenant,
     Code,
+    EventKind,
     Health,
     ItemKind,
     Job,
@@ -21,7 +22,7 @@ from protocol import (
     Workload,
     WorkloadKind,
 )
-from tests.helpers.stores import enroll, open_stream
+from tests.helpers.stores import enroll, event, open_stream
 
 NOW: Final = 1_764_014_400_000
 """2025-11-24T20:00:00Z."""
@@ -75,6 +76,8 @@ def make_estate(store: Store) -> Estate:
     connect(store, agents)
     for number, agent in enumerate(agents):
         report(store, agent, number)
+    site = store.organizations.list_sites()[0]
+    store.mappings.map(site.uid, "t2", first.uid, by="test", now_ms=NOW)
     store.agents.reject(agents[1].agent_uid, code=Code.AGENT_REJECTED)
     return Estate(
         provider_uid=provider.uid,
@@ -154,8 +157,31 @@ def report(store: Store, agent: AgentEntry, number: int) -> None:
         ItemKind.CLOUD_TENANT: tenants,
     }  # fmt: skip
     with store.projection() as p:
-        open_stream(p, agent, epoch=EPOCH)
+        stream_id = open_stream(p, agent, epoch=EPOCH)
+        p.events.insert(
+            [(stream_id, 1 + n, agent.agent_id, NOW, *cells) for n, cells in enumerate(runs(number))]
+        )
         p.inventory.apply(
             agent.agent_id, EPOCH, revision=1, full=True, final=True, removed=[], received_ms=NOW - number,
             items={kind: [each.to_row() for each in of_kind] for kind, of_kind in items.items()},
         )  # fmt: skip
+
+
+def runs(number: int) -> list[list[Any]]:
+    """Events of runs of an agent's jobs and of one that is gone; of one the start was not heard of, and one goes on."""
+    rows = []
+    for n in range(14):
+        start_ms = NOW - n * 3 * HOUR - number
+        cells = {
+            "time_ms": start_ms, "kind": EventKind.JOB_STARTED, "job_uid": f"j{n % 6}", "session_uid": f"run{n}",
+            "status": JobStatus.RUNNING,
+        }  # fmt: skip
+        if n != 4:
+            rows.append(event(n, **cells))
+        if n != 5:
+            ended = {
+                "time_ms": start_ms + HOUR, "kind": EventKind.JOB_FINISHED, "status": JobStatus(2 + n % 3),
+                "duration_ms": HOUR + n * 100, "message": "" if n % 2 else NAMES[n],
+            }  # fmt: skip
+            rows.append(event(n, **cells | ended))
+    return rows

@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -22,6 +23,8 @@ from gateway.store import (
 
 Row = dict[str, Any]
 
+FROM: Final = (Operation.EQUALS, Operation.GREATER_THAN, Operation.GREATER_THAN_OR_EQUAL)
+UNTIL: Final = (Operation.LESS_THAN, Operation.LESS_THAN_OR_EQUAL)
 HOLDS: Final[dict[Operation, Callable[[Any, Any], bool]]] = {
     Operation.CONTAINS: lambda value, part: part in value,
     Operation.STARTS_WITH: lambda value, part: value.startswith(part),
@@ -65,6 +68,25 @@ def fits(where: Condition | None, row: Row) -> bool:
             return value is not None and HOLDS[operation](value, same(given))
 
 
+def within(view: View, where: Condition | None, now: datetime, row: Row) -> bool:
+    """Whether a row lies in the range of time that a list has by itself where it was not asked from when on."""
+    if view.window is None:
+        return True
+    bounds = [each for each in every(where) if each.property == view.window]
+    if any(each.operation in FROM for each in bounds):
+        return True
+    until = [datetime.fromisoformat(each.value) for each in bounds if each.operation in UNTIL]
+    first = min([now, *until]) - timedelta(milliseconds=view.window_ms)
+    return datetime.fromisoformat(row[view.window]) >= first
+
+
+def every(where: Condition | None) -> list[Compare]:
+    """What all rows must fit."""
+    if isinstance(where, Every):
+        return [found for item in where.items for found in every(item)]
+    return [where] if isinstance(where, Compare) else []
+
+
 def sorted_rows(view: View, sort: tuple[Order, ...], rows: list[Row]) -> list[Row]:
     """Rows, which come in the order of the tiebreaker, as the list has them."""
     orders = sort or view.default_sort
@@ -85,9 +107,11 @@ def sorted_rows(view: View, sort: tuple[Order, ...], rows: list[Row]) -> list[Ro
     return found
 
 
-def answer(view: View, asked: Asked, rows: list[Row]) -> tuple[list[Row], int]:
+def answer(view: View, asked: Asked, rows: list[Row], now_ms: int) -> tuple[list[Row], int]:
     """The page, and how many rows there are."""
-    found = sorted_rows(view, asked.sort, [row for row in rows if fits(asked.where, row)])
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    fitting = [row for row in rows if fits(asked.where, row) and within(view, asked.where, now, row)]
+    found = sorted_rows(view, asked.sort, fitting)
     page = found[asked.offset : asked.offset + asked.limit]
     names = asked.select or tuple(view.by_name)
     return [{name: row[name] for name in names} for row in page], len(found)
@@ -144,7 +168,7 @@ def comparison(
     known = [row[property_.name] for row in rows]
     present = [value for value in known if value is not None]
     values = VALUES[property_.kind](present, list(property_.words))
-    if operation not in HOLDS:
+    if operation not in HOLDS and view.finds_none(property_):
         values |= st.none()
     if operation is Operation.IN:
         values = st.lists(values, max_size=4)
