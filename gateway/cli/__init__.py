@@ -125,6 +125,7 @@ COMMANDS = {
     ),
     "events": ("events:events_app", "Job events: follow them, or export them."),
     "apikey": ("access:apikey_app", "API keys: what opens the REST interface to a program."),
+    "user": ("users:user_app", "Users: people who log in to the REST interface, their roles and passwords."),
     "ca": ("ca:ca_app", "Certificates: show, rotate, revoke, export."),
 }
 for name, (place, says) in COMMANDS.items():
