@@ -10,7 +10,7 @@ from protocol import MINOR, Capability, Hello
 
 AGENT_VERSION: Final = agent_version()
 PLATFORM: Final = f"{platform.system()} {platform.release()} {platform.machine()}".strip()[:64]
-CAPABILITIES: Final = Capability.BULK | Capability.COMMANDS | Capability.USAGE
+CAPABILITIES: Final = Capability.BULK | Capability.COMMANDS | Capability.METERING | Capability.USAGE
 """What this agent can. A gateway that can it too may then say the messages that need it."""
 
 

@@ -41,7 +41,7 @@ async def test_a_gateway_that_takes_usage_gets_it(clock: MockClock, gateway: Gat
     )
     assert isinstance(batch, EventBatch)
     assert batch.previous == batch_id(report)
-    assert Capability.USAGE in rig.facilities.usage_agreed
+    assert rig.facilities.usage_agreed == Capability.USAGE | Capability.METERING
 
 
 async def test_an_older_gateway_gets_a_tombstone(clock: MockClock, gateway: Gateway, tmp_path: Path) -> None:
