@@ -24,6 +24,7 @@ from agent.cursors import Cursors
 from agent.execution import Executor, Ledger
 from agent.execution.kinds import Hands
 from agent.execution.restores import Restores
+from agent.execution.writing_back import WriteBack
 from agent.facilities import Facilities
 from agent.failures import unwrapped
 from agent.former import open_own
@@ -182,8 +183,13 @@ def _executor(
     )
     hands.take_interval()
     restores = Restores(collectors=desk.collectors, bulk=bulk, state=folder)
+    back = WriteBack(
+        collectors=desk.collectors, targets=settings.restore_targets, agent_uid=facilities.keeper.identity.agent_uid,
+        now=facilities.now,
+    )  # fmt: skip
+    back.clear()
     return Executor(
-        ledger, {**hands.actions(), **restores.actions()}, allowed=settings.allow, now=facilities.now, bell=facilities.bell, observer=facilities.observer
+        ledger, {**hands.actions(), **restores.actions(), **back.actions()}, allowed=settings.allow, now=facilities.now, bell=facilities.bell, observer=facilities.observer
     )  # fmt: skip
 
 

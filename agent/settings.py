@@ -6,6 +6,7 @@
     allow = ["collect-now", …]              # what the gateway may ask for
     [restore]
     download = true                         # files of backups may leave this server
+    targets = ["/home"]                     # and may be written back below these folders
     [[collector]] and [[job]]               # agent.collectors.config
 
 It is read when the agent starts. A key that nobody knows is refused and the nearest one named: a setting that is silently ignored is found
@@ -14,7 +15,7 @@ out when it is too late. `write_example` puts the file there with everything in 
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,8 +29,14 @@ SETTINGS: Final = "agent.toml"
 
 KEYS: Final = ("collector", "commands", "inventory_s", "job", "proxy", "restore")
 
-DEFAULT_ALLOW: Final = frozenset(commands.KINDS) - {commands.CollectLogs.kind, commands.DownloadItem.kind}
-"""Everything that makes the agent do what it does anyway. Logs and files leave the server only where its administrator says so."""
+DEFAULT_ALLOW: Final = frozenset(commands.KINDS) - {
+    commands.CollectLogs.kind,
+    commands.DownloadItem.kind,
+    commands.RestoreItems.kind,
+    commands.RestoreWorkload.kind,
+}
+"""Everything that makes the agent do what it does anyway. Logs and files leave the server, and backups are written back, only where its
+administrator says so."""
 
 INVENTORY_S: Final = range(10, 86_401)
 
@@ -46,6 +53,8 @@ class Settings:
     """Kinds of commands that may run here."""
     inventory_s: int | None = None
     """Seconds from one inventory of a collector to the next; None for the default."""
+    restore_targets: tuple[Path, ...] = ()
+    """Folders below which a restore may write."""
 
 
 def load_settings(folder: Path) -> Settings:
@@ -57,7 +66,12 @@ def load_settings(folder: Path) -> Settings:
     document = read_document(folder)
     path = folder / SETTINGS
     try:
-        return Settings(allow=_allow(document, _restoring(document)), inventory_s=_inventory_s(document))
+        download, targets = _restoring(document)
+        more = {commands.DownloadItem.kind} if download else set()
+        more |= {commands.RestoreItems.kind} if targets else set()
+        return Settings(
+            allow=_allow(document, more), inventory_s=_inventory_s(document), restore_targets=targets
+        )
     except SettingError as error:
         raise SettingError(f"{path}: {error}") from None
 
@@ -91,13 +105,18 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names)}" if names else ""
 
 
-def _restoring(document: Mapping[str, Any]) -> frozenset[str]:
-    """The kinds that [restore] allows."""
-    table = _table(document, "restore", ["download"])
-    download = table.get("download", False)
+def _restoring(document: Mapping[str, Any]) -> tuple[bool, tuple[Path, ...]]:
+    """What [restore] says: download, and targets."""
+    table = _table(document, "restore", ["download", "targets"])
+    download, targets = table.get("download", False), table.get("targets", [])
     if type(download) is not bool:
         raise SettingError("[restore]: download is true or false")
-    return frozenset({commands.DownloadItem.kind} if download else ())
+    if type(targets) is not list or not all(type(each) is str for each in targets):
+        raise SettingError("[restore]: targets is a list of folders")
+    for each in targets:
+        if not each.startswith("/") or "\0" in each or ".." in each.split("/"):
+            raise SettingError(f"[restore]: targets: {each!r} is no absolute path of a folder")
+    return download, tuple(map(Path, targets))
 
 
 def _table(document: Mapping[str, Any], name: str, keys: Sequence[str]) -> dict[str, Any]:
@@ -110,10 +129,10 @@ def _table(document: Mapping[str, Any], name: str, keys: Sequence[str]) -> dict[
     return table
 
 
-def _allow(document: Mapping[str, Any], more: frozenset[str]) -> frozenset[str]:
+def _allow(document: Mapping[str, Any], more: Collection[str]) -> frozenset[str]:
     table = _table(document, "commands", ["allow"])
     if "allow" not in table:
-        return DEFAULT_ALLOW | more
+        return DEFAULT_ALLOW.union(more)
     kinds = table["allow"]
     if type(kinds) is not list or not all(type(kind) is str for kind in kinds):
         raise SettingError("[commands]: allow is a list of kinds")
@@ -150,6 +169,10 @@ EXAMPLE: Final = f"""# Settings of this agent. They are read when it starts; wha
 # case, unless allow above says otherwise.
 #[restore]
 #download = false
+
+# Folders below which the provider may restore files of backups, in their places or beside what is there; none by default. To restore a
+# whole machine "restore-workload" has to stand in allow above, too.
+#targets = ["/home", "/srv"]
 
 # Backup repositories to watch: kind is one of fieldgate-agent collector list.
 #[[collector]]

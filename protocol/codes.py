@@ -174,6 +174,8 @@ class Code(IntEnum):
     RESTORE_ITEM_UNKNOWN = 5041
     RESTORE_TOO_BIG = 5042
     RESTORE_NO_ROOM = 5043
+    RESTORE_TARGET_REFUSED = 5044
+    RESTORE_INCOMPLETE = 5045
 
     QUERY_REFUSED = 6003
 
@@ -222,6 +224,8 @@ class Code(IntEnum):
     RESTORE_LISTING_INVALID = 6300
     RESTORE_FILE_MISSING = 6301
     RESTORE_NO_ANSWER = 6302
+    RESTORE_OPERATORS_ONLY = 6303
+    RESTORE_TOO_MANY = 6304
 
     def __str__(self) -> str:
         return f"FG-{self.value}"

@@ -15,20 +15,26 @@ import attrs
 
 from protocol.codes import Code
 from protocol.fields import KeyUid
-from protocol.instruction import Instruction, InvalidCommand, Word, invalid
+from protocol.instruction import MAX_PAYLOAD, Instruction, InvalidCommand, Word, invalid
 from protocol.kinds import FieldError, Integer
 from protocol.restoring import (
+    IN_PLACE,
     ITEM_BYTES,
+    KEEP_BOTH,
     BrowseRestorePoint,
     DownloadItem,
     ListRestorePoints,
+    RestoreItems,
+    RestoreWorkload,
     SearchRestorePoint,
 )
 from protocol.schema import layout_of
 
 __all__ = [
     "ABOUT_BACKUPS",
+    "IN_PLACE",
     "ITEM_BYTES",
+    "KEEP_BOTH",
     "KINDS",
     "MAX_LOG_BYTES",
     "MAX_LOG_HOURS",
@@ -43,6 +49,8 @@ __all__ = [
     "InvalidCommand",
     "ListRestorePoints",
     "RenewCertificate",
+    "RestoreItems",
+    "RestoreWorkload",
     "SearchRestorePoint",
     "SetInterval",
     "StartJob",
@@ -51,7 +59,6 @@ __all__ = [
     "parse",
 ]
 
-MAX_PAYLOAD: Final = 64 * 1024
 MAX_LOG_BYTES: Final = 64 * 1024 * 1024
 MAX_LOG_HOURS: Final = 31 * 24
 
@@ -154,12 +161,22 @@ KINDS: Final[dict[str, type[Instruction]]] = {
         BrowseRestorePoint,
         SearchRestorePoint,
         DownloadItem,
+        RestoreItems,
+        RestoreWorkload,
     )
 }
 
 
 ABOUT_BACKUPS: Final = frozenset(
-    cls.kind for cls in (ListRestorePoints, BrowseRestorePoint, SearchRestorePoint, DownloadItem)
+    cls.kind
+    for cls in (
+        ListRestorePoints,
+        BrowseRestorePoint,
+        SearchRestorePoint,
+        DownloadItem,
+        RestoreItems,
+        RestoreWorkload,
+    )
 )
 """Kinds that are asked with a restore, and logged as one."""
 

@@ -31,6 +31,18 @@ RESTORE: Final[dict[Code, Explanation]] = {
         "What was read is removed again.",
         "Make room on that disk, or ask for less: a file instead of its folder.",
     ),
+    Code.RESTORE_TARGET_REFUSED: Explanation(
+        "the agent does not restore to that place",
+        "The place is not below a folder that the server's administrator has named in agent.toml (`[restore] targets`), or on the way to it there is "
+        "a link, or something else that is no folder; links are never followed. Nothing was changed.",
+        "Restore to a folder that is named there, or ask the server's administrator to name one and to restart the agent.",
+    ),
+    Code.RESTORE_INCOMPLETE: Explanation(
+        "not everything that was asked for was restored",
+        "Some of it could not be put in its place: there is a folder where a file belongs or the other way round, another file system begins on the "
+        "way, or the agent's user may not write there. What could be restored was.",
+        "Read the message; it names the first of them. Restore those to another folder.",
+    ),
     Code.RESTORE_LISTING_INVALID: Explanation(
         "an agent's list of what can be restored can't be read",
         "What the agent sent is no list of restore points or items in the form that this gateway knows, or has something in it that can't be true. "
@@ -48,5 +60,15 @@ RESTORE: Final[dict[Code, Explanation]] = {
         "The agent was asked what there is to restore, and its answer did not come within the time that the request had: it is not connected, is busy, or "
         "its repository is slow. The question was taken back.",
         "See with `fieldgate agent show` whether it is connected, and ask again, with a longer --timeout if its repository is far away.",
+    ),
+    Code.RESTORE_OPERATORS_ONLY: Explanation(
+        "only the provider's operators restore whole machines",
+        "All of a restore point was asked for by somebody who may have items of it: files and folders.",
+        "Name the files and folders that are wanted, or ask the provider.",
+    ),
+    Code.RESTORE_TOO_MANY: Explanation(
+        "an agent has too many restores under way",
+        "Eight restores of one agent are under way or wait for it. An agent sends one file at a time.",
+        "Wait until one has ended, or take one back with `fieldgate command cancel`; a restore's uid is its command's.",
     ),
 }

@@ -1,13 +1,15 @@
 """What all kinds of commands have in common: an instruction, its payload, and why one can't be run."""
 
 import json
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import attrs
 
 from protocol.codes import Code
 from protocol.kinds import FieldError
 from protocol.schema import layout_of
+
+MAX_PAYLOAD: Final = 64 * 1024
 
 
 class InvalidCommand(Exception):  # noqa: N818  # named after what it is about
@@ -58,7 +60,7 @@ class Instruction:
         """The payload of a Command.
 
         Raises:
-            InvalidCommand: a field is out of its bounds (FG-5002).
+            InvalidCommand: a field is out of its bounds, or all of it is too long (FG-5002).
         """
         fields = {}
         for field in layout_of(type(self)).fields:
@@ -66,7 +68,10 @@ class Instruction:
                 fields[field.name] = field.kind.dump(getattr(self, field.name))
             except FieldError as error:
                 raise invalid(self.kind, f"{field.name}: {error}") from None
-        return json.dumps(fields, separators=(",", ":")).encode()
+        payload = json.dumps(fields, separators=(",", ":")).encode()
+        if len(payload) > MAX_PAYLOAD:
+            raise invalid(self.kind, f"payload of {len(payload)} bytes, limit is {MAX_PAYLOAD}")
+        return payload
 
 
 def invalid(kind: str, reason: str) -> InvalidCommand:

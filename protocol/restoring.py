@@ -7,17 +7,21 @@ the agent, and nobody's path is ever handed to the file system as it came.
 Lists are answered with a file of JSON (protocol.listing), a page at a time, what is asked for with that itself.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Final
 
 import attrs
 
 from protocol.fields import KeyUid, Uid
-from protocol.instruction import Instruction
+from protocol.instruction import Instruction, Word
 from protocol.kinds import FieldError, Integer, Text
 from protocol.listing import MAX_LISTING, MAX_ROWS
 
 MAX_PATH: Final = 4096
 """Linux's own limit for one path, there in bytes."""
+
+MAX_PATHS: Final = 100
+"""Of the longest, as many as a payload has room for are fewer."""
 
 MAX_ITEM_BYTES: Final = 1 << 40
 ITEM_BYTES: Final = 1 << 34
@@ -42,6 +46,50 @@ class ItemPath:
     def describe(self) -> str:
         """The words of docs/protocol.md."""
         return f"an absolute path of up to {MAX_PATH} characters, without empty parts, `.` and `..`"
+
+
+@attrs.frozen
+class ItemPaths:
+    """Some items of a restore point; none is all of it."""
+
+    def load(self, value: object) -> tuple[str, ...]:
+        """The paths, or FieldError."""
+        if type(value) is not list:
+            raise FieldError("expected a list of paths")
+        return self._checked(value)
+
+    def dump(self, value: object) -> list[str]:
+        """The reverse."""
+        if type(value) is not tuple:
+            raise FieldError("expected a tuple of paths")
+        return list(self._checked(value))
+
+    def _checked(self, paths: Sequence[object]) -> tuple[str, ...]:
+        if not 1 <= len(paths) <= MAX_PATHS:
+            raise FieldError(f"{len(paths)} paths, limits are 1 and {MAX_PATHS}")
+        found = tuple(map(ItemPath().load, paths))
+        if "/" in found:
+            raise FieldError("/ is all of the restore point, and no item of it")
+        return found
+
+    def describe(self) -> str:
+        """The words of docs/protocol.md."""
+        return f"a list of 1 to {MAX_PATHS} paths, none of them `/`"
+
+
+@attrs.frozen
+class FolderPath:
+    """A folder of the agent's machine, or empty."""
+
+    def load(self, value: object) -> str:
+        """The path, or FieldError."""
+        return "" if value == "" else ItemPath().load(value)
+
+    dump = load
+
+    def describe(self) -> str:
+        """The words of docs/protocol.md."""
+        return f"{ItemPath().describe()}; or empty"
 
 
 Path = Annotated[str, ItemPath()]
@@ -125,3 +173,43 @@ class DownloadItem(Instruction):
     def file_limit(self) -> int:
         """As it says."""
         return self.max_bytes
+
+
+IN_PLACE: Final = "in-place"
+KEEP_BOTH: Final = "keep-both"
+
+Mode = Annotated[
+    str,
+    Word((IN_PLACE, KEEP_BOTH)),
+    "whether a file takes the place of one that has its name, or is put beside it under another",
+]
+Folder = Annotated[
+    str, FolderPath(), "the folder of the agent's machine that it is put into; empty: where it came from"
+]
+
+
+@attrs.frozen(kw_only=True)
+class RestoreItems(Instruction):
+    """Restore items onto the agent's machine, below folders that its administrator has named."""
+
+    kind: ClassVar[str] = "restore-items"
+    idempotent: ClassVar[bool] = False
+
+    workload_uid: Annotated[KeyUid, "the workload"]
+    point_uid: Annotated[KeyUid, "its restore point"]
+    paths: Annotated[tuple[str, ...], ItemPaths(), "the files and folders"]
+    mode: Mode
+    folder: Folder = ""
+
+
+@attrs.frozen(kw_only=True)
+class RestoreWorkload(Instruction):
+    """Restore all of a restore point onto the agent's machine, below folders that its administrator has named."""
+
+    kind: ClassVar[str] = "restore-workload"
+    idempotent: ClassVar[bool] = False
+
+    workload_uid: Annotated[KeyUid, "the workload"]
+    point_uid: Annotated[KeyUid, "its restore point"]
+    mode: Mode
+    folder: Folder = ""

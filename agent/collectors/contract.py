@@ -283,6 +283,25 @@ class Collector:
         """
         raise UnknownWorkloadError(workload_uid)
 
+    async def roots(self, workload_uid: str, point_uid: str) -> Sequence[str]:
+        """The paths of a restore point that all else in it is below. An ability: RESTORE.
+
+        Raises:
+            UnknownWorkloadError: it is not this collector's.
+            UnknownPointError: the workload has no such restore point.
+        """
+        raise UnknownWorkloadError(workload_uid)
+
+    async def restore(self, workload_uid: str, point_uid: str, paths: Sequence[str], into: Path) -> None:
+        """Restore items, with everything that belongs to them, into an empty folder: each below it under its whole path. An ability: RESTORE.
+
+        Raises:
+            UnknownWorkloadError: it is not this collector's.
+            UnknownPointError: the workload has no such restore point.
+            CollectorError: they can't be restored; an item that is not in the restore point need not be an error.
+        """
+        raise UnknownWorkloadError(workload_uid)
+
     def status(self) -> str:
         """What a person who looks at `fieldgate-agent status` should know besides whether it fails; one short line."""
         return ""

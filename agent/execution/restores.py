@@ -98,14 +98,7 @@ class Restores:
             return await self._send(stage, named, said, progress, command_uid)
 
     async def _ask(self, ability: Ability, said: Reading, ask: Callable[[Collector], Awaitable[T]]) -> T:
-        """The answer of the collector that has the workload."""
-        for collector in self.collectors:
-            if ability in collector.abilities:
-                try:
-                    return await ask(collector)
-                except UnknownWorkloadError:
-                    continue
-        raise UnknownWorkloadError(said.workload_uid)
+        return await ask_holder(self.collectors, ability, said.workload_uid, ask)
 
     async def _answer(
         self, page: listing.Page[Any], said: Reading, progress: Progress, command_uid: str
@@ -131,6 +124,27 @@ class Restores:
         except BulkError as error:
             return End.failed(error.code, str(error))
         return End(Outcome.SUCCEEDED, f"{name}, {size} bytes"[:1024])
+
+
+async def ask_holder(
+    collectors: Sequence[Collector],
+    ability: Ability,
+    workload_uid: str,
+    ask: Callable[[Collector], Awaitable[T]],
+) -> T:
+    """The answer of the collector that has the workload.
+
+    Raises:
+        UnknownWorkloadError: none has it.
+        CollectorError: it says no.
+    """
+    for collector in collectors:
+        if ability in collector.abilities:
+            try:
+                return await ask(collector)
+            except UnknownWorkloadError:
+                continue
+    raise UnknownWorkloadError(workload_uid)
 
 
 def _behind(after: str, page: listing.Page[listing.Item]) -> Take:

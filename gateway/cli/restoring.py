@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 
 from gateway.cli.command import agent_named
 from gateway.cli.common import Provider, now_ms, open_provider, operator
-from gateway.cli.errors import UNUSABLE, CommandError
+from gateway.cli.errors import FAILED, UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import ago, json_line, rows, say, size
 from gateway.cli.restore_points import (
@@ -28,7 +28,7 @@ from gateway.cli.restore_points import (
     workload_named,
 )
 from gateway.restores import FileMissing, RestoreDesk, RestoredFile
-from gateway.store import CommandState, RestoreSession, Scope
+from gateway.store import CommandState, RestoreMode, RestoreSession, Scope
 from protocol import Code, commands
 
 __all__ = ["restore_app"]
@@ -47,50 +47,97 @@ def restore_start(
     agent: AgentName,
     workload: WorkloadName,
     point: str,
-    path: str,
     /,
-    *,
+    *paths: str,
+    mode: RestoreMode = RestoreMode.DOWNLOAD,
+    folder: str = "",
+    everything: Annotated[bool, Parameter(negative="")] = False,
     max_bytes: int = commands.ITEM_BYTES,
     to: Path | None = None,
+    wait: Annotated[bool, Parameter(negative="")] = False,
     by: By = None,
     data: Data = DEFAULT_DATA,
     json_: Json = False,
 ) -> None:
-    """Have a file of a restore point sent to the gateway, or a folder as a tar archive; `restore download` copies it out.
+    """Get items of a restore point back.
+
+    - download: one file, or a folder as a tar archive, sent to the gateway; `restore download` copies it out.
+    - in-place: onto the agent's server, where a file takes the place of the one that has its name.
+    - keep-both: onto the agent's server, beside what has their names.
+
+    Whoever looks after the agent's server decides whether files may leave it, and below which folders may be restored (agent.toml there).
 
     Example: fieldgate restore start backup01 "backup01: /home" POINT /home/ada/report.odt --to report.odt
+
+    Example: fieldgate restore start backup01 "backup01: /home" POINT /home/ada/mail /home/ada/notes --mode keep-both --wait
 
     Parameters
     ----------
     point
         The restore point's uid, as `restore points` shows it.
-    path
-        The file or folder, as `restore browse` shows it.
+    paths
+        The files and folders, as `restore browse` shows them.
+    mode
+        download, in-place or keep-both.
+    folder
+        With in-place and keep-both: the folder of the agent's server to restore into; default: where it came from.
+    everything
+        All of the restore point.
     max_bytes
-        How large it may be.
+        With download: how large it may be.
     to
-        Wait for it, and copy it out to this new file.
+        With download: wait for it, and copy it out to this new file.
+    wait
+        Wait for its end; exits with 0 if it succeeded, else with 1.
+    by
+        Who asks; default: the user who runs the command.
     """
     who = operator(by)
+    if to is not None and mode is not RestoreMode.DOWNLOAD:
+        raise CommandError("--to is for downloads", exit_code=UNUSABLE)
     with open_provider(data) as provider, told_plainly():
         asked = agent_named(provider, agent)
-        uid = workload_named(provider, asked.uid, workload)
-        wanted = instruction_of(
-            commands.DownloadItem, workload_uid=uid, point_uid=point, path=path, max_bytes=max_bytes
-        )
+        where = {"workload_uid": workload_named(provider, asked.uid, workload), "point_uid": point}
+        wanted = _wanted(where, paths, mode, folder, everything=everything, max_bytes=max_bytes)
         desk = desk_of(provider)
-        session = desk.download(asked.uid, wanted, scope=Scope.everything(), who=who, ttl_ms=TTL_MS)
-        if to is not None:
-            if not json_:
-                say(f"{session.uid}: asked of {session.host_name}")
+        session = desk.begin(asked.uid, wanted, scope=Scope.everything(), who=who, ttl_ms=TTL_MS)
+        if not json_:
+            say(f"{session.uid}: asked of {session.host_name}")
+        if wait or to is not None:
             session = _wait(provider, session.uid, quiet=json_)
+        if to is not None:
             _fetch(desk, session.uid, to, who, quiet=json_)
     if json_:
         json_line(record_of(session))
-    elif to is None:
-        say(
-            f"{session.uid}: asked of {session.host_name}; `fieldgate restore download {session.uid} --to FILE` when it is done"
-        )
+    elif not wait and to is None:
+        say("`fieldgate restore sessions` says how it stands")
+    if wait and session.state is not CommandState.SUCCEEDED:
+        known = session.code in Code._value2member_map_
+        text = f"{session.state}: {session.message or 'without a word'}"
+        raise CommandError(text, exit_code=FAILED, code=Code(session.code) if known else None)
+
+
+def _wanted(
+    where: dict[str, str],
+    paths: tuple[str, ...],
+    mode: RestoreMode,
+    folder: str,
+    *,
+    everything: bool,
+    max_bytes: int,
+) -> commands.DownloadItem | commands.RestoreItems | commands.RestoreWorkload:
+    if everything is bool(paths):
+        raise CommandError("name what is wanted, or --everything", exit_code=UNUSABLE)
+    if mode is not RestoreMode.DOWNLOAD:
+        if everything:
+            return instruction_of(commands.RestoreWorkload, **where, mode=mode.value, folder=folder)
+        return instruction_of(commands.RestoreItems, **where, paths=paths, mode=mode.value, folder=folder)
+    if folder:
+        raise CommandError("--folder is for restores onto the agent's server", exit_code=UNUSABLE)
+    if len(paths) > 1:
+        raise CommandError("a download is one file or folder", exit_code=UNUSABLE)
+    path = "/" if everything else paths[0]
+    return instruction_of(commands.DownloadItem, **where, path=path, max_bytes=max_bytes)
 
 
 @restore_app.command(name="download")
@@ -136,6 +183,7 @@ def restore_sessions(
             "created_by": "BY",
             "host_name": "HOST",
             "items": "WHAT",
+            "mode": "HOW",
             "state": "STATE",
             "percent": "%",
             "code": "CODE",

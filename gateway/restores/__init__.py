@@ -3,14 +3,21 @@
     desk = RestoreDesk(store=…, spool=DATA/spool, ring=…, now=…)
     desk.points(agent_uid, question, scope=…, who=…, wait_s=…)     # a page of restore points
     desk.browse(agent_uid, question, …)                            # a page of a folder
-    session = desk.download(agent_uid, wanted, …)                  # an item on its way
+    session = desk.begin(agent_uid, wanted, …)                     # an item on its way, or back in its place
     file = desk.fetch(session.uid, …)                              # a RestoredFile: its bytes, from wherever on
 
 Every call blocks its thread. What an agent sends is judged here; who asks is judged by the scope.
 """
 
-from gateway.restores.desk import RestoreDesk
-from gateway.restores.errors import AgentRefused, FileMissing, ListingInvalid, NoAnswer, RestoreError
+from gateway.restores.desk import RestoreDesk, is_whole
+from gateway.restores.errors import (
+    AgentRefused,
+    FileMissing,
+    ListingInvalid,
+    NoAnswer,
+    OperatorsOnly,
+    RestoreError,
+)
 from gateway.restores.files import RestoredFile
 
 __all__ = [
@@ -18,7 +25,9 @@ __all__ = [
     "FileMissing",
     "ListingInvalid",
     "NoAnswer",
+    "OperatorsOnly",
     "RestoreDesk",
     "RestoreError",
     "RestoredFile",
+    "is_whole",
 ]

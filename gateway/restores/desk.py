@@ -11,14 +11,16 @@ from typing import Final, TypeVar
 
 import attrs
 
-from gateway.restores.errors import AgentRefused, FileMissing, ListingInvalid, NoAnswer
+from gateway.restores.errors import AgentRefused, FileMissing, ListingInvalid, NoAnswer, OperatorsOnly
 from gateway.restores.files import RestoredFile, open_restored
 from gateway.store import CommandState, Conflict, RestoreSession, Scope, Store, StoredCommand, TransferState
 from protocol import Code, commands, listing
 
-__all__ = ["RestoreDesk"]
+__all__ = ["RestoreDesk", "is_whole"]
 
 T = TypeVar("T", listing.Point, listing.Item)
+
+Wanted = commands.DownloadItem | commands.RestoreItems | commands.RestoreWorkload
 
 POLL_S: Final = 0.05
 SLOWEST_POLL_S: Final = 0.5
@@ -82,11 +84,16 @@ class RestoreDesk:
                 )
         return page
 
-    def download(
-        self, agent_uid: str, wanted: commands.DownloadItem, *, scope: Scope, who: str, ttl_ms: int
-    ) -> RestoreSession:
-        """Have an item sent. Raises as `store.restores.download` does."""
-        session = self.store.restores.download(
+    def begin(self, agent_uid: str, wanted: Wanted, *, scope: Scope, who: str, ttl_ms: int) -> RestoreSession:
+        """Have an item sent, or some restored on the agent's machine.
+
+        Raises:
+            OperatorsOnly: it is all of a restore point, and the scope is not the provider's.
+            StoreError: as of `store.restores.begin`.
+        """
+        if is_whole(wanted) and scope != Scope.everything():
+            raise OperatorsOnly("all of a restore point is for the provider's operators: name the items")
+        session = self.store.restores.begin(
             agent_uid, wanted, scope=scope, who=who, ttl_ms=ttl_ms, now_ms=self.now()
         )
         self.ring()
@@ -164,6 +171,13 @@ class RestoreDesk:
             return listing.read_listing(cls, data)
         except listing.ListingError as error:
             raise ListingInvalid(str(error)) from error
+
+
+def is_whole(wanted: Wanted) -> bool:
+    """Whether all of a restore point is wanted, and not items of it."""
+    return isinstance(wanted, commands.RestoreWorkload) or (
+        isinstance(wanted, commands.DownloadItem) and wanted.path == "/"
+    )
 
 
 def refusal(command: StoredCommand) -> AgentRefused:

@@ -4,7 +4,7 @@
 
 from protocol import Code
 
-__all__ = ["AgentRefused", "FileMissing", "ListingInvalid", "NoAnswer", "RestoreError"]
+__all__ = ["AgentRefused", "FileMissing", "ListingInvalid", "NoAnswer", "OperatorsOnly", "RestoreError"]
 
 
 class RestoreError(Exception):
@@ -37,3 +37,9 @@ class NoAnswer(RestoreError):
     """The agent did not answer in time."""
 
     code = Code.RESTORE_NO_ANSWER
+
+
+class OperatorsOnly(RestoreError):
+    """All of a restore point is not for whoever asks."""
+
+    code = Code.RESTORE_OPERATORS_ONLY

@@ -33,7 +33,7 @@ doorbell after it returned.
     store.codes           add get use
     store.commands        enqueue get list cancel; of edges: claim progress
     store.transfers       note of_command swept
-    store.restores        ask download workloads get list fetched    restore points, and the log of what was restored
+    store.restores        ask begin workloads get list fetched    restore points, and the log of what was restored
     store.alarms          get history acknowledge resolve list
     store.alarm_rules     all set                what operators changed of the templates
     store.alarm_facts     page jobs …            what the engine looks at

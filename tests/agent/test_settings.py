@@ -19,7 +19,12 @@ def write(folder: Path, text: str) -> None:
 def test_without_a_file_everything_is_as_documented(tmp_path: Path) -> None:
     """All kinds but those that send logs and files away."""
     assert load_settings(tmp_path) == Settings()
-    assert set(commands.KINDS) - DEFAULT_ALLOW == {"collect-logs", "download-item"}
+    assert set(commands.KINDS) - DEFAULT_ALLOW == {
+        "collect-logs",
+        "download-item",
+        "restore-items",
+        "restore-workload",
+    }
 
 
 def test_what_is_set_is_taken(tmp_path: Path) -> None:
@@ -38,8 +43,16 @@ def test_files_leave_the_server_only_where_that_is_said(tmp_path: Path) -> None:
     assert load_settings(tmp_path).allow == DEFAULT_ALLOW | {"download-item"}
     write(tmp_path, "[restore]\ndownload = false\n")
     assert load_settings(tmp_path).allow == DEFAULT_ALLOW
-    write(tmp_path, '[restore]\ndownload = true\n[commands]\nallow = ["collect-now"]\n')
+    write(tmp_path, '[restore]\ndownload = true\ntargets = ["/srv"]\n[commands]\nallow = ["collect-now"]\n')
     assert load_settings(tmp_path).allow == {"collect-now"}
+
+
+def test_backups_are_written_back_only_below_what_is_named(tmp_path: Path) -> None:
+    """Items of them; a whole machine only where that is allowed by its word."""
+    write(tmp_path, '[restore]\ntargets = ["/srv/a", "/home"]\n')
+    settings = load_settings(tmp_path)
+    assert settings.restore_targets == (Path("/srv/a"), Path("/home"))
+    assert settings.allow == DEFAULT_ALLOW | {"restore-items"}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +73,10 @@ def test_files_leave_the_server_only_where_that_is_said(tmp_path: Path) -> None:
         ("restore = true", "write [restore] above its keys"),
         ("[restore]\ndownlaod = true", "[restore]: there is no setting 'downlaod'; did you mean 'download'?"),
         ('[restore]\ndownload = "yes"', "[restore]: download is true or false"),
+        ('[restore]\ntargets = "/srv"', "[restore]: targets is a list of folders"),
+        ('[restore]\ntargets = ["srv"]', "'srv' is no absolute path"),
+        ('[restore]\ntargets = ["/srv/../etc"]', "'/srv/../etc' is no absolute path"),
+        ('[restore]\ntargets = ["/a\\u0000"]', "is no absolute path"),
     ],
 )
 def test_what_is_no_setting_is_refused(text: str, says: str, tmp_path: Path) -> None:
@@ -82,7 +99,7 @@ def test_the_example_sets_nothing_and_names_everything(tmp_path: Path) -> None:
     write(
         tmp_path, "\n".join(line[1:] for line in lines if line.startswith("#") and line[1:2] not in {" ", ""})
     )
-    assert load_settings(tmp_path) == Settings(inventory_s=600)
+    assert load_settings(tmp_path) == Settings(inventory_s=600, restore_targets=(Path("/home"), Path("/srv")))
     assert Proxies.settle(None, tmp_path, {}).configured is not None
     (nas,) = load_collectors(tmp_path)
     assert (nas.kind, [job.name for job in nas.jobs]) == ("restic", ["home directories"])

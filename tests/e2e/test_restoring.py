@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.e2e.stage import Stage, stage_in, uid_of, until
+from tests.e2e.stage import Said, Stage, stage_in, uid_of, until
 
 pytestmark = pytest.mark.skipif(
     shutil.which("restic") is None, reason="restic is not installed: apt install restic"
@@ -41,11 +41,15 @@ class Host:
         done = subprocess.run(["restic", *words], env=environment, capture_output=True, text=True, check=True)
         return done.stdout
 
-    def asked(self, verb: str, *words: str) -> Any:
-        """What `fieldgate restore VERB` says of this machine's workload, as JSON."""
-        said = self.stage.fieldgate(
+    def restore(self, verb: str, *words: str) -> Said:
+        """`fieldgate restore VERB` of this machine's workload."""
+        return self.stage.fieldgate(
             "restore", verb, uid_of(self.state), f"{BACKUP_HOST}: {self.files}", *words, "--json"
         )
+
+    def asked(self, verb: str, *words: str) -> Any:
+        """What it says, as JSON."""
+        said = self.restore(verb, *words)
         assert said.code == 0, said.text
         return said.json
 
@@ -62,6 +66,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         host = Host(stage, folder, state)
         (folder / "password").write_text("secret")
         (folder / "password").chmod(0o600)
+        (folder / "restored").mkdir()
         (host.files / "reports [old]").mkdir(parents=True)
         (host.files / "report.bin").write_bytes(os.urandom(300_000))
         (host.files / "reports [old]" / "über*.txt").write_text("Grüße")
@@ -71,6 +76,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
             f"""
             [restore]
             download = true
+            targets = ["{folder}/files", "{folder}/restored"]
             [[collector]]
             kind = "restic"
             repository = "{folder}/repo"
@@ -103,3 +109,48 @@ def test_a_file_comes_back_as_it_was(host: Host, tmp_path: Path) -> None:
     session = host.asked("start", point["uid"], str(path), "--to", str(target), "--by", "ada")
     assert target.read_bytes() == path.read_bytes()
     assert session["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_files_are_restored_onto_the_server_and_nowhere_else(host: Host) -> None:
+    """In their place, beside what is there, or in another folder; and what its administrator has not named is left alone."""
+    [point] = host.asked("points")
+    report, old = host.files / "report.bin", host.files / "reports [old]"
+    data = report.read_bytes()
+    report.write_bytes(b"spoiled")
+    shutil.rmtree(old)
+    session = host.asked("start", point["uid"], str(report), str(old), "--mode", "in-place", "--wait")
+    assert (session["state"], session["message"]) == ("succeeded", "restored: 1 new, 1 replaced")
+    assert report.read_bytes() == data
+    assert (old / "über*.txt").read_text() == "Grüße"
+
+    report.write_bytes(b"mine")
+    session = host.asked("start", point["uid"], str(report), "--mode", "keep-both", "--wait")
+    assert report.read_bytes() == b"mine"
+    [beside] = host.files.glob("report (restored *).bin")
+    assert beside.read_bytes() == data
+    assert str(beside) in session["message"]
+
+    folder = host.folder / "restored"
+    host.asked("start", point["uid"], str(old), "--mode", "in-place", "--folder", f"{folder}/deep", "--wait")
+    assert (folder / "deep" / old.name / "über*.txt").read_text() == "Grüße"
+
+    (host.folder / "elsewhere").mkdir()
+    refused = host.restore(
+        "start",
+        point["uid"],
+        str(report),
+        "--mode",
+        "in-place",
+        "--folder",
+        f"{host.folder}/elsewhere",
+        "--wait",
+    )
+    assert (refused.code, "FG-5044" in refused.text) == (1, True)
+    assert list((host.folder / "elsewhere").iterdir()) == []
+    whole = host.restore("start", point["uid"], "--everything", "--mode", "in-place", "--wait")
+    assert (whole.code, "FG-5003" in whole.text) == (1, True)
+    assert not [*host.files.glob(".fieldgate*"), *folder.glob(".fieldgate*")]
+
+    log = host.stage.fieldgate("restore", "sessions", "--json").json
+    assert [each["mode"] for each in log][:4] == ["in-place", "in-place", "in-place", "keep-both"]
+    assert {each["created_by"] for each in log} >= {"ada"}

@@ -22,8 +22,9 @@ from protocol import (
     Workload,
 )
 from protocol.batches import MAX_RECORDS
+from protocol.instruction import Word
 from protocol.kinds import Blob, Choice, Flag, Integer, Kind, ListOf, Text
-from protocol.restoring import ItemPath
+from protocol.restoring import FolderPath, ItemPath, ItemPaths
 from protocol.rowlists import Objects, RowsOf
 from protocol.rows import WireRow
 from protocol.schema import layout_of
@@ -72,11 +73,6 @@ def values_of(kind: Kind) -> st.SearchStrategy[Any]:
             return st.just(b"") | sized if kind.or_empty else sized
         case Flag():
             return st.booleans()
-        case ItemPath():
-            name = st.text(TEXT, min_size=1, max_size=9).filter(
-                lambda name: name not in (".", "..") and "/" not in name
-            )
-            return st.lists(name, max_size=4).map(lambda names: "/" + "/".join(names))
         case Choice():
             return st.sampled_from(list(kind.enum))
         case ListOf():
@@ -85,6 +81,24 @@ def values_of(kind: Kind) -> st.SearchStrategy[Any]:
             return st.lists(instances_of(kind.row_class), max_size=3).map(tuple)
         case RowsOf():
             return st.lists(rows_of(kind.row_class), max_size=3).map(tuple)
+    return said_in_json(kind)
+
+
+def said_in_json(kind: Kind) -> st.SearchStrategy[Any]:
+    """The same of the kinds that only payloads of commands have."""
+    match kind:
+        case Word():
+            return st.sampled_from(kind.words)
+        case FolderPath():
+            return st.just("") | values_of(ItemPath())
+        case ItemPaths():
+            items = values_of(ItemPath()).filter(lambda path: path != "/")
+            return st.lists(items, min_size=1, max_size=3).map(tuple)
+        case ItemPath():
+            name = st.text(TEXT, min_size=1, max_size=9).filter(
+                lambda name: name not in (".", "..") and "/" not in name
+            )
+            return st.lists(name, max_size=4).map(lambda names: "/" + "/".join(names))
     raise AssertionError(f"no strategy for {kind!r}")
 
 

@@ -25,6 +25,10 @@ ONE_OF_EACH = (
         workload_uid="w", point_uid="p", text="rep", path="/a", after="/a/x", limit=10
     ),
     commands.DownloadItem(workload_uid="w", point_uid="p", path="/a b", max_bytes=5),
+    commands.RestoreItems(
+        workload_uid="w", point_uid="p", paths=("/a", "/b c"), mode="keep-both", folder="/x"
+    ),
+    commands.RestoreWorkload(workload_uid="w", point_uid="p", mode="in-place"),
 )
 WIRE = {
     "collect-now": b'{"mode":"full"}',
@@ -38,6 +42,8 @@ WIRE = {
     "list-restore-points": b'{"workload_uid":"w","after":"p9","limit":10}',
     "browse-restore-point": b'{"workload_uid":"w","point_uid":"p","path":"/a/\\u00fc","after":"/a/\\u00fc/x","limit":10}',
     "search-restore-point": b'{"workload_uid":"w","point_uid":"p","text":"rep","path":"/a","after":"/a/x","limit":10}',
+    "restore-items": b'{"workload_uid":"w","point_uid":"p","paths":["/a","/b c"],"mode":"keep-both","folder":"/x"}',
+    "restore-workload": b'{"workload_uid":"w","point_uid":"p","mode":"in-place","folder":""}',
     "download-item": b'{"workload_uid":"w","point_uid":"p","path":"/a b","max_bytes":5}',
 }
 
@@ -56,6 +62,8 @@ def test_no_kind_is_left_out() -> None:
         "start-job",
         "stop-job",
         "collect-logs",
+        "restore-items",
+        "restore-workload",
     }
 
 
@@ -105,6 +113,33 @@ def test_what_is_wrong_is_named(kind: str, payload: bytes, code: Code, reason: s
 
 
 @pytest.mark.parametrize(
+    ("paths", "why"),
+    [
+        ([], "0 paths"),
+        (["/a"] * 101, "101 paths"),
+        ("/a", "expected a list of paths"),
+        (["/a", "/"], "/ is all of the restore point"),
+        (["/a", "/b/../c"], "expected an absolute path"),
+        (["/a", 5], "expected text"),
+        ({"/a": 1}, "expected a list of paths"),
+    ],
+)
+def test_items_are_some_and_never_all(paths: object, why: str) -> None:
+    """Whoever wants all of it says so with another kind, which others may allow or not."""
+    said = {"workload_uid": "w", "point_uid": "p", "paths": paths, "mode": "in-place"}
+    with pytest.raises(commands.InvalidCommand, match=f"paths: {why}"):
+        commands.parse("restore-items", json.dumps(said).encode())
+
+
+@pytest.mark.parametrize("folder", ["a", "/a/../b", "/a//b", "/a\0", None])
+def test_a_folder_of_the_machine_is_named_like_a_path(folder: object) -> None:
+    """Or not at all."""
+    said = {"workload_uid": "w", "point_uid": "p", "mode": "in-place", "folder": folder}
+    with pytest.raises(commands.InvalidCommand, match="folder: "):
+        commands.parse("restore-workload", json.dumps(said).encode())
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "",
@@ -148,6 +183,15 @@ def test_whatever_path_is_let_through_has_names_for_parts(path: str) -> None:
     assert path == "/" or (path[0] == "/" and not {"", ".", ".."} & set(path[1:].split("/")))
     assert "\0" not in path
     assert commands.parse("download-item", payload) == wanted
+
+
+def test_a_payload_has_a_limit_when_it_is_made() -> None:
+    """As when it is read: what an agent would refuse is not sent to it."""
+    paths = tuple(f"/{n:03}{'x' * 900}" for n in range(100))
+    with pytest.raises(commands.InvalidCommand, match="limit is 65536") as caught:
+        commands.RestoreItems(workload_uid="w", point_uid="p", paths=paths, mode="in-place").payload()
+
+    assert caught.value.code is Code.COMMAND_INVALID
 
 
 def test_what_we_send_is_held_to_the_same_bounds() -> None:

@@ -8,6 +8,7 @@ that is no UTF-8 is said with U+FFFD in the place of its bytes: it can be seen, 
 import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -83,6 +84,22 @@ class Browser:
             raise CollectorError(f"restic dump: {ran.last_words or f'exit code {ran.code}'}")
         return kind
 
+    async def roots(self, workload_uid: str, point_uid: str) -> Sequence[str]:
+        """What was backed up. Raises as `Collector.roots` does."""
+        await self._require(workload_uid, point_uid)
+        [snapshot] = [each for each in await self._snapshots(workload_uid) if each.id == point_uid]
+        return [path.rstrip("/") or "/" for path in snapshot.paths]
+
+    async def restore(self, workload_uid: str, point_uid: str, paths: Sequence[str], into: Path) -> None:
+        """Items, as files below *into*. Raises as `Collector.restore` does."""
+        await self._require(workload_uid, point_uid)
+        includes = [word for path in paths for word in ("--include", _literally(path))]
+        ran = await self.shelf.restic.run(
+            "restore", "--no-lock", "--quiet", *includes, "--target", str(into), "--", point_uid
+        )
+        if ran.code != 0:
+            raise CollectorError(f"restic restore: {ran.last_words or f'exit code {ran.code}'}")
+
     async def _type_of(self, point_uid: str, path: str) -> str:
         found: list[str] = []
 
@@ -134,6 +151,11 @@ class Browser:
         if not found:
             raise UnknownWorkloadError(workload_uid)
         return found
+
+
+def _literally(path: str) -> str:
+    """A pattern of restic's that fits this path alone."""
+    return "".join(f"\\{char}" if char in "\\*?[]" else char for char in path)
 
 
 def _item(line: bytes) -> listing.Item | None:

@@ -3,6 +3,7 @@
 import platform
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar, Final
 
 import attrs
@@ -172,6 +173,14 @@ class ResticCollector(Collector):
     async def read(self, workload_uid: str, point_uid: str, path: str, write: Write) -> str:
         """A file or a folder of a snapshot."""
         return await self._browser.read(workload_uid, point_uid, path, write)
+
+    async def roots(self, workload_uid: str, point_uid: str) -> Sequence[str]:
+        """The paths that were backed up."""
+        return await self._browser.roots(workload_uid, point_uid)
+
+    async def restore(self, workload_uid: str, point_uid: str, paths: Sequence[str], into: Path) -> None:
+        """Items of a snapshot, as files."""
+        await self._browser.restore(workload_uid, point_uid, paths, into)
 
     def status(self) -> str:
         """How much there is, and what runs."""

@@ -9,7 +9,9 @@ from protocol import commands
 if TYPE_CHECKING:
     from gateway.store.command_rows import StoredCommand
 
-LOGGED: Final = frozenset({commands.DownloadItem.kind})
+LOGGED: Final = frozenset(
+    {commands.DownloadItem.kind, commands.RestoreItems.kind, commands.RestoreWorkload.kind}
+)
 """Kinds of commands that have an entry in the log."""
 
 _OF_FILE: Final = (

@@ -3,31 +3,47 @@
 import json
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from gateway.store.audit import AuditEntry, note
-from gateway.store.command_rows import CommandState, StoredCommand, Told
+from gateway.store.command_rows import UNFINISHED, CommandState, StoredCommand, Told
 from gateway.store.engine import Database
 from gateway.store.enqueuing import enqueue_in
-from gateway.store.errors import NotFound
+from gateway.store.errors import Conflict, NotFound
 from gateway.store.hot import Hot
 from gateway.store.onboarding.schema import organization_details
 from gateway.store.restores.schema import restore_sessions
+from gateway.store.restores.settling import LOGGED
 from gateway.store.schema import agents, workloads
 from gateway.store.schema_operations import commands as command_rows
 from gateway.store.schema_operations import transfers
 from gateway.store.transfers import TransferState
 from gateway.store.views.asking import Scope
-from protocol import commands
+from protocol import Code, commands
 
 T = TypeVar("T")
 
 Question = commands.ListRestorePoints | commands.BrowseRestorePoint | commands.SearchRestorePoint
 """What is answered with a listing."""
+
+Wanted = commands.DownloadItem | commands.RestoreItems | commands.RestoreWorkload
+"""What is logged as a restore."""
+
+EVERYTHING: Final = "/"
+"""In the place of an item."""
+
+MOST_UNDER_WAY: Final = 8
+"""Of one agent: it sends one file at a time, and its other commands need places, too."""
+
+
+class TooManyRestores(Conflict):
+    """One agent has as many restores under way as it may."""
+
+    code = Code.RESTORE_TOO_MANY
 
 
 class RestoreMode(StrEnum):
@@ -35,6 +51,10 @@ class RestoreMode(StrEnum):
 
     DOWNLOAD = "download"
     """To whoever asks, by way of the gateway's spool."""
+    IN_PLACE = commands.IN_PLACE
+    """Onto the agent's machine; files take the places of those that have their names."""
+    KEEP_BOTH = commands.KEEP_BOTH
+    """Onto the agent's machine, beside what has their names."""
 
 
 @attrs.frozen(kw_only=True)
@@ -109,27 +129,31 @@ class Restores:
 
         return self._asked(agent_uid, question, write, scope=scope, who=who, ttl_ms=ttl_ms, now_ms=now_ms)
 
-    def download(
-        self,
-        agent_uid: str,
-        wanted: commands.DownloadItem,
-        *,
-        scope: Scope,
-        who: str,
-        ttl_ms: int,
-        now_ms: int,
+    def begin(
+        self, agent_uid: str, wanted: Wanted, *, scope: Scope, who: str, ttl_ms: int, now_ms: int
     ) -> RestoreSession:
-        """Have an agent send an item; ring the doorbell afterwards. Raises as `ask` does."""
+        """Have an agent send an item, or restore some; ring the doorbell afterwards.
+
+        Raises:
+            TooManyRestores: the agent has as many under way as it may.
+            StoreError, InvalidCommand: as `ask` does.
+        """
+        items, mode, target = _described(wanted)
 
         def write(connection: Connection, command: StoredCommand, source: _Source) -> RestoreSession:
+            if _under_way(connection, agent_uid) >= MOST_UNDER_WAY:
+                raise TooManyRestores(
+                    f"the agent has {MOST_UNDER_WAY} restores under way: wait for one, or cancel it"
+                )
             row = {
                 "uid": command.uid, "agent_uid": agent_uid, "organization_uid": source.organization_uid,
                 "workload_uid": wanted.workload_uid, "workload_name": source.name, "point_uid": wanted.point_uid,
-                "items": json.dumps([wanted.path]), "mode": RestoreMode.DOWNLOAD.value, "created_ms": now_ms,
+                "items": json.dumps(items), "mode": mode.value, "target": target, "created_ms": now_ms,
                 "created_by": who, "state": command.state.value, "code": 0,
             }  # fmt: skip
             connection.execute(sa.insert(restore_sessions).values(row))
-            about = f"{wanted.path} in {wanted.point_uid} of {source.name}"
+            more = f" and {len(items) - 1} more" if len(items) > 1 else ""
+            about = f"{mode}: {items[0]}{more} in {wanted.point_uid} of {source.name}"
             note(connection, _entry(source, "restore asked", about, command, after=json.dumps(row)))
             return _read(connection, restore_sessions.c.uid == command.uid)[0]
 
@@ -186,7 +210,7 @@ class Restores:
     def _asked(
         self,
         agent_uid: str,
-        instruction: Question | commands.DownloadItem,
+        instruction: Question | Wanted,
         write: Callable[[Connection, StoredCommand, _Source], T],
         *,
         scope: Scope,
@@ -217,6 +241,29 @@ def seen_in(scope: Scope, organization_uid: sa.ColumnElement[str]) -> sa.ColumnE
         )
         return sa.or_(organization_uid == scope.reseller_uid, organization_uid.in_(theirs))
     return sa.true()
+
+
+def _under_way(connection: Connection, agent_uid: str) -> int:
+    unfinished = [state.value for state in UNFINISHED]
+    query = (
+        sa.select(sa.func.count())
+        .select_from(command_rows)
+        .where(
+            command_rows.c.agent_uid == agent_uid, command_rows.c.state.in_(unfinished), command_rows.c.kind.in_(LOGGED)
+        )
+    )  # fmt: skip
+    return connection.execute(query).scalar_one() - 1  # the one that is being added
+
+
+def _described(wanted: Wanted) -> tuple[list[str], RestoreMode, str | None]:
+    """Items, mode and folder."""
+    match wanted:
+        case commands.DownloadItem():
+            return [wanted.path], RestoreMode.DOWNLOAD, None
+        case commands.RestoreItems():
+            return list(wanted.paths), RestoreMode(wanted.mode), wanted.folder or None
+        case commands.RestoreWorkload():
+            return [EVERYTHING], RestoreMode(wanted.mode), wanted.folder or None
 
 
 def _require_source(connection: Connection, agent_uid: str, workload_uid: str, scope: Scope) -> _Source:

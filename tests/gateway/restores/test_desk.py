@@ -13,6 +13,7 @@ from gateway.restores import (
     FileMissing,
     ListingInvalid,
     NoAnswer,
+    OperatorsOnly,
     RestoreDesk,
     RestoredFile,
     RestoreError,
@@ -169,7 +170,7 @@ def fetched(agent: Agent, data: bytes) -> RestoredFile:
     """The file of a download that has come."""
     wanted = commands.DownloadItem(workload_uid="w1", point_uid="p1", path="/srv/a")
     counter = desk(agent, lambda: agent.answer(data))
-    session = counter.download(agent.source.uid, wanted, scope=EVERYTHING, who="ada", ttl_ms=60_000)
+    session = counter.begin(agent.source.uid, wanted, scope=EVERYTHING, who="ada", ttl_ms=60_000)
     return counter.fetch(session.uid, scope=EVERYTHING, who="bob")
 
 
@@ -192,7 +193,7 @@ def test_a_file_is_read_from_wherever_it_is_wanted(agent: Agent) -> None:
 def test_what_is_not_there_is_not_read(agent: Agent) -> None:
     """Not yet, not any more, not what was sent, or somewhere else behind a link: each is said, and nobody took it."""
     wanted = commands.DownloadItem(workload_uid="w1", point_uid="p1", path="/srv/a")
-    asked = desk(agent).download(agent.source.uid, wanted, scope=EVERYTHING, who="ada", ttl_ms=60_000)
+    asked = desk(agent).begin(agent.source.uid, wanted, scope=EVERYTHING, who="ada", ttl_ms=60_000)
 
     def why() -> str:
         with pytest.raises(FileMissing) as caught:
@@ -214,10 +215,24 @@ def test_what_is_not_there_is_not_read(agent: Agent) -> None:
     assert not [entry for entry in agent.store.audit.list() if entry.action == "restore fetched"]
 
 
+def test_all_of_a_restore_point_is_for_operators(agent: Agent) -> None:
+    """A company's own people have items of it: files and folders; the provider's have both."""
+    own = Scope.organization(agent.source.world.company.uid)
+    for wanted in (
+        commands.DownloadItem(workload_uid="w1", point_uid="p1", path="/"),
+        commands.RestoreWorkload(workload_uid="w1", point_uid="p1", mode=commands.IN_PLACE),
+    ):
+        with pytest.raises(OperatorsOnly):
+            desk(agent).begin(agent.source.uid, wanted, scope=own, who="ada", ttl_ms=60_000)
+        desk(agent).begin(agent.source.uid, wanted, scope=EVERYTHING, who="ada", ttl_ms=60_000)
+    item = commands.RestoreItems(workload_uid="w1", point_uid="p1", paths=("/a",), mode=commands.IN_PLACE)
+    desk(agent).begin(agent.source.uid, item, scope=own, who="ada", ttl_ms=60_000)
+
+
 def test_a_restore_that_failed_says_why(agent: Agent) -> None:
     wanted = commands.DownloadItem(workload_uid="w1", point_uid="p1", path="/srv/a")
     counter = desk(agent, lambda: agent.refuse(Outcome.FAILED, 5041, "not in there"))
-    session = counter.download(agent.source.uid, wanted, scope=EVERYTHING, who="ada", ttl_ms=60_000)
+    session = counter.begin(agent.source.uid, wanted, scope=EVERYTHING, who="ada", ttl_ms=60_000)
     with pytest.raises(RestoreError, match="the restore is failed: not in there"):
         counter.fetch(session.uid, scope=EVERYTHING, who="bob")
 

@@ -16,6 +16,7 @@ from gateway.store import (
     TransferState,
 )
 from gateway.store.projected_commands import KEPT_MS
+from gateway.store.restores.verbs import MOST_UNDER_WAY, TooManyRestores
 from protocol import Code, Outcome, commands
 from tests.helpers.restoring import HASH, NOW, Source, answer, file_of, make_source, report_workloads
 from tests.helpers.stores import enroll
@@ -34,7 +35,7 @@ def wanted(workload_uid: str = "w1", path: str = "/srv/report.bin") -> commands.
 
 
 def download(store: Store, agent_uid: str, *, scope: Scope = EVERYTHING, now_ms: int = NOW) -> RestoreSession:
-    return store.restores.download(agent_uid, wanted(), scope=scope, who="ada", ttl_ms=TTL_MS, now_ms=now_ms)
+    return store.restores.begin(agent_uid, wanted(), scope=scope, who="ada", ttl_ms=TTL_MS, now_ms=now_ms)
 
 
 def audited(store: Store, action: str) -> list[AuditEntry]:
@@ -61,7 +62,47 @@ def test_a_download_is_a_command_and_an_entry_of_the_log(store: Store, source: S
     assert store.restores.list(scope=EVERYTHING) == [session]
     [entry] = audited(store, "restore asked")
     assert (entry.who, entry.organization_uid) == ("ada", source.world.company.uid)
-    assert "/srv/report.bin in p1 of name of w1" in entry.about
+    assert "download: /srv/report.bin in p1 of name of w1" in entry.about
+
+
+def test_so_many_at_once_and_then_one_waits(store: Store, source: Source) -> None:
+    """Of one agent; what is refused leaves nothing, and one that has ended makes room."""
+    sessions = [download(store, source.uid) for _ in range(MOST_UNDER_WAY)]
+    with pytest.raises(TooManyRestores) as caught:
+        download(store, source.uid)
+    assert caught.value.code is Code.RESTORE_TOO_MANY
+    assert len(store.commands.list()) == len(store.restores.list(scope=EVERYTHING)) == MOST_UNDER_WAY
+    store.commands.cancel(sessions[0].uid, who="ada", now_ms=NOW)
+    download(store, source.uid)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "items", "mode", "target"),
+    [
+        (
+            commands.RestoreItems(workload_uid="w1", point_uid="p1", paths=("/a", "/b"), mode="keep-both", folder="/srv"),
+            ("/a", "/b"),
+            RestoreMode.KEEP_BOTH,
+            "/srv",
+        ),
+        (commands.RestoreWorkload(workload_uid="w1", point_uid="p1", mode="in-place"), ("/",), RestoreMode.IN_PLACE, None),
+    ],
+    ids=lambda value: getattr(value, "kind", ""),
+)  # fmt: skip
+def test_what_is_restored_onto_the_server_is_logged_alike(
+    store: Store,
+    source: Source,
+    wanted: commands.RestoreItems,
+    items: tuple[str, ...],
+    mode: RestoreMode,
+    target: str | None,
+) -> None:
+    """With where it goes; and there is no file."""
+    session = store.restores.begin(source.uid, wanted, scope=EVERYTHING, who="ada", ttl_ms=TTL_MS, now_ms=NOW)
+    assert (session.items, session.mode, session.target) == (items, mode, target)
+    answer(store, session.uid, source.uid, message="restored: 2 new")
+    ended = store.restores.get(session.uid, scope=EVERYTHING)
+    assert (ended.state, ended.message, ended.sha256) == (CommandState.SUCCEEDED, "restored: 2 new", None)
 
 
 def test_its_end_is_the_commands_end(store: Store, source: Source) -> None:
@@ -162,7 +203,7 @@ def test_a_workload_is_its_own_agents(store: Store, source: Source) -> None:
     report_workloads(store, other, "w9")
     for agent_uid, workload_uid in ((source.uid, "w9"), (other.agent_uid, "w1"), ("nobody", "w1")):
         with pytest.raises(NotFound):
-            store.restores.download(
+            store.restores.begin(
                 agent_uid, wanted(workload_uid), scope=EVERYTHING, who="ada", ttl_ms=TTL_MS, now_ms=NOW
             )
     assert store.commands.list() == []

@@ -167,6 +167,25 @@ async def test_a_folder_is_written_out_as_tar_the_same_each_time(shelf: Shelf) -
         assert {name: file.read() for name, file in found.items() if file} == {"one": b"1", "two": b"22"}
 
 
+async def test_items_are_restored_as_they_were(shelf: Shelf, tmp_path: Path) -> None:
+    """Those alone, whatever a pattern would make of their names, with their times; each below its whole path."""
+    odd = shelf.top / "odd [1] *?"
+    wanted = [str(odd / name) for name in ("plain.txt", "big [x]", "sub", "line\nbreak", "link")]
+    await shelf.collector.restore(*await shelf.point(), wanted, tmp_path)
+    there = tmp_path / str(odd)[1:]
+    assert {str(path.relative_to(there)) for path in there.rglob("*")} == {
+        "plain.txt", "big [x]", "sub", "sub/one", "sub/two", "line\nbreak", "link",
+    }  # fmt: skip
+    assert (there / "big [x]").read_bytes() == BIG
+    assert (there / "plain.txt").stat().st_mtime == 1_000
+    assert os.readlink(there / "link") == "/etc/passwd"
+    assert not (tmp_path / str(shelf.top / "many")[1:]).exists()
+
+
+async def test_the_roots_are_what_was_backed_up(shelf: Shelf) -> None:
+    assert await shelf.collector.roots(*await shelf.point()) == [str(shelf.top)]
+
+
 async def test_what_write_raises_comes_through(shelf: Shelf) -> None:
     """As it was, so that a full disk is called one."""
 
