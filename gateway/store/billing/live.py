@@ -5,15 +5,26 @@ is, whether anything in it is known to be missing, and whether an agent has been
 are in it, and the row says so: bills leave them out.
 """
 
-from collections.abc import Collection, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 import attrs
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from gateway.store.billing.schema import metered_agents, metered_tenants, metered_workloads
-from gateway.store.billing.workloads import DAY_MS, PROTECTED_MS
+from gateway.store.billing.usage_values import (
+    EVERYBODY,
+    CloudUsage,
+    CompanyUsage,
+    LicenceUsage,
+    ServerUsage,
+    UsageCounter,
+    UsageQuality,
+    Whose,
+)
+from gateway.store.billing.workloads import DAY_MS, PROTECTED_MS, WORKLOAD_TYPES
 from gateway.store.engine import Database
 from gateway.store.onboarding.schema import organization_details, tenant_mappings
 from gateway.store.organizations import COMPANY
@@ -28,97 +39,6 @@ FIGURES_STALE_MS: Final = 3 * 3600 * 1000
 """Storage is reported once an hour."""
 
 
-@attrs.frozen(kw_only=True)
-class Whose:
-    """Whose figures are asked for: of all companies, those of a reseller, or one."""
-
-    company_uid: str | None = None
-    reseller_uid: str | None = None
-
-    def condition(self, company: "Expression") -> sa.ColumnElement[bool]:
-        """On the uid of a company."""
-        found: list[sa.ColumnElement[bool]] = [sa.true()]
-        if self.company_uid is not None:
-            found.append(company == self.company_uid)
-        if self.reseller_uid is not None:
-            theirs = sa.select(organization_details.c.uid).where(
-                organization_details.c.reseller_uid == self.reseller_uid
-            )
-            found.append(company.in_(theirs))
-        return sa.and_(*found)
-
-
-Expression: TypeAlias = "sa.ColumnElement[Any]"
-
-EVERYBODY: Final = Whose()
-
-
-@attrs.frozen(kw_only=True)
-class UsageQuality:
-    """How far figures can be trusted."""
-
-    complete: bool
-    why: str | None
-    """What is missing."""
-    as_of_ms: int
-    """When the oldest of them was reported."""
-    stale: bool
-    """That is longer ago than it should be."""
-    synthetic: bool
-    """Simulated agents have a part in them: they are for looking at, and billed to nobody."""
-
-
-@attrs.frozen(kw_only=True)
-class CloudUsage:
-    """What one cloud tenant uses of a site. Bytes and counts; None: the site does not say."""
-
-    company_uid: str
-    company_name: str
-    tenant_uid: str
-    tenant_name: str
-    site_uid: str
-    backup_resource_uid: str
-    """The tenant's share of the site: it has one, so its uid is made of theirs."""
-    storage_quota: int | None
-    """0: unlimited."""
-    used_storage_quota: int | None
-    performance_tier_usage: int | None
-    capacity_tier_usage: int | None
-    archive_tier_usage: int | None
-    vm_backups: int | None
-    server_backups: int | None
-    workstation_backups: int | None
-    quality: UsageQuality
-
-
-@attrs.frozen(kw_only=True)
-class UsageCounter:
-    """Workloads of one kind."""
-
-    kind: UsageSubject
-    used: int
-    """Protected: with a restore point that is not older than 31 days."""
-    new: int
-    """Of those, first seen this month: they are not paid for."""
-
-    @property
-    def rental(self) -> int:
-        """What would be paid for."""
-        return self.used - self.new
-
-
-@attrs.frozen(kw_only=True)
-class LicenceUsage:
-    """What a company has in use of what rental licences are for."""
-
-    company_uid: str
-    company_name: str
-    counters: tuple[UsageCounter, ...]
-    servers: int
-    """How many agents have a part in it."""
-    quality: UsageQuality
-
-
 @attrs.frozen
 class UsageNow:
     """The verbs."""
@@ -129,22 +49,12 @@ class UsageNow:
         self, whose: Whose = EVERYBODY, *, now_ms: int, limit: int = 100, offset: int = 0
     ) -> tuple[list[CloudUsage], int]:
         """Mapped cloud tenants that their sites report, by company and tenant; and how many there are in all."""
-        m, t, a, c = tenant_mappings, metered_tenants, metered_agents, organizations
-        source = (
-            m.join(t, (t.c.agent_id == m.c.agent_id) & (t.c.uid == m.c.tenant_uid))
-            .join(a, a.c.agent_id == t.c.agent_id)
-            .join(agents, agents.c.id == a.c.agent_id)
-            .join(c, c.c.uid == m.c.company_uid)
-        )
-        # Of a complete report, what it does not name is gone; of another one, nobody knows.
-        there = (t.c.told_ms == a.c.told_ms) | sa.not_(a.c.complete)
-        condition = whose.condition(m.c.company_uid) & there & (agents.c.standing == Standing.VERIFIED)
+        source, there = _tenants()
+        condition = whose.condition(tenant_mappings.c.company_uid) & there
+        t = metered_tenants
         query = (
-            sa.select(
-                t, m.c.company_uid, c.c.name.label("company_name"), m.c.site_uid, a.c.complete, a.c.why, agents.c.synthetic
-            )
-            .select_from(source).where(condition)
-            .order_by(c.c.name, t.c.name, m.c.site_uid, t.c.uid).limit(limit).offset(offset)
+            _cloud_rows().select_from(source).where(condition)
+            .order_by(organizations.c.name, t.c.name, tenant_mappings.c.site_uid, t.c.uid).limit(limit).offset(offset)
         )  # fmt: skip
         with self._db.read() as connection:
             total = connection.execute(
@@ -182,33 +92,94 @@ class UsageNow:
                 sa.select(sa.func.count()).select_from(c).where(condition)
             ).scalar_one()
             companies = {row.uid: row.name for row in connection.execute(query)}
-            counted = connection.execute(_counted(companies, kinds, month_ms)).mappings().all()
-            told = connection.execute(_reporting(companies, kinds)).mappings().all()
+            return _of_companies(connection, companies, kinds, month_ms, now_ms), int(total)
+
+    def companies(
+        self, whose: Whose = EVERYBODY, *, now_ms: int, limit: int = 100, offset: int = 0
+    ) -> tuple[list[CompanyUsage], int]:
+        """Every company, by name, with all that it uses; and how many there are."""
+        c, d = organizations, organization_details
+        condition = whose.condition(c.c.uid) & (c.c.kind == COMPANY)
+        query = (
+            sa.select(c.c.uid, c.c.name, d.c.reseller_uid)
+            .select_from(c.outerjoin(d, d.c.uid == c.c.uid))
+            .where(condition).order_by(c.c.name).limit(limit).offset(offset)
+        )  # fmt: skip
+        with self._db.read() as connection:
+            total = connection.execute(
+                sa.select(sa.func.count()).select_from(c).where(condition)
+            ).scalar_one()
+            page = connection.execute(query).all()
+            names = {row.uid: row.name for row in page}
+            licences = _of_companies(connection, names, [*WORKLOAD_TYPES], 0, now_ms)
+            source, there = _tenants()
+            mapped = connection.execute(
+                _cloud_rows().select_from(source).where(there, tenant_mappings.c.company_uid.in_(names))
+            ).mappings()
+            tenants = [_cloud(row, now_ms) for row in mapped]
         return [
-            _licences(
-                uid, name,
-                [row for row in counted if row["organization_uid"] == uid],
-                [row for row in told if row["organization_uid"] == uid],
-                now_ms,
-            )
-            for uid, name in companies.items()
-        ], int(total)  # fmt: skip
+            _company(row, of, [each for each in tenants if each.company_uid == row.uid])
+            for row, of in zip(page, licences, strict=True)
+        ], int(total)
+
+
+def _of_companies(
+    connection: Connection,
+    companies: Mapping[str, str],
+    kinds: Collection[UsageSubject],
+    month_ms: int,
+    now_ms: int,
+) -> list[LicenceUsage]:
+    counted = _by_company(connection.execute(_counted(companies, kinds, month_ms)).mappings())
+    told = _by_company(connection.execute(_reporting(companies, kinds)).mappings())
+    return [
+        _licences(uid, name, counted.get(uid, []), told.get(uid, []), now_ms)
+        for uid, name in companies.items()
+    ]
+
+
+def _by_company(rows: Iterable[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for row in rows:
+        found.setdefault(row["organization_uid"], []).append(row)
+    return found
+
+
+def _tenants() -> "tuple[sa.FromClause, sa.ColumnElement[bool]]":
+    """Mapped tenants with what their sites said of them, and which of them are there."""
+    m, t, a, c = tenant_mappings, metered_tenants, metered_agents, organizations
+    source = (
+        m.join(t, (t.c.agent_id == m.c.agent_id) & (t.c.uid == m.c.tenant_uid))
+        .join(a, a.c.agent_id == t.c.agent_id)
+        .join(agents, agents.c.id == a.c.agent_id)
+        .join(c, c.c.uid == m.c.company_uid)
+    )
+    # Of a complete report, what it does not name is gone; of another one, nobody knows.
+    there = (t.c.told_ms == a.c.told_ms) | sa.not_(a.c.complete)
+    return source, there & (agents.c.standing == Standing.VERIFIED)
+
+
+def _cloud_rows() -> "sa.Select[Any]":
+    m, t, a = tenant_mappings, metered_tenants, metered_agents
+    return sa.select(
+        t, m.c.company_uid, organizations.c.name.label("company_name"), m.c.site_uid, a.c.complete, a.c.why, agents.c.synthetic
+    )  # fmt: skip
 
 
 def _counted(companies: Collection[str], kinds: Collection[UsageSubject], month_ms: int) -> "sa.Select[Any]":
-    """Of each company and kind, how many workloads the newest listings have as protected, and how many of them are new."""
+    """Of each agent and kind, how many workloads the newest listings have as protected, and how many of them are new."""
     a, w = metered_agents, metered_workloads
     is_new = sa.case((w.c.first_ms >= month_ms, 1), else_=0)
     return (
         sa.select(
-            agents.c.organization_uid, w.c.kind, sa.func.count().label("used"), sa.func.sum(is_new).label("new")
+            agents.c.organization_uid, agents.c.id, w.c.kind, sa.func.count().label("used"), sa.func.sum(is_new).label("new")
         )
         .select_from(agents.join(a, a.c.agent_id == agents.c.id).join(w, w.c.agent_id == agents.c.id))
         .where(
             agents.c.organization_uid.in_(companies), agents.c.standing == Standing.VERIFIED, w.c.kind.in_([*kinds]),
             w.c.listed_ms == a.c.listed_ms, w.c.age_ms <= PROTECTED_MS,
         )
-        .group_by(agents.c.organization_uid, w.c.kind)
+        .group_by(agents.c.organization_uid, agents.c.id, w.c.kind)
     )  # fmt: skip
 
 
@@ -222,7 +193,9 @@ def _reporting(companies: Collection[str], kinds: Collection[UsageSubject]) -> "
         .exists()
     )
     return (
-        sa.select(agents.c.organization_uid, agents.c.host_name, agents.c.synthetic, a.c.listed_ms, a.c.listed_why)
+        sa.select(
+            agents.c.organization_uid, agents.c.id, agents.c.uid, agents.c.host_name, agents.c.synthetic, a.c.listed_ms, a.c.listed_why,
+        )
         .select_from(agents.join(a, a.c.agent_id == agents.c.id))
         .where(agents.c.organization_uid.in_(companies), agents.c.standing == Standing.VERIFIED, lists)
         .order_by(agents.c.host_name, agents.c.id)
@@ -249,19 +222,49 @@ def _cloud(row: Any, now_ms: int) -> CloudUsage:
 
 
 def _licences(uid: str, name: str, counted: Sequence[Any], told: Sequence[Any], now_ms: int) -> LicenceUsage:
-    counters = sorted(
-        (
-            UsageCounter(kind=UsageSubject(row["kind"]), used=row["used"], new=int(row["new"]))
-            for row in counted
-        ),
-        key=lambda counter: counter.kind,
-    )
+    by_server = tuple(
+        ServerUsage(
+            agent_uid=row["uid"], host_name=row["host_name"],
+            counters=_summed(each for each in counted if each["id"] == row["id"]),
+        )
+        for row in told
+    )  # fmt: skip
     why = "; ".join(f"{row['host_name']}: {row['listed_why']}" for row in told if row["listed_why"])
     as_of_ms = min((row["listed_ms"] for row in told), default=now_ms)
     return LicenceUsage(
-        company_uid=uid, company_name=name, counters=tuple(counters), servers=len(told),
+        company_uid=uid, company_name=name, counters=_summed(counted), by_server=by_server,
         quality=UsageQuality(
             complete=not why, why=why or None, as_of_ms=as_of_ms, stale=now_ms - as_of_ms > LISTING_STALE_MS,
             synthetic=any(row["synthetic"] for row in told),
         ),
+    )  # fmt: skip
+
+
+def _summed(counted: Iterable[Any]) -> tuple[UsageCounter, ...]:
+    """The rows of `_counted`, added up by kind."""
+    sums: dict[int, tuple[int, int]] = {}
+    for row in counted:
+        used, new = sums.get(row["kind"], (0, 0))
+        sums[row["kind"]] = (used + row["used"], new + int(row["new"]))
+    return tuple(
+        UsageCounter(kind=UsageSubject(kind), used=used, new=new)
+        for kind, (used, new) in sorted(sums.items())
+    )
+
+
+def _company(row: Any, licences: LicenceUsage, tenants: Sequence[CloudUsage]) -> CompanyUsage:
+    told = [*([licences.quality] if licences.by_server else []), *(each.quality for each in tenants)]
+    quotas = [each.storage_quota for each in tenants]
+    quality = UsageQuality(
+        complete=all(each.complete for each in told),
+        why="; ".join(each.why for each in told if each.why) or None,
+        as_of_ms=min((each.as_of_ms for each in told), default=0),
+        stale=any(each.stale for each in told),
+        synthetic=any(each.synthetic for each in told),
+    )
+    return CompanyUsage(
+        company_uid=row.uid, company_name=row.name, reseller_uid=row.reseller_uid,
+        protected={each.kind: each.used for each in licences.counters}, cloud_tenants=len(tenants),
+        cloud_used_bytes=sum(each.used_storage_quota or 0 for each in tenants),
+        cloud_quota_bytes=None if 0 in quotas else sum(each or 0 for each in quotas), quality=quality if told else None,
     )  # fmt: skip

@@ -18,10 +18,10 @@ MAILBOXES: Final = (UsageSubject.M365_USER,)
 """What those of Microsoft 365 servers are for."""
 
 WORKLOAD_TYPES: Final = {
-    UsageSubject.VM: "VM",
-    UsageSubject.SERVER: "Server",
-    UsageSubject.WORKSTATION: "Workstation",
-    UsageSubject.M365_USER: "Microsoft365User",
+    UsageSubject.VM: "VMs",
+    UsageSubject.SERVER: "Servers",
+    UsageSubject.WORKSTATION: "Workstations",
+    UsageSubject.M365_USER: "Microsoft365Users",
 }
 """The words for them in answers and reports."""
 

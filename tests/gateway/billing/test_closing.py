@@ -121,7 +121,7 @@ def test_a_month_from_review_to_final(store: Store, scene: Scene, lists: Callabl
     assert (statement.basis, statement.final_ms) == (signed.statement["basis"]["sha256"], OCTOBER.final_ms)
     [line] = company_of(signed.statement)["workloads"]
     assert line == {
-        "type": "VM", "licence": "Rental", "rentalCount": 2, "newCount": 2, "usedCount": 4,
+        "type": "VMs", "licence": "Rental", "rentalCount": 2, "newCount": 2, "usedCount": 4,
         "at": "2026-10-31T23:59:59.999+01:00",
     } | {"newCount": 3, "usedCount": 5}  # fmt: skip
     actions = [entry.action for entry in store.audit.list() if entry.about == "usage of 2026-10"]
@@ -252,7 +252,7 @@ def test_by_licence(scene: Scene, lists: Callable[..., None]) -> None:
     lists(0, OCTOBER.from_ms + 2 * DAY_MS, "m", kind=MAILBOX)
     lines = company_of(books.statement(OCTOBER))["workloads"]
     assert [(each["type"], each["licence"], each["usedCount"]) for each in lines] == [
-        ("VM", "None", 2), ("VM", "Rental", 1), ("Microsoft365User", "Rental", 1),
+        ("VMs", "None", 2), ("VMs", "Rental", 1), ("Microsoft365Users", "Rental", 1),
     ]  # fmt: skip
 
 

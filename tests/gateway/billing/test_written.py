@@ -26,7 +26,7 @@ def statement(*names: str) -> Document:
         "organizationName": "Bäckerei Ölund",
     }
     line = {
-        "type": "VM", "licence": "Rental", "rentalCount": 40, "newCount": 2, "usedCount": 42,
+        "type": "VMs", "licence": "Rental", "rentalCount": 40, "newCount": 2, "usedCount": 42,
         "at": "2026-10-20T03:00:00.000+02:00",
     }  # fmt: skip
     return {
@@ -68,7 +68,7 @@ def test_a_line_for_whatever_is_paid_for_and_whatever_is_missing() -> None:
     workloads, cloud, *_, incomplete, _gap, _erased, _clone, unmapped = rows
     assert (workloads["Company"], workloads["Item"], workloads["Licence or site"]) == (
         "Bäckerei Ölund",
-        "VM",
+        "VMs",
         "Rental",
     )
     assert (workloads["Rental"], workloads["New"], workloads["Used"], workloads["Used bytes"]) == (

@@ -166,7 +166,7 @@ def test_what_is_used_now(
     [row] = said(data, capsys, "licences")
     assert (row["company"], row["type"], row["rental"], row["new"], row["used"]) == (
         "Bäckerei Ölund",
-        "VM",
+        "VMs",
         2,
         0,
         2,

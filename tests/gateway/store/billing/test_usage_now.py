@@ -13,7 +13,8 @@ from gateway.store import (
     UsageCounter,
     Whose,
 )
-from gateway.store.billing.live import EVERYBODY, FIGURES_STALE_MS, LISTING_STALE_MS
+from gateway.store.billing.live import FIGURES_STALE_MS, LISTING_STALE_MS
+from gateway.store.billing.usage_values import EVERYBODY
 from protocol import UsageSubject
 from tests.helpers.stores import enroll, make_world
 from tests.helpers.tenants import Cloud, make_cloud
@@ -101,6 +102,9 @@ def test_workloads_of_a_company(store: Store) -> None:
     assert row.counters == (UsageCounter(kind=SERVER, used=1, new=1), UsageCounter(kind=VM, used=3, new=2))
     assert [counter.rental for counter in row.counters] == [0, 1]
     assert (row.quality.complete, row.quality.as_of_ms, row.quality.stale) == (True, NOW - 90, False)
+    assert [(each.host_name, [counter.used for counter in each.counters]) for each in row.by_server] == [
+        ("backup0000", [1, 2]), ("backup0001", [1]),
+    ]  # fmt: skip
     [mail], _ = store.usage_now.licences(MAILBOXES, month_ms=MONTH, now_ms=NOW)
     assert mail.counters == (UsageCounter(kind=MAILBOX, used=1, new=1),)
     assert (mail.servers, mail.quality.as_of_ms) == (1, NOW - 80)
@@ -149,3 +153,26 @@ def test_pages_and_whose(store: Store, cloud: Cloud) -> None:
     assert [row.tenant_uid for row in cloud_of(store, Whose(company_uid=other.uid))] == ["t2"]
     assert machines_of(store, Whose(company_uid=other.uid)) == []
     assert [row.tenant_uid for row in cloud_of(store, Whose(reseller_uid=reseller.uid))] == ["t2"]
+
+
+def test_all_that_a_company_uses(store: Store, cloud: Cloud) -> None:
+    """Workloads and cloud storage together; of a company that nobody reports anything of, that."""
+    store.companies.add("Zander", by="ann", now_ms=1)
+    store.mappings.map(cloud.site.uid, "t2", cloud.world.company.uid, by="ann", now_ms=2000)
+    agent = enroll(store)
+    with store.projection() as p:
+        rows = tenant("t1", 5, storage_bytes=6, quota_bytes=10) + tenant(
+            "t2", 5, storage_bytes=1, quota_bytes=4
+        )
+        take(p, cloud.agent, 1, NOW - 9, rows)
+        take(p, agent, 1, NOW - 3, listing(agent.agent_uid, {(VM, "a"): 0, (MAILBOX, "m"): 0}, 9))
+    (bakery, zander), total = store.usage_now.companies(now_ms=NOW)
+    assert (bakery.company_uid, bakery.protected) == (cloud.world.company.uid, {VM: 1, MAILBOX: 1})
+    assert (bakery.cloud_tenants, bakery.cloud_used_bytes, bakery.cloud_quota_bytes) == (2, 7, 14)
+    assert bakery.quality is not None
+    assert (bakery.quality.as_of_ms, bakery.quality.complete, total) == (NOW - 9, True, 2)
+    assert (zander.protected, zander.cloud_tenants, zander.quality) == ({}, 0, None)
+    with store.projection() as p:
+        take(p, cloud.agent, 2, NOW, tenant("t1", 5, storage_bytes=6, quota_bytes=0))
+    (bakery, _), _ = store.usage_now.companies(now_ms=NOW)
+    assert (bakery.cloud_tenants, bakery.cloud_quota_bytes) == (1, None)
