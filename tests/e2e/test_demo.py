@@ -1,5 +1,7 @@
 """`make demo` is the first thing that anybody runs."""
 
+import json
+import os
 import re
 import shutil
 import signal
@@ -9,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -74,6 +77,11 @@ class Demo:
         with opened(self.data) as store:
             real = [agent for agent in store.agents.list(now_ms=now_ms()) if not agent.synthetic]
             return sum(len(store.events.job_sessions(agent.uid)) for agent in real)
+
+    def said(self, *words: str) -> str:
+        """What a command on the folder printed."""
+        argv = [sys.executable, "-m", "gateway", *words, "--data", str(self.data)]
+        return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=LIMIT_S).stdout
 
     def mapped(self) -> set[str]:
         """The names of the companies that have a cloud tenant."""
@@ -149,6 +157,45 @@ def test_without_a_terminal_it_shows_progress_and_the_way_on_while_it_runs(
 def test_its_companies_have_their_cloud_tenants(demo: Demo, first: list[str]) -> None:
     """As its simulated site reported them, so that usage is somebody's."""
     assert demo.mapped() == set(COMPANIES)
+
+
+REFERENCE = {
+    "organizations/companies/sites/backupResources/usage": "usedStorageQuota",
+    "licensing/backupServers/usage/companies": "counters",
+    "licensing/vbm365Servers/usage/companies": "counters",
+}
+"""The three requests of the reference description, and what a row of each is about."""
+
+
+def test_the_requests_of_the_reference_description_have_figures(
+    demo: Demo, first: list[str], tmp_path: Path
+) -> None:
+    """As they stand there, but for host and key, by a curl that knows nothing but the demo's CA."""
+    with demo.start() as running:
+        until_reports(running)
+        key = demo.said("apikey", "create", "scripts", "--role", "read-only", "--json")
+        (tmp_path / "ca.pem").write_text(demo.said("ca", "export"))
+        header = f"Authorization: Bearer {json.loads(key)['key']}"
+
+        def rows(path: str) -> list[dict[str, Any]]:
+            url = f"https://127.0.0.1:{demo.ports.management}/api/v3/{path}"
+            done = subprocess.run(
+                ["curl", "-s", "-X", "GET", url, "-H", header], env=os.environ | {"CURL_CA_BUNDLE": str(tmp_path / "ca.pem")},
+                capture_output=True, text=True, check=True, timeout=30,
+            )  # fmt: skip
+            found: list[dict[str, Any]] = json.loads(done.stdout)["data"]
+            return found
+
+        deadline = time.monotonic() + LIMIT_S
+        while not all(map(rows, REFERENCE)):
+            assert time.monotonic() < deadline, {path: rows(path) for path in REFERENCE}
+            time.sleep(0.5)
+        for path, about in REFERENCE.items():
+            for row in rows(path):
+                assert row[about]
+                assert row["quality"]["synthetic"] == (row["companyName"] in COMPANIES), "but for the real host"
+        running.terminate()
+        assert running.wait(LIMIT_S) == 0
 
 
 @pytest.mark.skipif(ALL == AGENTS, reason="restic is not installed: apt install restic")
