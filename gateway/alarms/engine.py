@@ -15,11 +15,17 @@ from uuid import uuid4
 
 import attrs
 
+from gateway.alarms.evaluations import DAY_MS, HOUR_MS
 from gateway.alarms.templates import TEMPLATES, Template
+from gateway.config import Agents
 from gateway.store import (
+    AgentFacts,
     AlarmCondition,
     AlarmSubject,
+    EdgeFacts,
     EngineMark,
+    IncidentFacts,
+    LagFacts,
     Looked,
     RuleChange,
     Store,
@@ -34,6 +40,13 @@ RENEW_MS: Final = 5_000
 PAGE_AGENTS: Final = 100
 # A fleet of 10,000 is 100 pages, two a second; a smaller one is not looked at more often than this.
 SWEEP_MS: Final = 30_000
+# What was given up longer ago is history.
+GAPS_MS: Final = 30 * DAY_MS
+
+OF_AGENTS: Final = (
+    "agent-connection", "backup-server-connection", "agent-version", "data-collection-delay", "clock-skew",
+    "certificate-expiring", "duplicate-installation", "quarantine",
+)  # fmt: skip
 
 
 class Facts(Protocol):
@@ -61,11 +74,15 @@ class Engine:
     """One process's engine. It works only while it holds the lease."""
 
     store: Store
+    versions: Agents = attrs.field(factory=Agents)
+    """Which version agents are to have."""
     holder: str = attrs.field(factory=lambda: str(uuid4()))
     _renew_ms: int = 0
     _mark: EngineMark | None = None
     _swept: int = 0
     """The last agent of this sweep that was looked at."""
+    _first: int = 0
+    """The first agent of this sweep: with it, what is about none is looked at."""
     _sweep_ms: int = 0
     """When the next sweep may begin."""
 
@@ -114,7 +131,14 @@ class Engine:
         ended: dict[str, frozenset[str] | None] = {}
         for scope, of_one in itertools.groupby(sorted(jobs, key=by_scope), key=by_scope):
             ended[scope] = frozenset(job.job_uid for job in of_one)
-        return self._judged([("job-state", jobs, ended)], now_ms)
+        looks: list[Look] = [("job-state", jobs, ended)]
+        if seen.incidents:
+            looks.append(self._incidents())
+        if seen.received_ms is not None:
+            looks.append(
+                ("journal-lag", [self.store.alarm_estate.lag(seen.received_ms)], {LagFacts.scope: None})
+            )
+        return self._judged(looks, now_ms)
 
     def _sweep(self, now_ms: int) -> None:
         if self._swept == 0:
@@ -122,14 +146,56 @@ class Engine:
                 return
             self._sweep_ms = now_ms + SWEEP_MS
         page = self.store.alarm_facts.page(self._swept, limit=PAGE_AGENTS)
+        if page and self._swept == 0:
+            self._first = page[0][0]
         self._swept = page[-1][0] if len(page) == PAGE_AGENTS else 0
         if page:
             self.store.alarm_work.apply(self.holder, self._around(page, now_ms), now_ms=now_ms)
 
     def _around(self, page: Sequence[tuple[int, str]], now_ms: int) -> list[Looked]:
+        """Everything about some agents, and the few things that are about none, with the first page."""
+        estate, machines = self.store.alarm_estate, self.store.alarm_machines
         ids = [agent_id for agent_id, _ in page]
         whole: Scopes = {agent_uid: None for _, agent_uid in page}
-        return self._judged([("job-state", self.store.alarm_facts.jobs_of(ids), whole)], now_ms)
+        places = machines.places(ids, now_ms=now_ms)
+        found = self._judged([("location-connection", places, {each.scope: None for each in places})], now_ms)
+        failing = {each.scope for each in found if each.conditions}
+        failing |= {each.location_uid for each in places if each.inspected}
+        agents = [
+            attrs.evolve(each, due_version=self._due(each))
+            for each in machines.agents(ids, failing=failing, now_ms=now_ms)
+        ]
+        looks: list[Look] = [(name, agents, whole) for name in OF_AGENTS]
+        looks += [
+            ("job-state", self.store.alarm_facts.jobs_of(ids), whole),
+            ("workload-without-backup", estate.overdue(ids, before_ms=now_ms - self._shortest_ms()), whole),
+            ("company-storage-quota", estate.tenants(ids), whole),
+            ("gap-declared", estate.gaps(ids, since_ms=now_ms - GAPS_MS), whole),
+        ]
+        if page[0][0] == self._first:
+            looks += [
+                self._incidents(),
+                ("cloud-gateway-connection", estate.edges(), {EdgeFacts.scope: None}),
+            ]
+        return found + self._judged(looks, now_ms)
+
+    def _incidents(self) -> Look:
+        return "tls-inspection", self.store.alarm_estate.incidents(), {IncidentFacts.scope: None}
+
+    def _due(self, agent: AgentFacts) -> str:
+        return self.versions.due(
+            agent.version, agent_uid=agent.scope, organization_uid=agent.machine.organization_uid
+        )
+
+    def _shortest_ms(self) -> int:
+        """The shortest time that anybody lets a workload be without a restore point."""
+        template = TEMPLATES["workload-without-backup"]
+        changed = [
+            int(change["threshold"])
+            for (name, _), change in self.store.alarm_rules.all().items()
+            if name == template.name and "threshold" in change
+        ]
+        return min([template.values.threshold, *changed]) * HOUR_MS
 
     def _judged(self, looks: Sequence[Look], now_ms: int) -> list[Looked]:
         """What the templates say of the facts."""
@@ -168,5 +234,6 @@ def judge(
         return None
     return AlarmCondition(
         template=template.name, scope=fact.scope, subject=subject, severity=wrong.severity, message=wrong.message,
-        occurrence=wrong.occurrence, trigger_after_ms=values.trigger_after_s * 1000, suppress_after=values.suppress_after,
+        occurrence=wrong.occurrence, trigger_after_ms=max(values.trigger_after_s * 1000, wrong.lasting_ms),
+        suppress_after=values.suppress_after,
     )  # fmt: skip

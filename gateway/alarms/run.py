@@ -37,7 +37,7 @@ def webhooks_of(config: Config) -> Webhooks:
 
 def run_engine(store: Store, config: Config, stop: threading.Event) -> None:
     """Raise alarms and tell people, until *stop* is set. Any number of processes may do so: one of them works, the others wait."""
-    engine = Engine(store)
+    engine = Engine(store, config.agents)
     webhooks = webhooks_of(config)
     sends = {ReceiverKind.WEBHOOK: lambda due, now_ms: webhooks.send(due, now_ms=now_ms)}
     pool = ThreadPoolExecutor(WORKERS, "alarm-sender")

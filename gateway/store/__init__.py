@@ -36,7 +36,7 @@ doorbell after it returned.
     store.restores        ask begin workloads get list fetched    restore points, and the log of what was restored
     store.alarms          get history acknowledge resolve list
     store.alarm_rules     all set                what operators changed of the templates
-    store.alarm_facts     page jobs …            what the engine looks at
+    store.alarm_facts     page jobs jobs_of      what the engine looks at; alarm_machines: places agents; alarm_estate: overdue …
     store.alarm_work      take release mark end seen holding apply tell_late      the engine's
     store.maintenance     add end list           times in which nobody is told
     store.receivers       add remove find all    who is told of alarms: webhooks, mail
@@ -74,8 +74,18 @@ from gateway.store.access.keys import StoredKey
 from gateway.store.access.sessions import NewTokens, RefreshOutcome
 from gateway.store.access.users import StoredUser
 from gateway.store.agents import Agent
-from gateway.store.alarms.facts import JobFacts, Machine
+from gateway.store.alarms.estate import (
+    EdgeFacts,
+    GapFacts,
+    IncidentFacts,
+    LagFacts,
+    TenantFacts,
+    WorkloadFacts,
+)
+from gateway.store.alarms.facts import JobFacts
 from gateway.store.alarms.life import Alarm, AlarmCondition, AlarmState, AlarmSubject, Happened, Severity
+from gateway.store.alarms.machine import Machine
+from gateway.store.alarms.machines import AgentFacts, LocationFacts
 from gateway.store.alarms.receivers import (
     AlarmDelivery,
     AlarmDeliveryState,
@@ -211,29 +221,29 @@ from gateway.store.views import (
 __all__ = [
     "COMPANY", "EVENT_COLUMNS", "EXACT", "ITEMS", "LONGEST_TTL_MS", "MACHINES", "MAILBOXES", "PROTECTED_MS",
     "PROVIDER", "READ_MODEL", "RESELLER", "SCHEMA_VERSION", "TENANT_FIGURES", "VIEWS", "WORKLOAD_TYPES",
-    "Admitted", "Agent", "AgentEntry", "Alarm", "AlarmCondition", "AlarmDelivery", "AlarmDeliveryState",
-    "AlarmPast", "AlarmState", "AlarmSubject", "Any_", "Applicant", "Asked", "Attempt", "AuditEntry",
-    "BilledAgent", "Body", "Broken", "Change", "Claim", "ClaimEntry", "ClaimOutcome", "CloudTenant",
-    "CloudUsage", "Collation", "CommandPending", "CommandState", "CommandView", "Company", "CompanyDetails",
-    "CompanyIntake", "CompanyUsage", "Compare", "Condition", "Conflict", "ConnectionStatus", "Consent",
-    "ConsentGiven", "Counted", "CursorMoved", "CursorUnreadable", "Delivered", "Delivery", "Directory",
-    "Documents", "DueDelivery", "Edge", "EngineMark", "EnrollOutcome", "Every", "Fact", "Finish", "Found",
-    "Gap", "GapState", "GapView", "GatewaysChanged", "Halves", "Happened", "History", "Incident",
-    "IncidentAgent", "IncidentState", "IncidentView", "JobFacts", "JobSession", "Judged", "Kind",
-    "LicenceUsage", "Line", "Link", "Location", "Looked", "Machine", "MaintenanceWindow", "Missing",
-    "NewIncident", "NewReport", "NewSighting", "NewStatement", "NewTokens", "NotFound", "NotTheEngine",
-    "Operation", "Order", "Organization", "OrganizationDisabled", "OrganizationStatus", "Override", "Overrun",
-    "Page", "ParkedBatch", "Parking", "PayloadError", "Place", "Presence", "Progress", "ProjectedAgent",
-    "Projection", "Property", "Quarantined", "QueryRefused", "Receiver", "ReceiverKind", "RefreshOutcome",
-    "Refused", "ReleasedMark", "Reported", "ReportedTenant", "Reporter", "RestoreMode", "RestoreSession",
-    "ResyncWanted", "Revocation", "RuleChange", "RuleValues", "Scope", "ServerUsage", "Severity", "Site",
-    "SiteSilent", "Standing", "Statement", "StatementState", "Store", "StoreDamaged", "StoreError",
-    "StoreFull", "StoreLocked", "StoreMissing", "StoreTooNew", "StoreTooOld", "StoreUnreachable",
-    "StoredBatch", "StoredCode", "StoredCommand", "StoredEvent", "StoredKey", "StoredReport",
-    "StoredSighting", "StoredStream", "StoredToken", "StoredUsage", "StoredUser", "TenantDisabled",
-    "TenantMapped", "TenantMapping", "TenantNotReported", "Transfer", "TransferState", "TrustChanged",
-    "Unseen", "UsageCounter", "UsageQuality", "View", "Views", "Walked", "Whose", "WrongKind", "answer",
-    "effective", "examine", "file_of", "is_protected", "listen", "look_at", "open_store", "passwords_in",
-    "record", "ring", "store_from_copy", "tenant_figures", "time_text", "versions_after_migrating",
-    "workloads_of",
+    "Admitted", "Agent", "AgentEntry", "AgentFacts", "Alarm", "AlarmCondition", "AlarmDelivery",
+    "AlarmDeliveryState", "AlarmPast", "AlarmState", "AlarmSubject", "Any_", "Applicant", "Asked", "Attempt",
+    "AuditEntry", "BilledAgent", "Body", "Broken", "Change", "Claim", "ClaimEntry", "ClaimOutcome",
+    "CloudTenant", "CloudUsage", "Collation", "CommandPending", "CommandState", "CommandView", "Company",
+    "CompanyDetails", "CompanyIntake", "CompanyUsage", "Compare", "Condition", "Conflict", "ConnectionStatus",
+    "Consent", "ConsentGiven", "Counted", "CursorMoved", "CursorUnreadable", "Delivered", "Delivery",
+    "Directory", "Documents", "DueDelivery", "Edge", "EdgeFacts", "EngineMark", "EnrollOutcome", "Every",
+    "Fact", "Finish", "Found", "Gap", "GapFacts", "GapState", "GapView", "GatewaysChanged", "Halves",
+    "Happened", "History", "Incident", "IncidentAgent", "IncidentFacts", "IncidentState", "IncidentView",
+    "JobFacts", "JobSession", "Judged", "Kind", "LagFacts", "LicenceUsage", "Line", "Link", "Location",
+    "LocationFacts", "Looked", "Machine", "MaintenanceWindow", "Missing", "NewIncident", "NewReport",
+    "NewSighting", "NewStatement", "NewTokens", "NotFound", "NotTheEngine", "Operation", "Order",
+    "Organization", "OrganizationDisabled", "OrganizationStatus", "Override", "Overrun", "Page", "ParkedBatch",
+    "Parking", "PayloadError", "Place", "Presence", "Progress", "ProjectedAgent", "Projection", "Property",
+    "Quarantined", "QueryRefused", "Receiver", "ReceiverKind", "RefreshOutcome", "Refused", "ReleasedMark",
+    "Reported", "ReportedTenant", "Reporter", "RestoreMode", "RestoreSession", "ResyncWanted", "Revocation",
+    "RuleChange", "RuleValues", "Scope", "ServerUsage", "Severity", "Site", "SiteSilent", "Standing",
+    "Statement", "StatementState", "Store", "StoreDamaged", "StoreError", "StoreFull", "StoreLocked",
+    "StoreMissing", "StoreTooNew", "StoreTooOld", "StoreUnreachable", "StoredBatch", "StoredCode",
+    "StoredCommand", "StoredEvent", "StoredKey", "StoredReport", "StoredSighting", "StoredStream",
+    "StoredToken", "StoredUsage", "StoredUser", "TenantDisabled", "TenantFacts", "TenantMapped",
+    "TenantMapping", "TenantNotReported", "Transfer", "TransferState", "TrustChanged", "Unseen", "UsageCounter",
+    "UsageQuality", "View", "Views", "Walked", "Whose", "WorkloadFacts", "WrongKind", "answer", "effective",
+    "examine", "file_of", "is_protected", "listen", "look_at", "open_store", "passwords_in", "record", "ring",
+    "store_from_copy", "tenant_figures", "time_text", "versions_after_migrating", "workloads_of",
 ]  # fmt: skip

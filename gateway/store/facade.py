@@ -8,7 +8,9 @@ from gateway.store.access.keys import ApiKeys
 from gateway.store.access.sessions import LoginSessions
 from gateway.store.access.users import Users
 from gateway.store.agents import Agents
+from gateway.store.alarms.estate import EstateFacts
 from gateway.store.alarms.facts import AlarmFacts
+from gateway.store.alarms.machines import MachineFacts
 from gateway.store.alarms.queue import AlarmDeliveries
 from gateway.store.alarms.receivers import Receivers
 from gateway.store.alarms.rules import AlarmRules
@@ -60,7 +62,9 @@ class Store:
         self._db = db
         self.agents = Agents(db)
         self.alarm_deliveries = AlarmDeliveries(db)
+        self.alarm_estate = EstateFacts(db)
         self.alarm_facts = AlarmFacts(db)
+        self.alarm_machines = MachineFacts(db)
         self.alarm_rules = AlarmRules(db)
         self.alarm_work = AlarmWork(db)
         self.alarms = Alarms(db)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from gateway.store.alarms.life import AlarmSubject
+from gateway.store.alarms.machine import Machine
 from gateway.store.alarms.working import JobKey
 from gateway.store.engine import Database
 from gateway.store.given import INTEGER, TEXT, packed
@@ -18,23 +19,6 @@ from protocol import JobStatus
 JOB = {"agent_id": INTEGER, "job_uid": TEXT}
 LOOKED_BACK = 20
 BAD = (JobStatus.WARNING.value, JobStatus.FAILED.value)
-
-
-@attrs.frozen(kw_only=True)
-class Machine:
-    """An agent, as far as every template needs it."""
-
-    agent_uid: str
-    organization_uid: str
-    location_uid: str | None
-    host_name: str
-
-    def subject(self, kind: str, uid: str, name: str) -> AlarmSubject:
-        """Something on it, as what an alarm is about."""
-        return AlarmSubject(
-            kind=kind, uid=uid, name=name, organization_uid=self.organization_uid, location_uid=self.location_uid,
-            agent_uid=self.agent_uid, computer_name=self.host_name,
-        )  # fmt: skip
 
 
 @attrs.frozen(kw_only=True)

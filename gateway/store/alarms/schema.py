@@ -7,7 +7,7 @@ is removed by the column that names it.
 import sqlalchemy as sa
 
 from gateway.store.columns import Flag, Int, Text, columns, key, reference, serial_id
-from gateway.store.schema import table
+from gateway.store.schema import agents, table
 
 QUIET = sa.text("window_id IS NOT NULL")
 
@@ -99,3 +99,6 @@ deliveries = table(
     sa.Index("ix_alarm_deliveries_created_ms", "created_ms"),
     sa.Index(None, "agent_uid"),
 )
+
+# Two agents of one installation: one is the other's copy.
+installations = sa.Index("ix_agents_installation_uid", agents.c.installation_uid)

@@ -57,6 +57,8 @@ class Unseen:
     agents: frozenset[str] = frozenset()
     incidents: bool = False
     gaps: frozenset[int] = frozenset()
+    received_ms: int | None = None
+    """When the newest of it had been received; None: nothing of agents."""
     more: bool = False
     """There was more than a page."""
 
@@ -140,6 +142,7 @@ class AlarmWork:
             agents=frozenset(fact.key for fact in facts if fact.kind == "agent"),
             incidents=any(fact.kind == "incident" for fact in facts),
             gaps=frozenset(int(fact.key) for fact in facts if fact.kind == "gap"),
+            received_ms=max((batch.received_ms for batch in told), default=None),
             more=len(facts) == PAGE or len(told) == PAGE,
         )
 

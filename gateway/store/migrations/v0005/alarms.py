@@ -133,4 +133,5 @@ RESULTS = """
 def make_alarms(connection: Connection) -> None:
     """Make the tables."""
     metadata.create_all(connection)
+    connection.exec_driver_sql("CREATE INDEX ix_agents_installation_uid ON agents (installation_uid)")
     connection.execute(sa.text(RESULTS), {"now": time.time_ns() // 1_000_000})
