@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.access import Role
+from gateway.management.routes.infrastructure import LISTS
 from tests.gateway.management.conftest import Rest
 from tests.helpers.stores import enroll
 
@@ -144,3 +145,14 @@ def test_who_am_i(listed: Rest) -> None:
         "read-only",
         "key key of read-only",
     )
+
+
+def test_every_view_is_served(listed: Rest) -> None:
+    """A list that the store offers has a path, and answers it."""
+    paths = {route.path_format for route in listed.app.routes}
+    key = listed.key(Role.ADMINISTRATOR)
+    lists = [f"/api/v3{each[0]}" for each in LISTS]
+    assert paths >= set(lists)
+    for path in lists:
+        answer = listed.ask("GET", path.removeprefix("/api/v3"), key=key)
+        assert answer.status_code == 200, answer.text
