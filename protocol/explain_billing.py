@@ -27,4 +27,10 @@ BILLING: Final[dict[Code, Explanation]] = {
         "begins, has no usage; and a month that is not over cannot be closed.",
         "Correct what the message names. Months begin at midnight in the provider's `time_zone`.",
     ),
+    Code.SIGNER_MISSING: Explanation(
+        "the key that signs statements is not at hand",
+        "Statements of usage are signed by a key of their own, `DATA/ca/statement-signer.key`, which the root has certified. It is not there and "
+        "cannot be made, because the root's private key is offline; or its file is damaged.",
+        "Put the root's key back for a moment and run `fieldgate usage close`, which makes the signer; or restore the file from a backup.",
+    ),
 }

@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "gateway.management": {
         "anyio", "attrs", "jsonpatch", "litestar", "msgspec", "structlog", "uvicorn",
         "protocol", "certs", "gateway.access", "gateway.store", "gateway.config", "gateway.beats",
+        "gateway.billing", "gateway.bookkeeping", "gateway.datafolder",
     },
     "gateway": {
         "attrs", "cryptography", "cyclopts", "prometheus_client", "rich", "structlog", "trio", "typed_settings",

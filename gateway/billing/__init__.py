@@ -1,7 +1,8 @@
 """What companies are billed for: statements of usage, made, closed, signed and verified."""
 
-from gateway.billing.calendar import Period, PeriodError, midnight_ms, month_begin_ms
+from gateway.billing.calendar import FINAL_DAY, Period, PeriodError, midnight_ms, month_begin_ms
 from gateway.billing.closing import Books, Standing
+from gateway.billing.excerpts import excerpt
 from gateway.billing.paper import to_pdf
 from gateway.billing.signed import Signed, StatementRefused
 from gateway.billing.signed import read as read_signed
@@ -9,6 +10,7 @@ from gateway.billing.statement import Document
 from gateway.billing.tables import to_csv
 
 __all__ = [
+    "FINAL_DAY",
     "Books",
     "Document",
     "Period",
@@ -16,6 +18,7 @@ __all__ = [
     "Signed",
     "Standing",
     "StatementRefused",
+    "excerpt",
     "midnight_ms",
     "month_begin_ms",
     "read_signed",

@@ -32,6 +32,9 @@ from gateway.store import NotFound, Statement, StatementState
 
 __all__ = ["usage_close", "usage_report", "usage_statements", "usage_verify"]
 
+MOST: Final = 1000
+"""Months, which are more than anybody has been a provider for."""
+
 Format = Literal["json", "csv", "pdf"]
 
 WRITTEN: Final[dict[str, Callable[[Document], bytes]]] = {
@@ -82,8 +85,8 @@ def usage_close(
 def usage_statements(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
     """List the months' statements, the newest first."""
     with open_provider(data) as provider:
-        found = provider.store.statements.list()
-    _table([*found], json_, empty="no month was closed yet: fieldgate usage close")
+        found, _ = provider.store.statements.page(limit=MOST)
+    _table(found, json_, empty="no month was closed yet: fieldgate usage close")
 
 
 def usage_report(

@@ -22,7 +22,7 @@ doorbell after it returned.
     store.events          export newest_batch tail job_sessions quarantined
     store.usage           latest
     store.usage_now       cloud licences companies      what is used, by company
-    store.statements      list of_month document review finish correct
+    store.statements      page of_month document review finish correct
     store.usage_chain     walk erase          whether reports are as they came
     store.usage_history   reading             what was reported, for who makes a bill of it
     store.following       start read rows_behind     what other programs follow: lines of facts, batches, states

@@ -19,7 +19,9 @@ from litestar.exceptions import (
     ValidationException,
 )
 
+from certs import AuthorityError
 from gateway.access import AccessError, CredentialRefused, PermissionMissing
+from gateway.billing import PeriodError
 from gateway.store import Conflict, NotFound, StoreError, StoreFull, StoreLocked, StoreUnreachable
 from protocol import Code, commands
 
@@ -172,11 +174,23 @@ def _bug(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorBod
     return answer_of(500, Code.REST_FAILED, f"the gateway failed; its log has more under {incident}")
 
 
+def _period_error(_: Request[Any, Any, Any], error: PeriodError) -> Response[ErrorBody]:
+    return answer_of(400, error.code, str(error))
+
+
+def _authority_error(_: Request[Any, Any, Any], error: AuthorityError) -> Response[ErrorBody]:
+    # The key that would sign is not here, or its file is damaged: nothing that the one who asks could mend.
+    log.warning("nobody can sign", error=str(error))
+    return answer_of(503, Code.SIGNER_MISSING, "the provider's key for statements is not at hand")
+
+
 HANDLERS: Final[dict[int | type[Exception], Any]] = {
     Refused: _refused,
     StoreError: _store_error,
     commands.InvalidCommand: _invalid_command,
     AccessError: _access_error,
+    AuthorityError: _authority_error,
+    PeriodError: _period_error,
     HTTPException: _http_error,
     Exception: _bug,
 }

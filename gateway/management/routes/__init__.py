@@ -8,8 +8,18 @@ from gateway.management.routes.about import ABOUT
 from gateway.management.routes.actions import ACTIONS
 from gateway.management.routes.events import EVENTS
 from gateway.management.routes.infrastructure import INFRASTRUCTURE
+from gateway.management.routes.reports import REPORTS
 from gateway.management.routes.usage import USAGE
+from gateway.management.routes.usage_organizations import USAGE_OF_ORGANIZATIONS
 
 __all__ = ["ROUTES"]
 
-ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (*ABOUT, *ACTIONS, *EVENTS, *INFRASTRUCTURE, *USAGE)
+ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
+    *ABOUT,
+    *ACTIONS,
+    *EVENTS,
+    *INFRASTRUCTURE,
+    *USAGE,
+    *USAGE_OF_ORGANIZATIONS,
+    *REPORTS,
+)

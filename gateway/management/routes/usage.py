@@ -6,7 +6,6 @@ simulated agents have a part in it.
 """
 
 from collections.abc import Collection
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -15,11 +14,21 @@ from litestar.datastructures import ResponseHeader
 from litestar.handlers import HTTPRouteHandler
 
 from gateway.access import Permission, Principal
+from gateway.billing import month_begin_ms
+from gateway.bookkeeping import zone_of
 from gateway.management.rest.listing import DEFAULT_ROWS, REFUSALS, Limit, Offset
 from gateway.management.rest.models import Meta, Paging
 from gateway.management.rest.scopes import whose_of
 from gateway.management.services import Provided
-from gateway.store import CloudUsage, LicenceUsage, UsageQuality, time_text
+from gateway.store import (
+    MACHINES,
+    MAILBOXES,
+    WORKLOAD_TYPES,
+    CloudUsage,
+    LicenceUsage,
+    UsageQuality,
+    time_text,
+)
 from protocol import UsageSubject
 
 __all__ = ["USAGE"]
@@ -34,16 +43,6 @@ M365_OLD: Final = "/licensing/vbm365Servers/usage/companies"
 
 DEPRECATED: Final = "@1795478400"
 """Since when, as RFC 9745 writes it: they were never the newest here."""
-
-SERVER_KINDS: Final = (UsageSubject.VM, UsageSubject.SERVER, UsageSubject.WORKSTATION)
-"""What rental licences of backup servers count."""
-TYPES: Final = {
-    UsageSubject.VM: "VMs",
-    UsageSubject.SERVER: "Servers",
-    UsageSubject.WORKSTATION: "Workstations",
-    UsageSubject.M365_USER: "Users",
-}
-"""The words of `type`."""
 
 
 def says(text: str, example: Any, **more: Any) -> msgspec.Meta:
@@ -110,7 +109,7 @@ class BackupResourceUsage(msgspec.Struct, rename="camel"):
 class Counter(msgspec.Struct, rename="camel"):
     """Workloads of one type."""
 
-    type: Annotated[str, says("VMs, Servers, Workstations or Users.", "VMs")]
+    type: Annotated[str, says(f"{', '.join(WORKLOAD_TYPES.values())}.", "VMs")]
     rental_count: Annotated[int, says("What is paid for: those in use that are not new.", 38)]
     new_count: Annotated[int, says("First seen this month, which nobody pays for.", 2)]
     used_count: Annotated[int, says("Protected: with a restore point that is not older than 31 days.", 40)]
@@ -128,7 +127,9 @@ class CompanyLicenceUsage(msgspec.Struct, rename="camel"):
     @classmethod
     def of(cls, usage: LicenceUsage) -> "CompanyLicenceUsage":
         """As REST shows it."""
-        counters = [Counter(TYPES[each.kind], each.rental, each.new, each.used) for each in usage.counters]
+        counters = [
+            Counter(WORKLOAD_TYPES[each.kind], each.rental, each.new, each.used) for each in usage.counters
+        ]
         return cls(usage.company_uid, usage.company_name, counters, usage.servers, Quality.of(usage.quality))
 
 
@@ -200,7 +201,7 @@ def _licence_usage(
         found, total = services.store.usage_now.licences(
             kinds,
             whose_of(request.user),
-            month_ms=month_began_ms(now_ms),
+            month_ms=month_begin_ms(now_ms, zone_of(services.config())),
             now_ms=now_ms,
             limit=limit,
             offset=offset,
@@ -226,25 +227,19 @@ def _announced(successor: str | None) -> list[ResponseHeader]:
     ]
 
 
-def month_began_ms(now_ms: int) -> int:
-    """When the month of that moment began, in UTC."""
-    now = datetime.fromtimestamp(now_ms / 1000, UTC)
-    return int(now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
-
-
 USAGE: Final[tuple[HTTPRouteHandler, ...]] = (
     _cloud_usage(CLOUD, "GetBackupResourcesUsage", successor=None),
     _cloud_usage(CLOUD_OLD, "GetCompaniesBackupResourcesUsage", successor=CLOUD),
     _licence_usage(
         SERVERS_OLD,
         "GetBackupServersUsageByCompanies",
-        SERVER_KINDS,
+        MACHINES,
         "What rental licences of backup servers count, by company.",
     ),
     _licence_usage(
         M365_OLD,
         "GetVbm365ServersUsageByCompanies",
-        (UsageSubject.M365_USER,),
+        MAILBOXES,
         "Protected Microsoft 365 users, by company.",
     ),
 )

@@ -94,6 +94,13 @@ class UsageNow:
             companies = {row.uid: row.name for row in connection.execute(query)}
             return _of_companies(connection, companies, kinds, month_ms, now_ms), int(total)
 
+    def company_uids(self, whose: Whose) -> list[str]:
+        """Which companies those are."""
+        c = organizations
+        query = sa.select(c.c.uid).where(whose.condition(c.c.uid), c.c.kind == COMPANY).order_by(c.c.uid)
+        with self._db.read() as connection:
+            return list(connection.execute(query).scalars())
+
     def companies(
         self, whose: Whose = EVERYBODY, *, now_ms: int, limit: int = 100, offset: int = 0
     ) -> tuple[list[CompanyUsage], int]:

@@ -5,7 +5,6 @@ comes in later goes into a correction, which is final at once, and there may be 
 """
 
 import json
-from collections.abc import Sequence
 from enum import StrEnum
 from uuid import uuid4
 
@@ -68,18 +67,20 @@ class Statements:
 
     _db: Database
 
-    def list(self, *, limit: int = 100, offset: int = 0) -> list[Statement]:
-        """The newest months first, corrections behind what they correct."""
+    def page(self, *, limit: int = 100, offset: int = 0) -> tuple[list[Statement], int]:
+        """The newest months first, corrections behind what they correct; and how many there are in all."""
         query = (
             sa.select(*TOLD)
             .order_by(usage_statements.c.month.desc(), usage_statements.c.number)
             .limit(limit)
             .offset(offset)
         )
+        count = sa.select(sa.func.count()).select_from(usage_statements)
         with self._db.read() as connection:
-            return [Statement(**row) for row in connection.execute(query).mappings()]
+            found = [Statement(**row) for row in connection.execute(query).mappings()]
+            return found, int(connection.execute(count).scalar_one())
 
-    def of_month(self, month: str) -> Sequence[Statement]:
+    def of_month(self, month: str) -> list[Statement]:
         """The statement of a month and its corrections, in their order; none is known before there is one."""
         query = sa.select(*TOLD).where(usage_statements.c.month == month).order_by(usage_statements.c.number)
         with self._db.read() as connection:

@@ -113,7 +113,7 @@ def test_a_month_from_review_to_final(store: Store, scene: Scene, lists: Callabl
     assert scene.close(OCTOBER.final_ms) == [("2026-10", 0, StatementState.FINAL)]
     assert scene.close(OCTOBER.final_ms + 1) == []
 
-    newest, oldest = store.statements.list()
+    (newest, oldest), _ = store.statements.page()
     statement, data = store.statements.document(newest.uid)
     signed = read_signed(data)
     signed.verify(pins())
