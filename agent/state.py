@@ -7,6 +7,7 @@
     enrollment.key         while enrolling: the key, so that a second try is the same agent and the same installation
     outbox.sqlite          what is not yet in the store (`agent.spool`)
     outbox-former-1.sqlite what a former identity of this machine had not delivered (`agent.former`)
+    licence.json           the server's licence, and which are not installed any more (`agent.licence`)
     status.json            what `fieldgate-agent status` shows
     agent.toml             what a person has set (`agent.settings`)
     logs/                  the agent's own log (`agent.logfile`)

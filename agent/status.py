@@ -6,6 +6,7 @@ import time
 from typing import Final
 
 from agent.exits import FAILED, UNUSABLE, CommandError
+from agent.licence import shown as licence_shown
 from agent.options import Json, State
 from agent.state import StateFolder
 from protocol import printable
@@ -47,9 +48,11 @@ def status(*, state: State, json_: Json = False) -> int:
         and time.time_ns() // 1_000_000 - fields.get("written_ms", 0) > SILENT_MS
     ):
         fields["state"] = "not running"
+    fields["licence"] = licence_shown(state)
     if json_:
         sys.stdout.write(json.dumps(fields) + "\n")
     else:
+        fields["licence"] = fields["licence"] or "none"
         fields |= {"agent_uid": keeper.identity.agent_uid, "gateways": ", ".join(keeper.identity.gateways)}
         for name, value in fields.items():
             shown = printable(str(_shown(name, value)))  # much of it was said by a gateway

@@ -31,6 +31,7 @@ from certs.licence import (
     LicenceKind,
     LicensedWorkload,
 )
+from certs.licence import fields_of as fields_of_licence
 from certs.licence_file import MAX_LICENCE_BYTES, LicenceFile, read_licence, sign_licence
 from certs.names import could_be_dns_name
 from certs.own import OwnCertificate, OwnCertificateError, check_certificate, own_issuer_pins
@@ -101,6 +102,7 @@ __all__ = [
     "chain_to_pem",
     "check_certificate",
     "could_be_dns_name",
+    "fields_of_licence",
     "from_ms",
     "generate_key",
     "is_exposed",

@@ -151,6 +151,19 @@ class Licence:
         """All of its workloads, weighed."""
         return sum(each.count * each.multiplier for each in self.workloads)
 
+    def require(self, *, company_uid: str, installation_uid: str, at: datetime) -> None:
+        """Make sure that it counts for this company, on this installation, at this moment.
+
+        Raises:
+            LicenceError: it does not.
+        """
+        if self.company_uid != company_uid:
+            raise LicenceError(LicenceFault.WRONG_COMPANY, f"it is {self.company}'s")
+        if self.installation_uid not in (None, installation_uid):
+            raise LicenceError(LicenceFault.WRONG_SERVER, "it is for another server")
+        if self.expires is not None and at > self.expires:
+            raise LicenceError(LicenceFault.EXPIRED, f"it ended on {self.expires:%Y-%m-%d %H:%M:%S} UTC")
+
 
 def fields_of(licence: Licence) -> dict[str, Any]:
     """The licence as JSON has it, in this order."""

@@ -17,6 +17,7 @@ from protocol.codes import Code
 from protocol.fields import KeyUid
 from protocol.instruction import MAX_PAYLOAD, Instruction, InvalidCommand, Word, invalid
 from protocol.kinds import FieldError, Integer
+from protocol.licensing import InstallLicence, RemoveLicence
 from protocol.restoring import (
     IN_PLACE,
     ITEM_BYTES,
@@ -32,6 +33,7 @@ from protocol.schema import layout_of
 
 __all__ = [
     "ABOUT_BACKUPS",
+    "ABOUT_LICENCES",
     "IN_PLACE",
     "ITEM_BYTES",
     "KEEP_BOTH",
@@ -45,9 +47,11 @@ __all__ = [
     "DisableJob",
     "DownloadItem",
     "EnableJob",
+    "InstallLicence",
     "Instruction",
     "InvalidCommand",
     "ListRestorePoints",
+    "RemoveLicence",
     "RenewCertificate",
     "RestoreItems",
     "RestoreWorkload",
@@ -163,6 +167,8 @@ KINDS: Final[dict[str, type[Instruction]]] = {
         DownloadItem,
         RestoreItems,
         RestoreWorkload,
+        InstallLicence,
+        RemoveLicence,
     )
 }
 
@@ -179,6 +185,9 @@ ABOUT_BACKUPS: Final = frozenset(
     )
 )
 """Kinds that are asked with a restore, and logged as one."""
+
+ABOUT_LICENCES: Final = frozenset(cls.kind for cls in (InstallLicence, RemoveLicence))
+"""Kinds that are asked by whoever wants a server to have a licence."""
 
 
 def parse(kind: str, payload: bytes) -> Instruction:

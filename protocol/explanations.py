@@ -9,6 +9,7 @@ from protocol.explain_billing import BILLING
 from protocol.explain_commands import COMMANDS
 from protocol.explain_data import DATA
 from protocol.explain_feeding import FEEDING
+from protocol.explain_licensing import LICENSING
 from protocol.explain_lists import LISTS
 from protocol.explain_onboarding import ONBOARDING
 from protocol.explain_operating import OPERATING
@@ -36,6 +37,7 @@ CODES: Final[dict[Code, Explanation]] = dict(
             **LISTS,
             **ONBOARDING,
             **RESTORE,
+            **LICENSING,
         }.items()
     )
 )

@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "gateway.onboarding": {
         "attrs", "protocol", "certs", "certs.inspection", "gateway.decisions", "gateway.store",
     },
+    "gateway.licensing": {"attrs", "structlog", "protocol", "certs", "gateway.config", "gateway.onboarding", "gateway.store"},
     "gateway.edge": {
         "attrs", "cryptography", "prometheus_client", "structlog", "trio",
         "protocol", "certs", "certs.inspection", "transport", "gateway.journal", "gateway.store", "gateway.config",
@@ -48,7 +49,7 @@ MAY_IMPORT = {
         "attrs", "cryptography", "cyclopts", "prometheus_client", "rich", "structlog", "trio", "typed_settings",
         "protocol", "certs", "certs.inspection", "transport",
         "gateway.journal", "gateway.store", "gateway.projector", "gateway.alarms", "gateway.sinks", "gateway.onboarding", "gateway.edge", "gateway.cli", "gateway.management", "gateway.access",
-        "gateway.billing", "gateway.restores",
+        "gateway.billing", "gateway.licensing", "gateway.restores",
     },
     "agent": {
         "attrs", "cryptography", "cyclopts", "rich", "structlog", "trio", "typed_settings",

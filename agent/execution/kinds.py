@@ -16,6 +16,7 @@ from agent.collectors.meter import Meter
 from agent.execution.executor import Action, Progress
 from agent.execution.ledger import End, Ledger
 from agent.facilities import Facilities
+from agent.licence import LicenceDesk, LicenceRefused
 from protocol import Code, JobStatus, Outcome, commands
 
 RENEWAL_S: Final = 600.0
@@ -49,6 +50,8 @@ class Hands:
             commands.EnableJob: Action(_job(self.desk.enable_job, "enabled")),
             commands.CollectLogs: Action(self.collect_logs, by_uid=True),
             commands.DisableJob: Action(_job(self.desk.disable_job, "disabled")),
+            commands.InstallLicence: Action(self.install_licence),
+            commands.RemoveLicence: Action(self.remove_licence),
         }
 
     # -- collecting --------------------------------------------------------------------------------------------
@@ -136,6 +139,21 @@ class Hands:
             archive.remove()
         return End(Outcome.SUCCEEDED, f"{archive.name}, {size} bytes, {archive.lines} lines of the log")
 
+    # -- the licence -------------------------------------------------------------------------------------------
+
+    async def install_licence(self, said: commands.InstallLicence, _progress: Progress) -> End:
+        """If it is to be believed, and for here; it is on the disk when this returns."""
+        return _licensed(lambda: self._licences.install(said.licence, said.organization_uid))
+
+    async def remove_licence(self, said: commands.RemoveLicence, _progress: Progress) -> End:
+        """If the server has it."""
+        return _licensed(lambda: self._licences.remove(said.licence_uid, revoked=said.revoked))
+
+    @property
+    def _licences(self) -> LicenceDesk:
+        keeper = self.facilities.keeper
+        return LicenceDesk(folder=self.state, identity=lambda: keeper.identity, now=self.facilities.now)
+
     # -- jobs --------------------------------------------------------------------------------------------------
 
     async def start_job(self, said: commands.StartJob, progress: Progress) -> End:
@@ -159,6 +177,13 @@ def _job(ask: Callable[[str], Awaitable[None]], done: str) -> Callable[[Any, Pro
         return End(Outcome.SUCCEEDED, done)
 
     return perform
+
+
+def _licensed(do: Callable[[], str]) -> End:
+    try:
+        return End(Outcome.SUCCEEDED, do())
+    except LicenceRefused as error:
+        return End.failed(error.code.value, error.message)
 
 
 def _end_of(end: JobEnd) -> End:

@@ -118,6 +118,12 @@ COMMANDS = {
         "restoring:restore_app",
         "Restore points of protected workloads: look into them, and get files out of them.",
     ),
+    "licence": (
+        "licences:licence_app",
+        "Licences: made, given to companies, brought to their servers, changed, ended.",
+    ),
+    "product": ("licence_catalogue:product_app", "Products that licences are made of."),
+    "contract": ("licence_catalogue:contract_app", "Contracts that licences count towards."),
     "gap": ("agents:gap_app", "Gaps: records that are missing between two that arrived."),
     "usage": (
         "usage:usage_app",

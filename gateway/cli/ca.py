@@ -16,6 +16,7 @@ from cyclopts import App, Parameter
 
 from certs import (
     Authority,
+    LicenceSigner,
     ReportPublic,
     TrustBundle,
     chain_to_pem,
@@ -145,6 +146,7 @@ def ca_rotate(
     ca: Flag = False,
     finish: Flag = False,
     report: Flag = False,
+    licence_signer: Flag = False,
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Replace keys and certificates; connected agents stay connected.
@@ -163,15 +165,20 @@ def ca_rotate(
         Ends a rotation of the root: agents are told to forget the old one.
     report
         The key that path reports are sealed to. The last three go on opening what agents send that have not heard of it.
+    licence_signer
+        The key that licences are signed with. Takes the root's key; a new root and new issuers bring a new one anyway.
     """
     wanted = [
         step
-        for step, chosen in zip(STEPS, (gateway, issuers, forget, ca, finish, report), strict=True)
+        for step, chosen in zip(
+            STEPS, (gateway, issuers, forget, ca, finish, report, licence_signer), strict=True
+        )
         if chosen
     ]
     if len(wanted) != 1:
         raise CommandError(
-            "name one of --gateway, --issuers, --forget, --ca, --finish and --report", exit_code=UNUSABLE
+            "name one of --gateway, --issuers, --forget, --ca, --finish, --report and --licence-signer",
+            exit_code=UNUSABLE,
         )
     with open_provider(data) as provider:
         before = Authority.load(provider.folder.ca)
@@ -180,6 +187,8 @@ def ca_rotate(
         dropped = [pin for pin in pins_of(before) if pin not in pins_of(changed)]
         with _forgetting(provider, dropped) if dropped and forget else contextlib.nullcontext():
             changed.save(provider.folder.ca)
+        if issuers or ca or licence_signer:
+            LicenceSigner.create(changed, from_ms(now_ms())).save(provider.folder.ca)
         provider.store.changes.announce([TrustChanged(revision=bundle.revision)])
         provider.ring()
     say(done)
@@ -207,6 +216,10 @@ def _new_issuers(_: Provider, authority: Authority, now: datetime) -> tuple[Auth
     return authority.rotate_issuers(now), done
 
 
+def _new_signer(_: Provider, authority: Authority, __: datetime) -> tuple[Authority, str]:
+    return authority, "a new key for licences; what is sent from now on is signed with it"
+
+
 def _forget(_: Provider, authority: Authority, now: datetime) -> tuple[Authority, str]:
     done = (
         "former agent issuers are not trusted any more; agents that have not renewed since must enroll again"
@@ -231,7 +244,7 @@ def _new_report_key(_: Provider, authority: Authority, now: datetime) -> tuple[A
     ), "a new key for path reports; agents are told of it when they are connected"
 
 
-STEPS = (_new_gateway, _new_issuers, _forget, _new_root, _finish, _new_report_key)
+STEPS = (_new_gateway, _new_issuers, _forget, _new_root, _finish, _new_report_key, _new_signer)
 
 
 @ca_app.command(name="export")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from certs import Authority, AuthorityError
+from certs import Authority, AuthorityError, LicenceSigner
 from gateway.bookkeeping import statement_signer
 from gateway.cli.common import now_ms
 from gateway.cli.errors import UNUSABLE, CommandError
@@ -103,6 +103,7 @@ def _fill(folder: DataFolder, organization: str) -> Config:
         opened.close()
     if not folder.ca.exists():
         authority.save(folder.ca)
+        LicenceSigner.create(authority, now).save(folder.ca)
         statement_signer(folder.ca, now_ms())  # while the root's key is here
     folder.seal(provider.uid)
     return config

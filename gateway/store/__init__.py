@@ -32,6 +32,9 @@ doorbell after it returned.
     store.overrides       add end list
     store.codes           add get use
     store.commands        enqueue get list cancel; of edges: claim progress
+    store.licence_catalogue  set_product set_contract replace products product contracts contract
+    store.licences        ask pending deeds deed postpone refuse settle get list share note_use
+    store.licence_servers want unwant waiting pushed fail settle get of_licence
     store.transfers       note of_command swept
     store.restores        ask begin workloads get list fetched    restore points, and the log of what was restored
     store.alarms          get history acknowledge resolve list
@@ -164,6 +167,33 @@ from gateway.store.feed import Fact
 from gateway.store.following import ITEMS, Line
 from gateway.store.gaps import Gap, GapState, GapView
 from gateway.store.incidents import Incident, IncidentAgent, IncidentState, IncidentView
+from gateway.store.licensing.catalogue import LicenceContractUse
+from gateway.store.licensing.refusals import (
+    ContractEnded,
+    ContractExhausted,
+    LicenceNotAssigned,
+    LicenceNotShared,
+    LicenceOfAnother,
+    LicenceRevoked,
+    ProductUnknown,
+)
+from gateway.store.licensing.servers import LicenceServerWaiting
+from gateway.store.licensing.values import (
+    LicenceContract,
+    LicenceDeed,
+    LicenceDeedKind,
+    LicenceDeedState,
+    LicenceKind,
+    LicenceProduct,
+    LicenceServer,
+    LicenceServerState,
+    LicenceState,
+    LicenceTerms,
+    LicenceWanted,
+    LicenceWorkload,
+    LicensedCount,
+    StoredLicence,
+)
 from gateway.store.looking import Found, file_of, look_at, passwords_in, versions_after_migrating
 from gateway.store.onboarding.companies import Company, CompanyDetails, OrganizationStatus
 from gateway.store.onboarding.consents import Consent, ConsentGiven
@@ -226,24 +256,29 @@ __all__ = [
     "AuditEntry", "BilledAgent", "Body", "Broken", "Change", "Claim", "ClaimEntry", "ClaimOutcome",
     "CloudTenant", "CloudUsage", "Collation", "CommandPending", "CommandState", "CommandView", "Company",
     "CompanyDetails", "CompanyIntake", "CompanyUsage", "Compare", "Condition", "Conflict", "ConnectionStatus",
-    "Consent", "ConsentGiven", "Counted", "CursorMoved", "CursorUnreadable", "Delivered", "Delivery",
-    "Directory", "Documents", "DueDelivery", "Edge", "EdgeFacts", "EngineMark", "EnrollOutcome", "Every",
-    "Fact", "Finish", "Found", "Gap", "GapFacts", "GapState", "GapView", "GatewaysChanged", "Halves",
-    "Happened", "History", "Incident", "IncidentAgent", "IncidentFacts", "IncidentState", "IncidentView",
-    "JobFacts", "JobSession", "Judged", "Kind", "LagFacts", "LicenceUsage", "Line", "Link", "Location",
-    "LocationFacts", "Looked", "Machine", "MaintenanceWindow", "Missing", "NewIncident", "NewReport",
-    "NewSighting", "NewStatement", "NewTokens", "NotFound", "NotTheEngine", "Operation", "Order",
-    "Organization", "OrganizationDisabled", "OrganizationStatus", "Override", "Overrun", "Page", "ParkedBatch",
-    "Parking", "PayloadError", "Place", "Presence", "Progress", "ProjectedAgent", "Projection", "Property",
-    "Quarantined", "QueryRefused", "Receiver", "ReceiverKind", "RefreshOutcome", "Refused", "ReleasedMark",
-    "Reported", "ReportedTenant", "Reporter", "RestoreMode", "RestoreSession", "ResyncWanted", "Revocation",
-    "RuleChange", "RuleValues", "Scope", "ServerUsage", "Severity", "Site", "SiteSilent", "Standing",
-    "Statement", "StatementState", "Store", "StoreDamaged", "StoreError", "StoreFull", "StoreLocked",
-    "StoreMissing", "StoreTooNew", "StoreTooOld", "StoreUnreachable", "StoredBatch", "StoredCode",
-    "StoredCommand", "StoredEvent", "StoredKey", "StoredReport", "StoredSighting", "StoredStream",
-    "StoredToken", "StoredUsage", "StoredUser", "TenantDisabled", "TenantFacts", "TenantMapped",
-    "TenantMapping", "TenantNotReported", "Transfer", "TransferState", "TrustChanged", "Unseen", "UsageCounter",
-    "UsageQuality", "View", "Views", "Walked", "Whose", "WorkloadFacts", "WrongKind", "answer", "effective",
-    "examine", "file_of", "is_protected", "listen", "look_at", "open_store", "passwords_in", "record", "ring",
-    "store_from_copy", "tenant_figures", "time_text", "versions_after_migrating", "workloads_of",
+    "Consent", "ConsentGiven", "ContractEnded", "ContractExhausted", "Counted", "CursorMoved",
+    "CursorUnreadable", "Delivered", "Delivery", "Directory", "Documents", "DueDelivery", "Edge", "EdgeFacts",
+    "EngineMark", "EnrollOutcome", "Every", "Fact", "Finish", "Found", "Gap", "GapFacts", "GapState",
+    "GapView", "GatewaysChanged", "Halves", "Happened", "History", "Incident", "IncidentAgent",
+    "IncidentFacts", "IncidentState", "IncidentView", "JobFacts", "JobSession", "Judged", "Kind", "LagFacts",
+    "LicenceContract", "LicenceContractUse", "LicenceDeed", "LicenceDeedKind", "LicenceDeedState",
+    "LicenceKind", "LicenceNotAssigned", "LicenceNotShared", "LicenceOfAnother", "LicenceProduct",
+    "LicenceRevoked", "LicenceServer", "LicenceServerState", "LicenceServerWaiting", "LicenceState",
+    "LicenceTerms", "LicenceUsage", "LicenceWanted", "LicenceWorkload", "LicensedCount", "Line", "Link",
+    "Location", "LocationFacts", "Looked", "Machine", "MaintenanceWindow", "Missing", "NewIncident",
+    "NewReport", "NewSighting", "NewStatement", "NewTokens", "NotFound", "NotTheEngine", "Operation", "Order",
+    "Organization", "OrganizationDisabled", "OrganizationStatus", "Override", "Overrun", "Page",
+    "ParkedBatch", "Parking", "PayloadError", "Place", "Presence", "ProductUnknown", "Progress",
+    "ProjectedAgent", "Projection", "Property", "Quarantined", "QueryRefused", "Receiver", "ReceiverKind",
+    "RefreshOutcome", "Refused", "ReleasedMark", "Reported", "ReportedTenant", "Reporter", "RestoreMode",
+    "RestoreSession", "ResyncWanted", "Revocation", "RuleChange", "RuleValues", "Scope", "ServerUsage",
+    "Severity", "Site", "SiteSilent", "Standing", "Statement", "StatementState", "Store", "StoreDamaged",
+    "StoreError", "StoreFull", "StoreLocked", "StoreMissing", "StoreTooNew", "StoreTooOld",
+    "StoreUnreachable", "StoredBatch", "StoredCode", "StoredCommand", "StoredEvent", "StoredKey",
+    "StoredLicence", "StoredReport", "StoredSighting", "StoredStream", "StoredToken", "StoredUsage",
+    "StoredUser", "TenantDisabled", "TenantFacts", "TenantMapped", "TenantMapping", "TenantNotReported",
+    "Transfer", "TransferState", "TrustChanged", "Unseen", "UsageCounter", "UsageQuality", "View", "Views",
+    "Walked", "Whose", "WorkloadFacts", "WrongKind", "answer", "effective", "examine", "file_of",
+    "is_protected", "listen", "look_at", "open_store", "passwords_in", "record", "ring", "store_from_copy",
+    "tenant_figures", "time_text", "versions_after_migrating", "workloads_of",
 ]  # fmt: skip

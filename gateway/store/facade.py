@@ -35,6 +35,9 @@ from gateway.store.events import Events
 from gateway.store.following import Following
 from gateway.store.gaps import Gaps
 from gateway.store.incidents import Incidents
+from gateway.store.licensing.catalogue import LicenceCatalogue
+from gateway.store.licensing.licences import Licences
+from gateway.store.licensing.servers import LicenceServers
 from gateway.store.looking import count_rows
 from gateway.store.migrate import check_schema, migrate, versions
 from gateway.store.onboarding.companies import Companies
@@ -81,6 +84,9 @@ class Store:
         self.following = Following(db)
         self.gaps = Gaps(db)
         self.incidents = Incidents(db)
+        self.licence_catalogue = LicenceCatalogue(db)
+        self.licence_servers = LicenceServers(db)
+        self.licences = Licences(db)
         self.maintenance = Maintenance(db)
         self.intake = Intake(db)
         self.mappings = Mappings(db)

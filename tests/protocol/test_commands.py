@@ -29,6 +29,8 @@ ONE_OF_EACH = (
         workload_uid="w", point_uid="p", paths=("/a", "/b c"), mode="keep-both", folder="/x"
     ),
     commands.RestoreWorkload(workload_uid="w", point_uid="p", mode="in-place"),
+    commands.InstallLicence(licence="{}", organization_uid="o-1"),
+    commands.RemoveLicence(licence_uid="l-1", revoked=True),
 )
 WIRE = {
     "collect-now": b'{"mode":"full"}',
@@ -45,6 +47,8 @@ WIRE = {
     "restore-items": b'{"workload_uid":"w","point_uid":"p","paths":["/a","/b c"],"mode":"keep-both","folder":"/x"}',
     "restore-workload": b'{"workload_uid":"w","point_uid":"p","mode":"in-place","folder":""}',
     "download-item": b'{"workload_uid":"w","point_uid":"p","path":"/a b","max_bytes":5}',
+    "install-licence": b'{"licence":"{}","organization_uid":"o-1"}',
+    "remove-licence": b'{"licence_uid":"l-1","revoked":true}',
 }
 
 
@@ -70,6 +74,9 @@ def test_no_kind_is_left_out() -> None:
 def test_missing_keys_take_their_defaults() -> None:
     """An older gateway that lacks a key means what it always did."""
     assert commands.parse("collect-now", b"{}") == commands.CollectNow(mode="quick")
+    assert commands.parse("remove-licence", b'{"licence_uid":"l-1"}') == commands.RemoveLicence(
+        licence_uid="l-1"
+    )
     assert commands.parse("collect-logs", b"{}") == commands.CollectLogs(max_bytes=1 << 24, hours=24)
 
 

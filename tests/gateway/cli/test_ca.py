@@ -237,7 +237,8 @@ def test_rotate_wants_exactly_one_thing(
 ) -> None:
     assert ca(data, "rotate", *words) == 2
     assert (
-        "name one of --gateway, --issuers, --forget, --ca, --finish and --report" in capsys.readouterr().err
+        "name one of --gateway, --issuers, --forget, --ca, --finish, --report and --licence-signer"
+        in capsys.readouterr().err
     )
 
 

@@ -39,9 +39,10 @@ def end(store: Store, uid: str, agent_uid: str, outcome: Outcome, code: int = 0,
 
 
 def test_the_kinds_are_the_protocols() -> None:
-    """Whatever an agent can be asked, an operator can ask, and is told of it in the help; of backups with `fieldgate restore`."""
+    """Whatever an agent can be asked, an operator can ask, and is told of it in the help; of backups
+    with `fieldgate restore`, and of licences with `fieldgate licence`."""
     assert [kind.value for kind in command.Kind] == [
-        kind for kind in commands.KINDS if kind not in commands.ABOUT_BACKUPS
+        kind for kind in commands.KINDS if kind not in commands.ABOUT_BACKUPS | commands.ABOUT_LICENCES
     ]
     help_ = command.command_send.__doc__ or ""
     for kind, cls in ((kind.value, commands.KINDS[kind.value]) for kind in command.Kind):

@@ -9,6 +9,7 @@ from gateway.store.migrations.v0005.access import make_access
 from gateway.store.migrations.v0005.alarms import make_alarms
 from gateway.store.migrations.v0005.billing import make_billing
 from gateway.store.migrations.v0005.deeds import make_deeds
+from gateway.store.migrations.v0005.licensing import make_licensing
 from gateway.store.migrations.v0005.lists import make_lists
 from gateway.store.migrations.v0005.onboarding import make_onboarding
 from gateway.store.migrations.v0005.restores import make_restores
@@ -23,4 +24,5 @@ PARTS: Final[tuple[Callable[[Connection], None], ...]] = (
     make_billing,
     make_alarms,
     make_restores,
+    make_licensing,
 )

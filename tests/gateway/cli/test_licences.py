@@ -1,0 +1,176 @@
+"""`fieldgate licence`, `product` and `contract`: what an operator does with licences."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from certs import LicenceSigner
+from gateway.cli import main
+from protocol import Code, commands
+from tests.gateway.cli.test_people import Capture, enroll, found, run
+from tests.helpers.stores import opened
+
+ORDER = ("--product", "suite", "--workload", "vm=20", "--contract", "C-1", "--expires", "2099-12-31")
+
+
+@pytest.fixture
+def agent_uid(data: Path, capsys: Capture) -> str:
+    """An agent of the company Acme, which has no cloud; and something to sell."""
+    run(capsys, data, "company", "add", "Acme")
+    run(capsys, data, "company", "change", "Acme", "--no-cloud")
+    run(
+        capsys,
+        data,
+        "product",
+        "set",
+        "suite",
+        "--name",
+        "Backup Suite",
+        "--workload",
+        "vm=11:Virtual machine",
+    )
+    run(
+        capsys, data, "contract", "set", "C-1", "--name", "Rental", "--kind", "Rental", "--points", "1000",
+        "--ends", "2099-12-31",
+    )  # fmt: skip
+    token = found(capsys, data, "token", "create", "--company", "Acme")
+    return enroll(data, token["id"], "backup01").agent_uid
+
+
+def generate(capsys: Capture, data: Path, *words: str) -> Any:
+    return found(capsys, data, "licence", "generate", *ORDER, *words)
+
+
+def test_a_licence_is_made_pushed_extended_and_revoked(data: Path, capsys: Capture, agent_uid: str) -> None:
+    made = generate(capsys, data, "--company", "Acme", "--by", "eva")
+    assert (made["points"], made["state"], made["revision"]) == (220, "active", 1)
+    uid = made["uid"]
+
+    server = found(capsys, data, "licence", "push", uid, "--agent", "backup01", "--by", "eva")
+    assert (server["agent_uid"], server["state"], server["changed_by"]) == (agent_uid, "Pushed", "eva")
+    with opened(data) as store:
+        (view,) = store.commands.list(agent_uid=agent_uid)
+    install = commands.parse(view.command.kind, view.command.payload)
+    assert isinstance(install, commands.InstallLicence)
+    assert json.loads(install.licence)["license"]["installationUid"] == "i"
+
+    more = found(capsys, data, "licence", "extend", uid, "--workload", "vm=30")
+    assert (more["points"], more["revision"]) == (330, 2)
+    shown = found(capsys, data, "licence", "show", uid)
+    assert [(each["revision"], each["state"]) for each in shown["servers"]] == [(2, "Pushed")]
+
+    over = found(capsys, data, "licence", "revoke", uid, "--why", "unpaid")
+    assert (over["state"], over["revoked_why"]) == ("revoked", "unpaid")
+    assert found(capsys, data, "licence", "server", "backup01")["wanted"] == "removed"
+    assert [each["uid"] for each in found(capsys, data, "licence", "list", "--state", "revoked")] == [uid]
+    deeds = found(capsys, data, "licence", "deeds")
+    assert [(each["kind"], each["state"]) for each in deeds] == [
+        ("revoke", "done"), ("change", "done"), ("generate", "done"),
+    ]  # fmt: skip
+
+
+def test_the_tables_are_for_people(data: Path, capsys: Capture, agent_uid: str) -> None:
+    uid = generate(capsys, data, "--company", "Acme")["uid"]
+    assert "Virtual machine 11" in run(capsys, data, "product", "list")
+    assert "220" in run(capsys, data, "contract", "list")
+    assert "Backup Suite" in run(capsys, data, "licence", "list", "--company", "Acme")
+    assert "Pushed" in run(capsys, data, "licence", "push", uid, "--agent", agent_uid)
+    assert "20 Virtual machine" in run(capsys, data, "licence", "show", uid)
+    assert "generate" in run(capsys, data, "licence", "deeds")
+    assert "Pending" not in run(capsys, data, "licence", "remove", "--agent", "backup01")
+
+
+def test_a_licence_for_nobody_is_assigned_and_shared_later(
+    data: Path, capsys: Capture, agent_uid: str
+) -> None:
+    uid = generate(capsys, data)["uid"]
+    said = run(capsys, data, "licence", "push", uid, "--agent", agent_uid, expect=3)
+    assert str(Code.LICENCE_NOT_ASSIGNED) in said
+    shared = found(capsys, data, "licence", "assign", uid, "--company", "Acme", "--shared")
+    assert (shared["shared"], shared["revision"]) == (True, 2)
+
+
+def test_the_order_of_onboarding_is_kept(data: Path, capsys: Capture, agent_uid: str) -> None:
+    """A company without a cloud tenant, of which nobody has said that it needs none, gets no licence."""
+    run(capsys, data, "company", "add", "Contoso")
+    said = run(capsys, data, "licence", "generate", *ORDER, "--company", "Contoso", expect=3)
+    assert "fieldgate tenant map TENANT Contoso" in said
+    assert str(Code.LICENCE_OUT_OF_ORDER) in said
+
+
+def test_a_file_is_written_and_verified(data: Path, capsys: Capture, agent_uid: str, tmp_path: Path) -> None:
+    uid = generate(capsys, data, "--company", "Acme")["uid"]
+    file = tmp_path / "acme.licence"
+    run(capsys, data, "licence", "download", uid, "--to", str(file))
+    assert found(capsys, data, "licence", "verify", str(file))["licenseId"] == uid
+    assert "20 Virtual machine" in run(capsys, data, "licence", "verify", str(file))
+    assert "is there already" in run(capsys, data, "licence", "download", uid, "--to", str(file), expect=2)
+
+    file.write_text(
+        file.read_text().replace('"count": 20', '"count": 21').replace('"points": 220', '"points": 231')
+    )
+    said = run(capsys, data, "licence", "verify", str(file), expect=4)
+    assert "something in the file was changed" in said
+    assert str(Code.LICENCE_FILE_REFUSED) in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("generate", *ORDER[:2], "--workload", "vm"), "say ID=COUNT"),
+        (("generate", *ORDER[:2], "--workload", "vm=-1"), "say ID=COUNT"),
+        (("generate", *ORDER[:4], "--expires", "tomorrow"), "say a day as 2026-12-31"),
+        (("extend", "L-1"), "name what is to change"),
+        (("assign", "L-1"), "name a --company"),
+    ],
+)
+def test_what_cannot_be_read_is_a_usage_error(
+    data: Path, capsys: Capture, words: tuple[str, ...], says: str
+) -> None:
+    assert says in run(capsys, data, "licence", *words, expect=2)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("product", "set", "a b", "--name", "A", "--workload", "vm=1"),
+        ("product", "set", "a", "--name", "A", "--workload", "vm=0"),
+        ("product", "set", "a", "--name", "A", "--workload", "vm"),
+        ("contract", "set", "C", "--name", "C", "--kind", "Rental", "--points", "-1"),
+        ("contract", "set", "C", "--name", "C", "--kind", "Rental", "--ends", "2026-02-30"),
+    ],
+)
+def test_what_cannot_stand_in_a_licence_is_refused(
+    data: Path, capsys: Capture, words: tuple[str, ...]
+) -> None:
+    run(capsys, data, *words, expect=2)
+
+
+def test_the_contract_and_the_product_bound_what_is_made(data: Path, capsys: Capture, agent_uid: str) -> None:
+    for words, code in (
+        (("--workload", "vm=91", "--expires", "2099-12-31"), Code.LICENCE_CONTRACT_EXHAUSTED),
+        (("--workload", "tape=1"), Code.LICENCE_PRODUCT_UNKNOWN),
+        (("--workload", "vm=1", "--expires", "2100-01-01"), Code.LICENCE_CONTRACT_ENDED),
+    ):
+        said = run(
+            capsys, data, "licence", "generate", "--product", "suite", "--contract", "C-1", *words, expect=3
+        )
+        assert str(code) in said, said
+
+
+def test_a_signer_comes_with_the_provider_and_is_replaced(data: Path, capsys: Capture) -> None:
+    """By itself, and whenever the root or the issuers are."""
+    ca = data / "ca"
+    seen = [LicenceSigner.load(ca)]
+    for words in (["--licence-signer"], ["--issuers"], ["--ca"]):
+        assert main(["ca", "rotate", *words, "--data", str(data)]) == 0
+        seen.append(LicenceSigner.load(ca))
+    assert None not in seen
+    assert len({signer.certificate for signer in seen if signer is not None}) == 4
+    (ca / "licence-signer.key").unlink()
+    for key in ca.glob("root-*.key"):
+        key.unlink()
+    assert main(["ca", "rotate", "--licence-signer", "--data", str(data)]) != 0
+    assert "bring it back" in capsys.readouterr().err
