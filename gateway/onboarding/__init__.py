@@ -14,7 +14,7 @@ from gateway.onboarding.enrolling import (
     issue_token,
     withdraw_consent,
 )
-from gateway.onboarding.fields import FIELDS, Field, FieldRefused, checked, problems_of
+from gateway.onboarding.fields import FIELDS, Field, FieldRefused, checked, checked_text, problems_of
 from gateway.onboarding.files import MOST_BYTES, FileUnreadable, read_bounded, read_plan
 from gateway.onboarding.planning import Plan, PlannedCompany, Step, Verdict, make_plan
 from gateway.onboarding.readiness import MissingStep, missing_before_licence
@@ -49,6 +49,7 @@ __all__ = [
     "Withdrawal",
     "carry_out",
     "checked",
+    "checked_text",
     "issue_token",
     "make_plan",
     "missing_before_licence",

@@ -13,7 +13,7 @@ import attrs
 from gateway.store import OrganizationStatus, StoreError
 from protocol import Code, printable
 
-__all__ = ["FIELDS", "Field", "FieldRefused", "checked", "problems_of"]
+__all__ = ["FIELDS", "Field", "FieldRefused", "checked", "checked_text", "problems_of"]
 
 LONGEST_NAME: Final = 128  # as the command line's names
 LONGEST_LINE: Final = 256
@@ -96,6 +96,17 @@ FIELDS: Final[Mapping[str, Field]] = {
         "whether a cloud tenant has to be mapped to it before it gets a licence", _flag, optional=False
     ),
 }
+
+
+def checked_text(name: str, text: str) -> str:
+    """A line that people write and read, such as a reason, if it is one.
+
+    Raises:
+        FieldRefused: it is not.
+    """
+    if problem := _line(LONGEST_LINE)(text):
+        raise FieldRefused(f"{name} {problem}")
+    return text
 
 
 def problems_of(values: Mapping[str, Any]) -> list[str]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from typing import Any, Final
+from uuid import NAMESPACE_OID, uuid5
 
 import attrs
 import sqlalchemy as sa
 
-from gateway.store import AgentEntry, CompanyDetails, Store
+from gateway.store import AgentEntry, Company, CompanyDetails, ConsentGiven, Store
 from gateway.store.schema import claims, edges
 from protocol import (
     CloudTenant,
@@ -68,17 +69,19 @@ def make_estate(store: Store) -> Estate:
         for each in range(4):
             key = 4 * number + each
             agents.append(
-                enroll(store, f"token{number}", key, now_ms=NOW - key * HOUR, host_name=NAMES[(7 * key) % len(NAMES)],
+                enroll(store, uid_of(f"token{number}"), key, now_ms=NOW - key * HOUR, host_name=NAMES[(7 * key) % len(NAMES)],
                        synthetic=False)
             )  # fmt: skip
     add_token(store, "site", provider.uid, None)
-    agents.append(enroll(store, "site", 99, now_ms=NOW, host_name="cloud01"))
+    kinds = {"agent_kind": "site", "listener_kind": "co-located"}
+    agents.append(enroll(store, uid_of("site"), 99, now_ms=NOW, host_name="cloud01", **kinds))
     connect(store, agents)
     for number, agent in enumerate(agents):
         report(store, agent, number)
     site = store.organizations.list_sites()[0]
     store.mappings.map(site.uid, "t2", first.uid, by="test", now_ms=NOW)
     store.agents.reject(agents[1].agent_uid, code=Code.AGENT_REJECTED)
+    onboard(store, first, second)
     return Estate(
         provider_uid=provider.uid,
         reseller_uid=reseller.uid,
@@ -87,10 +90,42 @@ def make_estate(store: Store) -> Estate:
     )
 
 
+def uid_of(token: str) -> str:
+    """The id of a token."""
+    return str(uuid5(NAMESPACE_OID, token))
+
+
+def onboard(store: Store, first: Company, second: Company) -> None:
+    """What people wrote down: a tenant for each company, consents, one that is disabled, tokens that end in every way."""
+    known = {
+        "contact_name": "Ann Ölund",
+        "external_id": "K-17",
+        "notes": "two\nlines",
+        "billing_anchor_day": 15,
+    }
+    store.companies.change(first.uid, known, by="ann", now_ms=NOW - HOUR)
+    disabled = {"status": "Disabled", "uses_cloud": False, "contact_mail": "ZOE@zebra.example"}
+    [site] = store.organizations.list_sites()
+    for tenant, company in zip(store.mappings.reported(site.uid), (first, second), strict=False):
+        if tenant.enabled:
+            store.mappings.map(site.uid, tenant.tenant_uid, company.uid, by="ann", now_ms=NOW)
+    store.companies.change(second.uid, disabled, by="ann", now_ms=NOW)
+    given = ConsentGiven(given_by="Ann Ölund", words="two servers", given_ms=NOW - HOUR)
+    for token_id in ("token0", "token1"):
+        store.consents.record(uid_of(token_id), given, by="bo", now_ms=NOW - HOUR)
+    store.consents.withdraw(uid_of("token1"), why="sold", by="bo", now_ms=NOW)
+    for token_id, expires_ms, max_uses in (("late", NOW, 5), ("used up", NOW + 1, 0), ("reset", NOW + 1, 5)):
+        store.tokens.add(
+            uid_of(token_id), b"public", kind="client", organization_uid=first.uid, location_uid=None, expires_ms=expires_ms,
+            max_uses=max_uses, synthetic=token_id == "late", now_ms=2,
+        )  # fmt: skip
+    store.tokens.reset(uid_of("reset"), now_ms=3)
+
+
 def add_token(store: Store, token_id: str, organization_uid: str, location_uid: str | None) -> None:
     """A token by which agents enroll."""
     store.tokens.add(
-        token_id, b"public", kind="site" if token_id == "site" else "client", organization_uid=organization_uid,
+        uid_of(token_id), b"public", kind="site" if token_id == "site" else "client", organization_uid=organization_uid,
         location_uid=location_uid, expires_ms=NOW + 1, max_uses=99, synthetic=False, now_ms=1,
     )  # fmt: skip
 
