@@ -43,11 +43,8 @@ MAY_IMPORT = {
     "gateway.management": {
         "anyio", "attrs", "jsonpatch", "litestar", "msgspec", "structlog", "uvicorn",
         "protocol", "certs", "gateway.access", "gateway.store", "gateway.config", "gateway.beats",
-<<<<<<< HEAD
-        "gateway.billing", "gateway.bookkeeping", "gateway.datafolder",
-=======
-        "gateway.onboarding", "gateway.datafolder", "gateway.decisions", "gateway.minting",
->>>>>>> ec77215 (Take on resellers and companies over REST: add and change them, map tenants, make tokens, withdraw consents)
+        "gateway.billing", "gateway.bookkeeping", "gateway.onboarding", "gateway.datafolder", "gateway.decisions",
+        "gateway.minting",
     },
     "gateway": {
         "attrs", "cryptography", "cyclopts", "prometheus_client", "rich", "structlog", "trio", "typed_settings",

@@ -9,11 +9,8 @@ from gateway.management.routes.actions import ACTIONS
 from gateway.management.routes.enrollment import ENROLLMENT
 from gateway.management.routes.events import EVENTS
 from gateway.management.routes.infrastructure import INFRASTRUCTURE
-<<<<<<< HEAD
-from gateway.management.routes.reports import REPORTS
-=======
 from gateway.management.routes.organizations import ORGANIZATIONS
->>>>>>> ec77215 (Take on resellers and companies over REST: add and change them, map tenants, make tokens, withdraw consents)
+from gateway.management.routes.reports import REPORTS
 from gateway.management.routes.usage import USAGE
 from gateway.management.routes.usage_organizations import USAGE_OF_ORGANIZATIONS
 
@@ -22,17 +19,11 @@ __all__ = ["ROUTES"]
 ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *ABOUT,
     *ACTIONS,
-<<<<<<< HEAD
-    *EVENTS,
-    *INFRASTRUCTURE,
-    *USAGE,
-    *USAGE_OF_ORGANIZATIONS,
-    *REPORTS,
-=======
     *ENROLLMENT,
     *EVENTS,
     *INFRASTRUCTURE,
     *ORGANIZATIONS,
     *USAGE,
->>>>>>> ec77215 (Take on resellers and companies over REST: add and change them, map tenants, make tokens, withdraw consents)
+    *USAGE_OF_ORGANIZATIONS,
+    *REPORTS,
 )
