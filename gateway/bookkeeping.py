@@ -1,4 +1,4 @@
-"""The provider's books, as a process or a command opens them: where the provider is, who signs, which licences are on servers."""
+"""The provider's books, as a process or a command opens them: where the provider is, who signs."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,6 @@ def books_of(folder: DataFolder, config: Config, store: Store, now: Callable[[],
     """
     return Books(
         store=store, zone=zone_of(config), signing=lambda: statement_signer(folder.ca, now()), now=now,
-        licences=dict,
     )  # fmt: skip
 
 

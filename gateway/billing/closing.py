@@ -7,7 +7,7 @@ A correction is made when the month has another basis than its newest statement,
 since, or given another tenant, changes no statement that is final.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -40,14 +40,12 @@ class Books:
     Attributes:
         zone: where the provider is.
         signing: who signs.
-        licences: by agent's uid, the kind of licence on its server; asked each time.
         now: milliseconds since the epoch.
     """
 
     store: Store
     zone: ZoneInfo
     signing: Signing
-    licences: Callable[[], Mapping[str, str]]
     now: Callable[[], int]
 
     def statement(self, period: Period, standing: Standing = Standing.INTERIM) -> Document:
@@ -58,9 +56,8 @@ class Books:
             StoreError: the store can't be read.
         """
         provider = self.store.organizations.provider()
-        licences = dict(self.licences())
         with self.store.usage_history.reading() as history:
-            said = Ledger(history, period, provider, licences).document()
+            said = Ledger(history, period, provider).document()
         return said | {"standing": standing.value}
 
     def signed(self, period: Period) -> Signed:

@@ -34,6 +34,8 @@ PARTS: Final = {
     "gaps": "Records lost",
     "erased": "Erased",
     "clones": "Clones",
+    "foreignLicences": "Others' licences",
+    "sharedLicences": "Shared licences",
     "unmappedTenants": "Tenants of nobody",
 }
 

@@ -6,11 +6,12 @@
     basis       how many reports it was made of, and one digest of all of them: another basis is another statement
 
 Simulated agents are in none of it. Of several agents with one installation id, which are clones, the one that enrolled first counts, and the
-appendix names the others.
+appendix names the others. What is under a licence that is not the provider's is paid for elsewhere, and named there, too.
 """
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
@@ -40,6 +41,8 @@ SILENT_MS: Final = 2 * 24 * 3600 * 1000
 """An agent lists its workloads once a day. One whose last listing of a period came so long before its end had fallen silent."""
 
 NO_LICENCE: Final = "None"
+FOREIGN: Final = "Foreign"
+"""A licence that is not the provider's: another one is paid for what is under it."""
 
 Document = dict[str, Any]
 
@@ -54,8 +57,6 @@ class Account:
     """What one agent reported in the period."""
 
     agent: BilledAgent
-    licence: str
-    """The kind of licence on its server."""
     reports: int = 0
     basis: "hashlib._Hash" = attrs.field(factory=hashlib.sha256)
     """Of all links."""
@@ -71,17 +72,17 @@ class Account:
     tenants: dict[str, Document] = attrs.field(factory=dict)
     """Of a site: each tenant's row at its highest."""
 
+    @property
+    def licence(self) -> str:
+        """The kind of licence on its server."""
+        return self.agent.licence_kind or (NO_LICENCE if self.agent.licence_uid is None else FOREIGN)
+
 
 class Ledger:
     """All accounts of a period, and what follows from them."""
 
-    def __init__(
-        self, history: History, period: Period, provider: Organization, licences: dict[str, str]
-    ) -> None:
+    def __init__(self, history: History, period: Period, provider: Organization) -> None:
         """Read what the statement needs.
-
-        Args:
-            licences: by agent's uid, the kind of licence on its server.
 
         Raises:
             PayloadError: a report is not what was written: `fieldgate usage audit` says which.
@@ -92,14 +93,11 @@ class Ledger:
         self._month_begin_ms = partial(month_begin_ms, zone=period.zone)
         billed = [agent for agent in history.agents() if not agent.synthetic]
         whose = groupby(billed, key=lambda agent: agent.organization.uid)
-        self.accounts = [account for _, agents in whose for account in self._read([*agents], licences)]
+        self.accounts = [account for _, agents in whose for account in self._read([*agents])]
         self.clones = clones_of(self.accounts)
 
-    def _read(self, agents: Sequence[BilledAgent], licences: dict[str, str]) -> Iterator[Account]:
-        by_id = {
-            agent.agent_id: Account(agent=agent, licence=licences.get(agent.agent_uid, NO_LICENCE))
-            for agent in agents
-        }
+    def _read(self, agents: Sequence[BilledAgent]) -> Iterator[Account]:
+        by_id = {agent.agent_id: Account(agent=agent) for agent in agents}
         first_ms = self._history.first_seen(by_id)
         for agent_id, link, report in self._history.reports(by_id, self.period.from_ms, self.period.to_ms):
             account = by_id[agent_id]
@@ -138,7 +136,11 @@ class Ledger:
 
     def document(self) -> Document:
         """All of it."""
-        paid = [account for account in self.accounts if account.agent.agent_uid not in self.clones]
+        paid = [
+            account
+            for account in self.accounts
+            if account.agent.agent_uid not in self.clones and account.licence != FOREIGN
+        ]
         period = self.period
         return {
             "version": VERSION,
@@ -222,6 +224,9 @@ class Ledger:
         silent_ms = self.period.to_ms - SILENT_MS
         companies = [each for each in paid if each.agent.organization.kind == COMPANY]
         mapped = self._history.mappings()
+        shared: Counter[str | None] = Counter(
+            each.agent.licence_uid for each in paid if each.agent.licence_uid and each.reports
+        )
         return {
             "notCollected": [self._named(each) for each in companies if self._is_missing(each)],
             "silent": [
@@ -242,6 +247,16 @@ class Ledger:
                 self._named(each) | {"installationUid": each.agent.installation_uid, "of": original}
                 for each in self.accounts
                 if (original := self.clones.get(each.agent.agent_uid)) is not None
+            ],
+            "foreignLicences": [
+                self._named(each) | {"licenceId": each.agent.licence_uid}
+                for each in self.accounts
+                if each.licence == FOREIGN and each.reports
+            ],
+            "sharedLicences": [
+                self._named(each) | {"licenceId": each.agent.licence_uid}
+                for each in paid
+                if each.reports and shared[each.agent.licence_uid] > 1
             ],
             "unmappedTenants": [
                 self._tenant(each, row)

@@ -31,11 +31,13 @@ NOTES: Final = {
     "gaps": "records of it are lost",
     "erased": "reports that were erased",
     "clones": "has the installation id of another server: not counted",
+    "foreignLicences": "has a licence that is not the provider's: not counted",
+    "sharedLicences": "has a licence that other servers have, too: all of them are counted",
     "unmappedTenants": "is mapped to no company: not counted",
 }
 """What each part of the appendix means, in its order."""
 
-SAID: Final = ("why", "lastListed", "of")
+SAID: Final = ("why", "lastListed", "of", "licenceId")
 """What a row of the appendix says besides whose it is."""
 
 

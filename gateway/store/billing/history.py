@@ -18,6 +18,7 @@ from gateway.store.billing.chain import PayloadError, Reported, unpacked_payload
 from gateway.store.billing.schema import metered_workloads, usage_reports
 from gateway.store.engine import Database
 from gateway.store.gaps import GapState
+from gateway.store.licensing.schema import licence_servers, licences
 from gateway.store.onboarding.schema import tenant_mappings
 from gateway.store.organizations import Organization
 from gateway.store.schema import agents, gaps, organizations, sites
@@ -41,6 +42,10 @@ class BilledAgent:
     organization: Organization
     site_uid: str | None
     site_name: str | None
+    licence_uid: str | None
+    """Which licence is on its server, by its own word."""
+    licence_kind: str | None
+    """How that is paid for, a LicenceKind; None of one that is not the provider's."""
     missing: int
     """Holes in what it sent that were given up: usage may have been in them."""
 
@@ -80,9 +85,15 @@ class History:
                 agents.c.id, agents.c.uid, agents.c.kind, agents.c.standing, agents.c.host_name, agents.c.installation_uid,
                 agents.c.synthetic, agents.c.enrolled_ms, o.c.uid.label("organization_uid"),
                 o.c.kind.label("organization_kind"), o.c.name.label("organization_name"), o.c.created_ms,
+                licence_servers.c.installed_uid, licences.c.kind.label("licence_kind"),
                 sites.c.uid.label("site_uid"), sites.c.name.label("site_name"), holes.label("missing"),
             )
-            .select_from(agents.join(o, o.c.uid == agents.c.organization_uid).outerjoin(sites, sites.c.agent_id == agents.c.id))
+            .select_from(
+                agents.join(o, o.c.uid == agents.c.organization_uid)
+                .outerjoin(sites, sites.c.agent_id == agents.c.id)
+                .outerjoin(licence_servers, licence_servers.c.agent_uid == agents.c.uid)
+                .outerjoin(licences, licences.c.uid == licence_servers.c.installed_uid)
+            )
         )  # fmt: skip
         found = [
             BilledAgent(
@@ -92,6 +103,7 @@ class History:
                     uid=row.organization_uid, kind=row.organization_kind, name=row.organization_name, created_ms=row.created_ms
                 ),
                 site_uid=row.site_uid, site_name=row.site_name, missing=row.missing,
+                licence_uid=row.installed_uid, licence_kind=row.licence_kind,
             )
             for row in self._connection.execute(query)
         ]  # fmt: skip

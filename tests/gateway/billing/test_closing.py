@@ -14,6 +14,7 @@ from certs import Authority, StatementSigner
 from gateway.billing import Books, Period, StatementRefused, read_signed
 from gateway.billing.statement import canonical
 from gateway.store import AgentEntry, Conflict, NewStatement, StatementState, Store
+from gateway.store.licensing.schema import licence_servers, licences
 from gateway.store.schema import gaps
 from protocol import UsageSubject
 from tests.helpers.stores import enroll
@@ -76,7 +77,6 @@ def scene(store: Store) -> Scene:
     clock = [OCTOBER.to_ms]
     books = Books(
         store=store, now=lambda: clock[-1], zone=ZONE, signing=lambda: (signer(), signer().chain(authority())),
-        licences=lambda: {agents[0].agent_uid: "Rental", agents[1].agent_uid: "Rental"},
     )  # fmt: skip
     return Scene(cloud, agents, books, clock)
 
@@ -121,7 +121,7 @@ def test_a_month_from_review_to_final(store: Store, scene: Scene, lists: Callabl
     assert (statement.basis, statement.final_ms) == (signed.statement["basis"]["sha256"], OCTOBER.final_ms)
     [line] = company_of(signed.statement)["workloads"]
     assert line == {
-        "type": "VMs", "licence": "Rental", "rentalCount": 2, "newCount": 2, "usedCount": 4,
+        "type": "VMs", "licence": "None", "rentalCount": 2, "newCount": 2, "usedCount": 4,
         "at": "2026-10-31T23:59:59.999+01:00",
     } | {"newCount": 3, "usedCount": 5}  # fmt: skip
     actions = [entry.action for entry in store.audit.list() if entry.about == "usage of 2026-10"]
@@ -244,13 +244,48 @@ def test_clones_count_once_and_simulated_agents_never(
     assert played.agent_uid not in canonical(document).decode()
 
 
-def test_by_licence(scene: Scene, lists: Callable[..., None]) -> None:
+def licensed(store: Store, scene: Scene, installed: dict[str, str]) -> None:
+    """The provider has rented out one licence; which one is on which agent's server."""
+    rented = {
+        "uid": "rented", "revision": 1, "product_uid": "p", "product": "P", "edition": "E", "kind": "Rental", "workloads": "[]",
+        "points": 1, "issued_ms": 1, "shared": True, "state": "active", "authority": "embedded", "created_ms": 1, "changed_ms": 1,
+    }  # fmt: skip
+    with store._db.write() as connection:
+        connection.execute(sa.insert(licences).values(rented))
+        for agent_uid, uid in installed.items():
+            row = {
+                "agent_uid": agent_uid, "licence_uid": "rented", "revision": 1, "wanted": "installed", "state": "Installed",
+                "code": 0, "installed_uid": uid, "changed_ms": 1, "changed_by": "ann",
+            }  # fmt: skip
+            connection.execute(sa.insert(licence_servers).values(row))
+
+
+def test_anothers_licence_and_one_on_several_servers(
+    store: Store, scene: Scene, lists: Callable[..., None]
+) -> None:
+    """What is under another's licence is not paid for here; one on two servers counts for both. Each is named."""
+    third = enrolled(store, 40, SEPTEMBER.from_ms)
+    first, second = (agent.agent_uid for agent in scene.agents)
+    licensed(store, scene, {first: "rented", second: "rented", third.agent_uid: "somebody's"})
+    for agent, names in ((0, ("a",)), (1, ("b", "c"))):
+        lists(agent, OCTOBER.from_ms + DAY_MS, *names)
+    with store.projection() as p:
+        take(p, third, 1, OCTOBER.from_ms + DAY_MS, listing(third.agent_uid, {(VM, "x"): 0}, 9))
+    document = scene.books.statement(OCTOBER)
+    [line] = company_of(document)["workloads"]
+    assert (line["licence"], line["usedCount"]) == ("Rental", 3)
+    [foreign] = document["appendix"]["foreignLicences"]
+    assert (foreign["agentUid"], foreign["licenceId"]) == (third.agent_uid, "somebody's")
+    assert {each["agentUid"] for each in document["appendix"]["sharedLicences"]} == {first, second}
+
+
+def test_by_licence(store: Store, scene: Scene, lists: Callable[..., None]) -> None:
     """A company's workloads are split by the kind of licence on the servers that protect them."""
-    books = attrs.evolve(scene.books, licences=lambda: {scene.agents[0].agent_uid: "Rental"})
+    licensed(store, scene, {scene.agents[0].agent_uid: "rented"})
     for agent, names in ((0, ("a",)), (1, ("b", "c"))):
         lists(agent, OCTOBER.from_ms + DAY_MS, *names)
     lists(0, OCTOBER.from_ms + 2 * DAY_MS, "m", kind=MAILBOX)
-    lines = company_of(books.statement(OCTOBER))["workloads"]
+    lines = company_of(scene.books.statement(OCTOBER))["workloads"]
     assert [(each["type"], each["licence"], each["usedCount"]) for each in lines] == [
         ("VMs", "None", 2), ("VMs", "Rental", 1), ("Microsoft365Users", "Rental", 1),
     ]  # fmt: skip

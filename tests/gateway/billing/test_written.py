@@ -43,6 +43,7 @@ def statement(*names: str) -> Document:
             "notCollected": [server], "silent": [server | {"lastListed": "2026-10-02T00:00:00.000+02:00"}],
             "incomplete": [server | {"reports": 3, "why": "hv2: no answer"}], "gaps": [server | {"missing": 1}],
             "erased": [server | {"reports": 2}], "clones": [server | {"installationUid": "i", "of": "a0"}],
+            "foreignLicences": [server | {"licenceId": "L-9"}], "sharedLicences": [server | {"licenceId": "L-1"}],
             "unmappedTenants": [TENANT | {"tenantName": "Niemand"}],
         },
         "basis": {"reports": 720, "sha256": "ab" * 32},
@@ -63,9 +64,9 @@ def test_a_line_for_whatever_is_paid_for_and_whatever_is_missing() -> None:
     """In one table, with the same columns."""
     rows = table(statement("Bäckerei Ölund"))
     assert [row["Section"] for row in rows] == [
-        "workloads", "cloud", "notCollected", "silent", "incomplete", "gaps", "erased", "clones", "unmappedTenants",
+        "workloads", "cloud", "notCollected", "silent", "incomplete", "gaps", "erased", "clones", "foreignLicences", "sharedLicences", "unmappedTenants",
     ]  # fmt: skip
-    workloads, cloud, *_, incomplete, _gap, _erased, _clone, unmapped = rows
+    workloads, cloud, *_, incomplete, _gap, _erased, _clone, foreign, _shared, unmapped = rows
     assert (workloads["Company"], workloads["Item"], workloads["Licence or site"]) == (
         "Bäckerei Ölund",
         "VMs",
@@ -88,6 +89,7 @@ def test_a_line_for_whatever_is_paid_for_and_whatever_is_missing() -> None:
         "12",
     )
     assert incomplete["Note"] == "reports that were not complete: hv2: no answer"
+    assert foreign["Note"] == "has a licence that is not the provider's: not counted: L-9"
     assert (unmapped["Item"], unmapped["Company"], unmapped["Used bytes"]) == ("Niemand", "", "6100000000000")
     assert all(len(row) == len(HEADINGS) and None not in row for row in rows)
 
