@@ -37,7 +37,7 @@ from gateway.access.refusals import (
     UserNameUnfit,
 )
 from gateway.access.roles import GRANTS, PROVIDER_ROLES, REACHES, Reach, Role
-from gateway.access.users import add_user, find_user, set_password, unlock_user
+from gateway.access.users import add_user, change_user, find_user, set_password, unlock_user
 
 __all__ = [
     "ACCESS_MS",
@@ -78,6 +78,7 @@ __all__ = [
     "Rule",
     "UserNameUnfit",
     "add_user",
+    "change_user",
     "create_key",
     "digest_of",
     "find_user",

@@ -4,8 +4,8 @@ import attrs
 
 from gateway.access.credentials import CredentialKind, digest_of, new_credential
 from gateway.access.refusals import RoleMisplaced
-from gateway.access.roles import REACHES, Role
-from gateway.store import Store, StoredKey
+from gateway.access.roles import REACHES, Role, permissions_of
+from gateway.store import Store, StoredKey, StoredUser
 
 __all__ = ["NewKey", "create_key", "require_place"]
 
@@ -39,15 +39,26 @@ def create_key(
 
     Raises:
         NotFound: there is no such organization or user.
-        RoleMisplaced: the role is none of that kind of organization.
+        RoleMisplaced: the role is none of that kind of organization, or the user may less, or is of another one.
     """
     require_place(store, role, organization_uid)
+    if user_uid is not None:
+        _require_no_more(role, organization_uid, store.users.get(user_uid), read_only=read_only)
     secret = new_credential(CredentialKind.API_KEY)
     stored = store.api_keys.add(
         digest_of(secret), name=name, role=role, organization_uid=organization_uid, user_uid=user_uid,
         read_only=read_only, expires_ms=expires_ms, by=by, now_ms=now_ms,
     )  # fmt: skip
     return NewKey(stored, secret)
+
+
+def _require_no_more(role: Role, organization_uid: str, user: StoredUser, *, read_only: bool) -> None:
+    """A user's key must be no way past what the user may."""
+    owned = permissions_of(Role(user.role), read_only=user.read_only)
+    if user.organization_uid != organization_uid or not permissions_of(role, read_only=read_only) <= owned:
+        raise RoleMisplaced(
+            f"a key of {user.name!r} is one of the same organization, and may no more than that user"
+        )
 
 
 def require_place(store: Store, role: Role, organization_uid: str) -> None:

@@ -2,9 +2,9 @@
 
 import attrs
 
-from gateway.access.permissions import READING, Permission
+from gateway.access.permissions import Permission
 from gateway.access.refusals import PermissionMissing
-from gateway.access.roles import GRANTS, REACHES, Reach, Role
+from gateway.access.roles import GRANTS, REACHES, Reach, Role, permissions_of
 
 __all__ = ["Principal"]
 
@@ -34,8 +34,7 @@ class Principal:
     @property
     def permissions(self) -> frozenset[Permission]:
         """All that it may do within its reach."""
-        granted = GRANTS[self.role]
-        return granted & READING if self.read_only else granted
+        return permissions_of(self.role, read_only=self.read_only)
 
     def may(self, permission: Permission) -> bool:
         """Whether it may do that."""

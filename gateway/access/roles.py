@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.access.permissions import READING, Permission
 
-__all__ = ["GRANTS", "PROVIDER_ROLES", "REACHES", "Reach", "Role"]
+__all__ = ["GRANTS", "PROVIDER_ROLES", "REACHES", "Reach", "Role", "permissions_of"]
 
 
 class Reach(StrEnum):
@@ -95,3 +95,8 @@ GRANTS: Final[dict[Role, frozenset[Permission]]] = {
     # Finds a file and gets it back.
     Role.RESTORE_USER: frozenset({Permission.SELF, Permission.RESTORE_READ, Permission.RESTORE_ITEMS}),
 }
+
+
+def permissions_of(role: Role, *, read_only: bool) -> frozenset[Permission]:
+    """All that a role may do within its reach."""
+    return GRANTS[role] & READING if read_only else GRANTS[role]

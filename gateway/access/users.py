@@ -9,7 +9,7 @@ from gateway.access.refusals import UserNameUnfit
 from gateway.access.roles import Role
 from gateway.store import Store, StoredUser
 
-__all__ = ["add_user", "find_user", "require_name", "set_password", "unlock_user"]
+__all__ = ["add_user", "change_user", "find_user", "require_name", "set_password", "unlock_user"]
 
 LONGEST_NAME: Final = 128
 
@@ -62,6 +62,29 @@ def find_user(store: Store, name: str) -> StoredUser:
         NotFound: there is none.
     """
     return store.users.named(name_key_of(name))
+
+
+def change_user(
+    store: Store,
+    user: StoredUser,
+    *,
+    role: Role,
+    organization_uid: str,
+    read_only: bool,
+    by: str,
+    now_ms: int,
+) -> StoredUser:
+    """Let a user do something else from now on, where logged in already, too; keys that belong to the user end.
+
+    Raises:
+        Conflict: the user is disabled.
+        NotFound: there is no such organization.
+        RoleMisplaced: the role is none of that kind of organization.
+    """
+    require_place(store, role, organization_uid)
+    return store.users.change(
+        user.uid, role=role, organization_uid=organization_uid, read_only=read_only, by=by, now_ms=now_ms
+    )
 
 
 def set_password(store: Store, user: StoredUser, password: str, *, by: str, now_ms: int) -> None:

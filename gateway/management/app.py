@@ -9,7 +9,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ASGIApp
 
-from gateway.access import Authenticator
+from gateway.access import Authenticator, Logins
 from gateway.management.rest.authenticating import OPEN, Authentication, guard, require_permissions
 from gateway.management.rest.bodies import bounded
 from gateway.management.rest.errors import HANDLERS
@@ -37,13 +37,20 @@ def application(services: Services) -> Litestar:
     """
     pace = Pace(lambda: services.config().management.requests_per_s, time.monotonic)
     authenticator = Authenticator(services.store)
+    logins = Logins(services.store)
 
     def provide_services() -> Services:
         return services
 
+    def provide_logins() -> Logins:
+        return logins
+
     app = Litestar(
         route_handlers=[livez, Router(BASE, route_handlers=[*ROUTES], before_request=require_known_version)],
-        dependencies={"services": Provide(provide_services, sync_to_thread=False)},
+        dependencies={
+            "services": Provide(provide_services, sync_to_thread=False),
+            "logins": Provide(provide_logins, sync_to_thread=False),
+        },
         exception_handlers=HANDLERS,
         guards=[guard],
         middleware=[Authentication(authenticator, pace, services.now_ms)],

@@ -6,10 +6,11 @@ from typing import TypeAlias
 import attrs
 from litestar.di import NamedDependency
 
+from gateway.access import Logins
 from gateway.config import Config
 from gateway.store import Store
 
-__all__ = ["Provided", "Services"]
+__all__ = ["Provided", "ProvidedLogins", "Services"]
 
 
 @attrs.frozen(kw_only=True)
@@ -27,3 +28,5 @@ class Services:
 
 Provided: TypeAlias = NamedDependency[Services]
 """What a handler that works with them takes: `services: Provided`."""
+ProvidedLogins: TypeAlias = NamedDependency[Logins]
+"""The ways in for people: `logins: ProvidedLogins`."""

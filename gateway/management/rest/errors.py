@@ -20,7 +20,16 @@ from litestar.exceptions import (
 )
 
 from certs import AuthorityError
-from gateway.access import AccessError, CredentialRefused, PermissionMissing
+from gateway.access import (
+    AccessError,
+    CredentialRefused,
+    LoginHeldBack,
+    LoginRefused,
+    PasswordUnfit,
+    PermissionMissing,
+    RoleMisplaced,
+    UserNameUnfit,
+)
 from gateway.billing import PeriodError
 from gateway.store import Conflict, NotFound, StoreError, StoreFull, StoreLocked, StoreUnreachable
 from protocol import Code, commands
@@ -85,6 +94,15 @@ STATUS_OF_CLASS: Final[tuple[tuple[type[StoreError], int], ...]] = (
     (StoreError, 400),
 )
 
+STATUS_OF_ACCESS: Final[dict[type[AccessError], int]] = {
+    LoginRefused: 401,
+    PasswordUnfit: 400,
+    PermissionMissing: 403,
+    RoleMisplaced: 400,
+    UserNameUnfit: 400,
+}
+"""Of whoever is known, or would be."""
+
 
 def answer_of(
     status: int,
@@ -135,7 +153,9 @@ def _access_error(_: Request[Any, Any, Any], error: AccessError) -> Response[Err
     """What is told may be less than what is known."""
     if isinstance(error, CredentialRefused):
         return answer_of(401, error.told, "the key or token is missing, or is not accepted")
-    return answer_of(403 if isinstance(error, PermissionMissing) else 409, error.told, str(error))
+    if isinstance(error, LoginHeldBack):
+        return answer_of(429, error.told, str(error), retry_after_s=error.retry_after_s)
+    return answer_of(STATUS_OF_ACCESS[type(error)], error.told, str(error))
 
 
 def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorBody]:

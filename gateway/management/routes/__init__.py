@@ -5,25 +5,31 @@ from typing import Final
 from litestar.handlers import HTTPRouteHandler
 
 from gateway.management.routes.about import ABOUT
+from gateway.management.routes.access import ACCESS
 from gateway.management.routes.actions import ACTIONS
 from gateway.management.routes.enrollment import ENROLLMENT
 from gateway.management.routes.events import EVENTS
 from gateway.management.routes.infrastructure import INFRASTRUCTURE
 from gateway.management.routes.organizations import ORGANIZATIONS
 from gateway.management.routes.reports import REPORTS
+from gateway.management.routes.token import TOKEN
 from gateway.management.routes.usage import USAGE
 from gateway.management.routes.usage_organizations import USAGE_OF_ORGANIZATIONS
+from gateway.management.routes.users import USERS_ROUTES
 
 __all__ = ["ROUTES"]
 
 ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *ABOUT,
+    *ACCESS,
     *ACTIONS,
     *ENROLLMENT,
     *EVENTS,
     *INFRASTRUCTURE,
     *ORGANIZATIONS,
+    *TOKEN,
     *USAGE,
+    *USERS_ROUTES,
     *USAGE_OF_ORGANIZATIONS,
     *REPORTS,
 )

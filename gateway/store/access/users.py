@@ -8,7 +8,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from gateway.store.access.schema import sessions, users
+from gateway.store.access.schema import api_keys, sessions, users
 from gateway.store.audit import AuditEntry, note
 from gateway.store.engine import Database
 from gateway.store.errors import Conflict, NotFound
@@ -140,7 +140,7 @@ class Users:
     def change(
         self, uid: str, *, role: str, organization_uid: str, read_only: bool, by: str, now_ms: int
     ) -> StoredUser:
-        """From now on it may do that, also where it is logged in already. Returns what it became.
+        """From now on it may do that, also where it is logged in already; its keys end. Returns what it became.
 
         Raises:
             Conflict: it is disabled.
@@ -154,6 +154,9 @@ class Users:
             if after != before:
                 values = {"role": role, "organization_uid": organization_uid, "read_only": read_only}
                 connection.execute(sa.update(users).where(users.c.uid == uid).values(values))
+                # A key was made by what its user might then.
+                own = sa.update(api_keys).where(api_keys.c.user_uid == uid, api_keys.c.revoked_ms.is_(None))
+                connection.execute(own.values(revoked_ms=now_ms))
                 note_user(
                     connection, "user changed", after, by=by, now_ms=now_ms, before=said(before), after=said(after)
                 )  # fmt: skip

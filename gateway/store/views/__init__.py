@@ -9,6 +9,7 @@ its views in a `views.py` of its own and registers them here.
 from collections.abc import Mapping
 from typing import Final
 
+from gateway.store.access.views import API_KEYS, AUDIT, USERS
 from gateway.store.onboarding.views import COMPANIES, ENROLLMENT_TOKENS, RESELLERS
 from gateway.store.views.agents import MANAGEMENT_AGENTS, UNVERIFIED_AGENTS
 from gateway.store.views.answering import Views, time_text
@@ -69,6 +70,9 @@ VIEWS: Final[Mapping[str, View]] = {
         COMPUTERS,
         FILE_SHARES,
         ASYNC_ACTIONS,
+        USERS,
+        API_KEYS,
+        AUDIT,
         RESELLERS,
         COMPANIES,
         ENROLLMENT_TOKENS,

@@ -82,12 +82,33 @@ def make_estate(store: Store) -> Estate:
     store.mappings.map(site.uid, "t2", first.uid, by="test", now_ms=NOW)
     store.agents.reject(agents[1].agent_uid, code=Code.AGENT_REJECTED)
     onboard(store, first, second)
+    let_in(store, provider.uid, first.uid, second.uid)
     return Estate(
         provider_uid=provider.uid,
         reseller_uid=reseller.uid,
         companies=(first.uid, second.uid),
         agents=tuple(agents),
     )
+
+
+def let_in(store: Store, *organization_uids: str) -> None:
+    """A user and three keys each: one for good, one that is over, one that was revoked."""
+    for number, uid in enumerate(organization_uids):
+        role = "company-owner" if number else "operator"
+        user = store.users.add(
+            name=f"User {number}",
+            name_key=f"user {number}",
+            role=role,
+            organization_uid=uid,
+            by="test",
+            now_ms=NOW,
+        )
+        for name, expires_ms in (("good", None), ("over", NOW), ("revoked", NOW + HOUR)):
+            stored = store.api_keys.add(
+                f"{name}{number}".encode(), name=name, role=role, organization_uid=uid, user_uid=user.uid if number else None,
+                read_only=name == "over", expires_ms=expires_ms, by="test", now_ms=NOW - number,
+            )  # fmt: skip
+        store.api_keys.revoke(stored.uid, by="test", now_ms=NOW)
 
 
 def uid_of(token: str) -> str:

@@ -11,7 +11,8 @@ from tests.gateway.store.views.reference import Row, answer, questions
 
 def rows_of(store: Store, view: View) -> list[Row]:
     """Every row, in the order of the view's tiebreaker."""
-    names = ("managementAgentUid", "uid") if view.key is None else (view.key,)
+    unnamed = {"audit": ("auditId",)}.get(view.name, ("managementAgentUid", "uid"))
+    names = unnamed if view.key is None else (view.key,)
     since = (
         None if view.window is None else Compare(view.window, Operation.GREATER_THAN, "1970-01-01T00:00:00Z")
     )
