@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from certs import StatementSigner
+from gateway.billing.basis import Basis
 from gateway.billing.calendar import Period
 from gateway.billing.signed import Signed, read, sign
 from gateway.billing.statement import Document, Ledger, canonical
@@ -107,8 +108,7 @@ class Books:
         """Do what is due for one month that is over; None if nothing was.
 
         Args:
-            is_last: look whether something came in since it became final. That reads all of the month again, so of older months nobody
-                looks unless asked to.
+            is_last: look whether something came in since it became final. Of older months nobody looks unless asked to.
             at_once: make it final now, though its review is not over.
 
         Raises:
@@ -120,17 +120,21 @@ class Books:
         if is_final and not is_last:
             return None
         is_due = at_once or as_of_ms >= period.final_ms
+        is_new = newest is None or newest.basis != self._basis(period)
+        if not is_new and (is_final or not is_due):
+            return None
         document = self.statement(period, Standing.FINAL if is_due or is_final else Standing.REVIEW)
-        is_new = newest is None or newest.basis != document["basis"]["sha256"]
         if newest is not None and is_final:
-            return self._correct(period, newest, document, by) if is_new else None
+            return self._correct(period, newest, document, by)
         if is_due:
             new = _new(period, document, self.vouch(document).data)
             return self.store.statements.finish(new, by=by, now_ms=self.now())
-        if is_new:
-            new = _new(period, document, canonical(document))
-            return self.store.statements.review(new, by=by, now_ms=self.now())
-        return None
+        new = _new(period, document, canonical(document))
+        return self.store.statements.review(new, by=by, now_ms=self.now())
+
+    def _basis(self, period: Period) -> str:
+        with self.store.usage_history.reading() as history:
+            return Basis.of(history, period).sha256
 
     def _correct(self, period: Period, newest: Statement, document: Document, by: str) -> Statement:
         _, former = self.store.statements.document(newest.uid)

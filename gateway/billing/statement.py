@@ -9,7 +9,6 @@ Simulated agents are in none of it. Of several agents with one installation id, 
 appendix names the others. What is under a licence that is not the provider's is paid for elsewhere, and named there, too.
 """
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Any, Final
 
 import attrs
 
+from gateway.billing.basis import Basis
 from gateway.billing.calendar import Period, from_ms, month_begin_ms
 from gateway.billing.peaks import Listing, Peak, Seen, peak_of
 from gateway.store import (
@@ -58,8 +58,6 @@ class Account:
 
     agent: BilledAgent
     reports: int = 0
-    basis: "hashlib._Hash" = attrs.field(factory=hashlib.sha256)
-    """Of all links."""
     last: Link | None = None
     """Of the links that it was made of, the highest."""
     listings: dict[UsageSubject, list[Listing]] = attrs.field(factory=dict)
@@ -91,25 +89,34 @@ class Ledger:
         self._provider = provider
         self._history = history
         self._month_begin_ms = partial(month_begin_ms, zone=period.zone)
-        billed = [agent for agent in history.agents() if not agent.synthetic]
-        whose = groupby(billed, key=lambda agent: agent.organization.uid)
-        self.accounts = [account for _, agents in whose for account in self._read([*agents])]
-        self.clones = clones_of(self.accounts)
+        self.basis = Basis.of(history, period)
+        agents = [agent for agent in history.agents() if not agent.synthetic]
+        self.clones = clones_of(agent for agent in agents if agent.agent_uid in self.basis.agents)
+        self.accounts: list[Account] = []
+        self._lines: dict[str, list[Document]] = {}
+        for uid, theirs in groupby(agents, key=lambda agent: agent.organization.uid):
+            accounts = self._read([*theirs])
+            self._lines[uid] = [*self._workloads(each for each in accounts if self._is_paid(each))]
+            for account in accounts:
+                account.listings.clear()  # a month of them, of everybody, has no room in memory
+            self.accounts += accounts
 
-    def _read(self, agents: Sequence[BilledAgent]) -> Iterator[Account]:
+    def _is_paid(self, account: Account) -> bool:
+        return account.agent.agent_uid not in self.clones and account.licence != FOREIGN
+
+    def _read(self, agents: Sequence[BilledAgent]) -> list[Account]:
         by_id = {agent.agent_id: Account(agent=agent) for agent in agents}
         first_ms = self._history.first_seen(by_id)
         for agent_id, link, report in self._history.reports(by_id, self.period.from_ms, self.period.to_ms):
             account = by_id[agent_id]
             account.reports, account.last = account.reports + 1, link
             account.erased += link.erased
-            account.basis.update(link.link)
             if report is not None:
                 self._enter(account, report, first_ms)
         for account in by_id.values():
             for listings in account.listings.values():
                 listings.sort(key=lambda listing: listing.received_ms)
-        yield from by_id.values()
+        return [*by_id.values()]
 
     def _enter(self, account: Account, report: Reported, first_ms: dict[tuple[int, int, str], int]) -> None:
         at_ms = report.received_ms
@@ -136,11 +143,7 @@ class Ledger:
 
     def document(self) -> Document:
         """All of it."""
-        paid = [
-            account
-            for account in self.accounts
-            if account.agent.agent_uid not in self.clones and account.licence != FOREIGN
-        ]
+        paid = [account for account in self.accounts if self._is_paid(account)]
         period = self.period
         return {
             "version": VERSION,
@@ -152,15 +155,8 @@ class Ledger:
             "companies": self._companies(paid),
             "servers": [self._server(account) for account in paid if account.reports],
             "appendix": self._appendix(paid),
-            "basis": self._basis(),
+            "basis": {"reports": self.basis.reports, "sha256": self.basis.sha256},
         }  # fmt: skip
-
-    def _basis(self) -> Document:
-        whole = hashlib.sha256()
-        reporting = [account for account in self.accounts if account.reports]
-        for account in sorted(reporting, key=lambda each: each.agent.agent_uid):
-            whole.update(f"{account.agent.agent_uid} {account.basis.hexdigest()}\n".encode())
-        return {"reports": sum(account.reports for account in reporting), "sha256": whole.hexdigest()}
 
     def _companies(self, paid: Sequence[Account]) -> list[Document]:
         organizations = {
@@ -179,7 +175,7 @@ class Ledger:
         return [
             {
                 "uid": company.uid, "name": company.name,
-                "workloads": [*self._workloads(each for each in paid if each.agent.organization == company)],
+                "workloads": self._lines.get(company.uid, []),
                 "cloud": storage.get(company.uid, []),
             }
             for company in sorted(organizations.values(), key=lambda each: (each.name, each.uid))
@@ -280,11 +276,10 @@ def used_of(row: Document) -> int:
     return int(row["usedStorageQuota"] or 0)
 
 
-def clones_of(accounts: Iterable[Account]) -> dict[str, str]:
+def clones_of(reporting: Iterable[BilledAgent]) -> dict[str, str]:
     """Agents that share an installation id with one that enrolled before them: uid → the uid of that one."""
     first: dict[str, str] = {}
     found: dict[str, str] = {}
-    reporting = (account.agent for account in accounts if account.reports)
     for agent in sorted(reporting, key=lambda each: (each.enrolled_ms, each.agent_uid)):
         original = first.setdefault(agent.installation_uid, agent.agent_uid)
         if original != agent.agent_uid:

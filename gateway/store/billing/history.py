@@ -146,6 +146,20 @@ class History:
                 is_erased = row.erased_ms is not None
                 yield row.agent_id, Link(n=row.n, digest=row.digest, link=row.link, erased=is_erased), report
 
+    def links(self, from_ms: int, to_ms: int) -> Iterator[tuple[str, bytes]]:
+        """(agent's uid, link) of every report that may be billed, each agent's in their order: what came, without what it says."""
+        r = usage_reports
+        query = (
+            sa.select(agents.c.uid, r.c.link)
+            .join(agents, agents.c.id == r.c.agent_id)
+            .where(sa.not_(agents.c.synthetic), r.c.superseded_by.is_(None))
+            .where(r.c.received_ms >= from_ms, r.c.received_ms < to_ms)
+            .order_by(r.c.agent_id, r.c.n)
+        )
+        with self._connection.execution_options(yield_per=ROWS).execute(query) as rows:
+            for row in rows:
+                yield row.uid, row.link
+
     def first_seen(self, agent_ids: Collection[int]) -> dict[WorkloadKey, int]:
         """When each workload of those agents was first reported as protected."""
         w = metered_workloads
