@@ -22,7 +22,25 @@ __all__ = ["USE_NOTED_MS", "Authenticator"]
 USE_NOTED_MS: Final = 60_000
 """A key that is used all the time has its last use noted once in this time: reading must not mean writing."""
 
+SAID_A_SECOND: Final = 10
+"""Refusals that the log has at most: a stranger can cause thousands."""
+
 log = structlog.get_logger()
+
+
+class _Sparing:
+    """Lets so many through in a second, by a clock that is told. Of two threads at once one more may pass, which harms nobody."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._count = 0
+
+    def may(self, now_ms: int) -> bool:
+        """Count one; whether it is within the limit."""
+        if now_ms // 1000 != self._second:
+            self._second, self._count = now_ms // 1000, 0
+        self._count += 1
+        return self._count <= SAID_A_SECOND
 
 
 class Authenticator:
@@ -30,6 +48,7 @@ class Authenticator:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._said = _Sparing()
 
     def authenticate(self, secret: str | None, *, now_ms: int) -> Principal:
         """The one whose *secret* that is; what an `Authorization: Bearer` carried, or None.
@@ -38,6 +57,14 @@ class Authenticator:
             CredentialRefused: one of its kinds says why.
             StoreError: the store can't be asked.
         """
+        try:
+            return self._recognized(secret, now_ms)
+        except CredentialRefused as refusal:
+            if self._said.may(now_ms):
+                log.info("credential refused", code=str(refusal.code), why=str(refusal))
+            raise
+
+    def _recognized(self, secret: str | None, now_ms: int) -> Principal:
         if secret is None:
             raise CredentialMissing("there was no credential")
         match kind_of(secret):

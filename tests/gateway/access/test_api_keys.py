@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import structlog
 
 from gateway.access import (
     USE_NOTED_MS,
@@ -79,6 +80,17 @@ def test_what_opens_nothing_is_told_apart_inside_and_alike_outside(store: Store)
         with pytest.raises(kind) as caught:
             keeper.authenticate(secret, now_ms=200)
         assert (str(caught.value.code), str(caught.value.told)) == (code, "FG-6050")
+
+
+def test_the_log_tells_refusals_apart_and_a_stranger_does_not_fill_it(store: Store) -> None:
+    """At most ten in a second, each with its own code."""
+    keeper = Authenticator(store)
+    with structlog.testing.capture_logs() as said:
+        for now_ms in (*range(1000, 1050), 2000):
+            with pytest.raises(CredentialUnknown):
+                keeper.authenticate(new_credential(CredentialKind.API_KEY), now_ms=now_ms)
+    assert [entry["code"] for entry in said] == ["FG-6053"] * 11
+    assert said[0]["event"] == "credential refused"
 
 
 def test_what_is_no_secret_says_so(store: Store) -> None:
