@@ -50,7 +50,7 @@ _MARKER: Final = b"-----BEGIN CERTIFICATE-----"
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 
-class SignerError(ValueError):
+class SignerError(Exception):
     """A signer that is not believed; the message says why."""
 
 

@@ -4,6 +4,7 @@
     press       signs licence files
     pushing     brings them to agents, as commands
     office      all of it, for the command line, REST and the clock
+    run         what is due by the clock
     judging     what the use of a licence comes to
 
 What is known of licences is in `gateway.store` (licences, licence_catalogue, licence_servers). docs/licensing.md is for people.
@@ -23,6 +24,7 @@ from gateway.licensing.refusals import (
     SignerMissing,
     TermsInvalid,
 )
+from gateway.licensing.run import run_office
 
 __all__ = [
     "AuthorityRefused",
@@ -44,4 +46,5 @@ __all__ = [
     "UseVerdict",
     "judge_use",
     "open_office",
+    "run_office",
 ]

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
-import structlog
 
 from gateway.licensing.authority import LicenceAuthority, LicenceChange, LicenceOrder
 from gateway.licensing.forms import change_fields, change_of, order_fields, order_of
@@ -30,8 +29,6 @@ __all__ = ["LicenceOffice", "Outcome"]
 # The second asking comes after this long, and each later one after twice as long.
 FIRST_RETRY_S: Final = 5.0
 LONGEST_RETRY_S: Final = 900.0
-
-log = structlog.get_logger()
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +105,6 @@ class LicenceOffice:
             wait_s = max(min(FIRST_RETRY_S * 2**deed.attempts, LONGEST_RETRY_S), error.retry_after_s)
             next_ms = now_ms + round(wait_s * 1000)
             licences.postpone(deed.uid, next_ms=next_ms, code=error.code.value, message=str(error))
-            log.warning("licensing authority unreachable", deed=deed.uid, why=str(error), again_s=wait_s)
             return None
         except (Conflict, NotFound) as error:
             licences.refuse(deed.uid, code=error.code.value, message=str(error), now_ms=now_ms)
@@ -153,8 +149,8 @@ class LicenceOffice:
 
     # -- the clock's -------------------------------------------------------------------------------------------
 
-    def work(self, now_ms: int) -> None:
-        """What is due: deeds that wait for the authority, the oldest first, then servers.
+    def work(self, now_ms: int) -> list[LicenceServer]:
+        """What is due: deeds that wait for the authority, the oldest first, then servers; those whose agents have answered.
 
         Raises:
             SignerMissing: there is no key to sign with.
@@ -167,12 +163,11 @@ class LicenceOffice:
                 continue
             try:
                 done = self._do(deed, now_ms)
-            except (Conflict, NotFound) as error:
-                log.warning("licence deed refused", deed=deed.uid, kind=deed.kind.value, why=str(error))
+            except (Conflict, NotFound):  # its row says why
                 continue
             if done is None:
                 break  # nobody is there: the others wait their turn
-        self.pusher.work(now_ms)
+        return self.pusher.work(now_ms)
 
     def sync(self, *, by: str, now_ms: int) -> None:
         """Take over what the authority offers.

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Final
 
 import attrs
-import structlog
 
 from gateway.licensing.press import LicencePress
 from gateway.licensing.refusals import TermsInvalid
@@ -28,8 +27,6 @@ __all__ = ["LicencePusher"]
 
 AT_A_TIME: Final = 100
 
-log = structlog.get_logger()
-
 
 @attrs.frozen(kw_only=True)
 class LicencePusher:
@@ -40,29 +37,26 @@ class LicencePusher:
     ring: Callable[[], None]
     """Tells the edges that there are changes to read."""
 
-    def work(self, now_ms: int) -> None:
-        """Take over what agents have answered, and ask those that wait.
+    def work(self, now_ms: int) -> list[LicenceServer]:
+        """Take over what agents have answered, and ask those that wait; the servers whose agents have answered.
 
         Raises:
             SignerMissing: there is no key to sign with.
             StoreError: the store can't be used.
         """
-        self.settle(now_ms)
+        settled = self.settle(now_ms)
         asked = [self._ask(each, now_ms) for each in self.store.licence_servers.waiting(limit=AT_A_TIME)]
         if any(asked):
             self.ring()
+        return settled
 
-    def settle(self, now_ms: int) -> None:
-        """Take over what agents have answered.
+    def settle(self, now_ms: int) -> list[LicenceServer]:
+        """Take over what agents have answered; the servers that this changed.
 
         Raises:
             StoreError: the store can't be used.
         """
-        for server in self.store.licence_servers.settle(now_ms=now_ms):
-            log.info(
-                "licence settled", agent=server.agent_uid, licence=server.licence_uid, state=server.state.value,
-                code=server.code, message=server.message,
-            )  # fmt: skip
+        return self.store.licence_servers.settle(now_ms=now_ms)
 
     def _ask(self, waiting: LicenceServerWaiting, now_ms: int) -> bool:
         """Ask one agent; whether it was."""
@@ -81,11 +75,7 @@ class LicencePusher:
             command = self.store.commands.enqueue(
                 server.agent_uid, instruction, who=server.changed_by, ttl_ms=LONGEST_TTL_MS, now_ms=now_ms
             )
-        except (
-            Conflict,
-            NotFound,
-        ) as error:  # not verified any more, or too many commands: asked when that is over
-            log.warning("licence waits", agent=server.agent_uid, why=str(error))
+        except (Conflict, NotFound):  # not verified any more, or too many commands: asked when that is over
             return False
         if not self.store.licence_servers.pushed(server, command.uid, now_ms=now_ms):
             self._take_back(

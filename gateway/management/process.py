@@ -4,10 +4,12 @@ It holds nothing that others wait for: no session, no acknowledgement. Killed at
 answered stands in the store.
 """
 
+import contextlib
 import signal
 import socket
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import structlog
 from certs import Authority, AuthorityError, OwnCertificate, OwnCertificateError
 from gateway.beats import beat_of_supervisor
 from gateway.config import Config, ConfigError, cannot_listen
+from gateway.licensing import run_office
 from gateway.management.app import make_app
 from gateway.management.server import Certificates, Server
 from gateway.management.services import Services
@@ -63,11 +66,30 @@ def run_management(config: Callable[[], Config]) -> int:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, stop)
             log.info("management started", store=store.url, port=listener.getsockname()[1])
-            server.run(sockets=[listener])
+            with _working(services):
+                server.run(sockets=[listener])
             log.info("management stopped")
     finally:
         store.close()
     return 0
+
+
+@contextlib.contextmanager
+def _working(services: Services) -> Iterator[None]:
+    """What goes on beside the answers: licences are brought to their servers."""
+    stop = threading.Event()
+    office = threading.Thread(
+        target=lambda: run_office(
+            services.store, services.config(), services.ring, stop, now_ms=services.now_ms
+        ),
+        name="licences",
+    )
+    office.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        office.join()
 
 
 def _listening(host: str, port: int) -> socket.socket:

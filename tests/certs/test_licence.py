@@ -284,3 +284,8 @@ def test_a_file_that_would_be_too_large_is_not_signed() -> None:
     )
     with pytest.raises(LicenceError, match="name fewer workloads"):
         signed(workloads=many)
+
+
+def test_a_refusal_says_why() -> None:
+    with pytest.raises(LicenceError, match=r"^its signer might not sign at the time"):
+        signed(issued=NOW - DAY, expires=None, support_until=None).verify(PINS)

@@ -1,0 +1,59 @@
+"""The office's work by the clock, as a thread of the management process."""
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from gateway.config import Config
+from gateway.licensing.making import open_office
+from gateway.licensing.refusals import SignerMissing
+from gateway.store import Store, StoreError
+
+__all__ = ["run_office"]
+
+POLL_S: Final = 1.0
+# While the store is away, or there is nothing to sign with.
+IDLE_S: Final = 5.0
+
+log = structlog.get_logger()
+
+
+def run_office(
+    store: Store,
+    config: Config,
+    ring: Callable[[], None],
+    stop: threading.Event,
+    *,
+    now_ms: Callable[[], int],
+) -> None:
+    """Do what is due until *stop* is set. Any number of processes may: whatever two of them do at once is done once.
+
+    Args:
+        ring: tells the edges that there are changes to read.
+        now_ms: wall time, milliseconds since the epoch.
+    """
+    office = open_office(store, config, ring=ring)
+    had = ""
+    while not stop.is_set():
+        wait_s, has = POLL_S, ""
+        try:
+            for server in office.work(now_ms()):
+                log.info(
+                    "licence settled", agent=server.agent_uid, licence=server.licence_uid, state=server.state.value,
+                    code=server.code, message=server.message,
+                )  # fmt: skip
+        except SignerMissing as error:
+            wait_s, has = IDLE_S, str(error)
+            if has != had:
+                log.error("licences wait for a signer", code=str(error.code), why=has)
+        except StoreError as error:
+            wait_s = IDLE_S
+            log.warning("licences wait for the store", code=str(error.code), why=str(error))
+        except Exception:
+            # Whatever it is, licences that nobody brings any more are worse than a line like this now and then.
+            wait_s = IDLE_S
+            log.exception("the licence office stumbled")
+        had = has
+        stop.wait(wait_s)
