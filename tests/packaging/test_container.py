@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from gateway.cli import app
-from gateway.cli.run import EDGE_STOP_MARGIN_S, PROJECTOR_STOP_S
+from gateway.cli.run import EDGE_STOP_MARGIN_S, MANAGEMENT_STOP_S, PROJECTOR_STOP_S
 from gateway.config import Config, Limits, load_config
 from gateway.projector import Metrics
 from gateway.projector.monitor import monitoring
@@ -87,9 +87,8 @@ def test_it_runs_as_nobody_and_stops_in_order() -> None:
     assert told(1, "STOPSIGNAL") == ["SIGTERM"]
     assert "FIELDGATE_DATA=/var/lib/fieldgate/data" in told(1, "ENV")[0]
     config = Config()
-    ports = {str(listener.port) for listener in config.listeners} | {
-        str(config.monitor_port + n) for n in (0, 1)
-    }
+    ports = {str(listener.port) for listener in config.listeners} | {str(config.management.port)}
+    ports |= {str(config.monitor_port + n) for n in (0, 1)}
     assert set(told(1, "EXPOSE")[0].split()) == ports
     assert told(1, "HEALTHCHECK")[0].endswith('/opt/fieldgate/healthy.py", "9180", "9181"]')
     assert told(1, "CMD") == ['["serve"]']
@@ -196,7 +195,7 @@ def test_its_gateway_takes_the_settings(tmp_path: Path, monkeypatch: pytest.Monk
     config = settings_from(gateway["environment"], tmp_path, monkeypatch)
     assert config.store_url == "postgresql+psycopg://fieldgate:FIELDGATE_DB_PASSWORD@store/fieldgate"
     assert config.monitor_host == "0.0.0.0"  # noqa: S104  # its own network
-    needs_s = Limits().drain_s + EDGE_STOP_MARGIN_S + PROJECTOR_STOP_S
+    needs_s = Limits().drain_s + EDGE_STOP_MARGIN_S + PROJECTOR_STOP_S + MANAGEMENT_STOP_S
     assert float(gateway["stop_grace_period"].removesuffix("s")) >= needs_s
     assert gateway["ulimits"]["nofile"] > Limits().connections
     assert f"--stop-timeout {gateway['stop_grace_period'].removesuffix('s')}" in "\n".join(LINES)

@@ -51,11 +51,16 @@ def test_there_is_one_gateway_with_everything_in_one_pod() -> None:
     assert STATEFUL["spec"]["replicas"] == 1
     pod = STATEFUL["spec"]["template"]["spec"]
     assert pod["shareProcessNamespace"] is True
-    (projector,), (edge,) = pod["initContainers"], pod["containers"]
+    (projector,), (edge, management) = pod["initContainers"], pod["containers"]
     assert projector["restartPolicy"] == "Always"
-    assert (projector["args"], edge["args"]) == (["projector"], ["edge"])
-    assert projector["volumeMounts"] == edge["volumeMounts"]
-    assert projector["env"] == edge["env"]
+    assert [each["args"] for each in (projector, edge, management)] == [
+        ["projector"],
+        ["edge"],
+        ["management"],
+    ]
+    for each in (edge, management):
+        assert each["volumeMounts"] == projector["volumeMounts"]
+        assert each["env"] == projector["env"]
     assert "readinessProbe" not in projector
 
 
@@ -107,6 +112,7 @@ def test_the_ports_are_those_of_a_gateway() -> None:
     config = Config()
     ports = {listener.kind: listener.port for listener in config.listeners}
     ports |= {"edge": config.monitor_port, "projector": config.monitor_port + 1}
+    ports |= {"management": config.management.port}
     assert {
         port["name"]: port["containerPort"] for c in CONTAINERS.values() for port in c.get("ports", ())
     } == ports
@@ -121,9 +127,11 @@ def test_the_ports_are_those_of_a_gateway() -> None:
         ("edge", "livenessProbe"),
         ("edge", "readinessProbe"),
         ("projector", "livenessProbe"),
+        ("management", "livenessProbe"),
     }
     for name, probe in probes:
-        assert CONTAINERS[name][probe]["httpGet"] == {"path": "/livez", "port": name}
+        tls = {"scheme": "HTTPS"} if name == "management" else {}
+        assert CONTAINERS[name][probe]["httpGet"] == {"path": "/livez", "port": name} | tls
     policy = named("NetworkPolicy")["fieldgate"]["spec"]
     assert {port["port"] for rule in policy["ingress"] for port in rule["ports"]} == set(ports.values())
 
