@@ -61,4 +61,48 @@ ONBOARDING: Final[dict[Code, Explanation]] = {
         "Correct what is refused and give the same file again; `--dry-run` shows what would become of each line. What is done already stays as "
         "it is.",
     ),
+    Code.LINT_TENANT_UNMAPPED: Explanation(
+        "a cloud tenant is nobody's",
+        "A site reports an enabled tenant that is mapped to no company. What it uses appears in no company's usage, and is billed to nobody.",
+        "`fieldgate tenant map` gives it to its company. If it is nobody's any more, disable it on its site.",
+    ),
+    Code.LINT_TENANT_LOST: Explanation(
+        "a mapped tenant is not there any more",
+        "A tenant is mapped to a company, and its site does not report it now, or reports it as disabled. Its company's figures stand still.",
+        "If the tenant is gone for good, `fieldgate tenant unmap` takes it back; what was counted stays counted. If it is not, look at the site.",
+    ),
+    Code.LINT_INSTALLATION_TWICE: Explanation(
+        "two agents have one installation id",
+        "A server was cloned with its agent, or an agent's folder was copied. Which of the two is the customer's can't be told from here, so "
+        "neither is billed.",
+        "Find out which one is the copy. Stop its agent, remove its folder, revoke it with `fieldgate agent revoke`, and enroll it anew.",
+    ),
+    Code.LINT_LICENCE_SHARED: Explanation(
+        "one licence is on several servers",
+        "Several servers say that they have the same licence. Its usage is summed up, no server can be limited or revoked alone, and a bill "
+        "can't tell them apart.",
+        "Give each server a licence of its own, and push it. A licence that is shared on purpose stays in this list, so that nobody forgets it.",
+    ),
+    Code.LINT_LICENCES_MIXED: Explanation(
+        "a company's licences are paid for in several ways",
+        "The company has active licences of more than one kind, such as rental and perpetual. A server that has seen both reports usage that "
+        "belongs to neither bill alone.",
+        "Decide on one kind for the company, generate licences of that kind for its servers, and revoke the others.",
+    ),
+    Code.LINT_AGENT_WAITING: Explanation(
+        "an agent waits to be accepted",
+        "The agent came with a token that was expired, used up or reset, or its company is disabled. It is connected and reports nothing.",
+        "`fieldgate agent accept` verifies it for a company; `fieldgate agent reject` turns it away.",
+    ),
+    Code.LINT_TOKEN_ENDING: Explanation(
+        "an enrollment token ends within a week",
+        "Whoever installs an agent with it later finds that agent waiting to be accepted. Agents that are enrolled don't need it.",
+        "If more agents are to come, make another token with `fieldgate token create` and send that one.",
+    ),
+    Code.LINT_COMPANY_IDLE: Explanation(
+        "a company has no agent",
+        "The company is active, and none of its servers reports. Nothing is known of its backups, and nothing of it is billed but its cloud "
+        "storage.",
+        "Make a token with `fieldgate token create` and install an agent, or disable the company.",
+    ),
 }

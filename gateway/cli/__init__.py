@@ -94,6 +94,10 @@ COMMANDS = {
         "applying:apply",
         "Bring resellers, companies, locations, mapped tenants and tokens to what a file says; what it does not name stays. A second time changes nothing.",
     ),
+    "lint": (
+        "linting:lint_command",
+        "Look for what is wrong in how customers were taken on, with the command that mends each. Exits with 4 when there is something.",
+    ),
     "consent": (
         "consents:consent_app",
         "Tenants' consent to be managed: recorded with a token, and taken back.",

@@ -16,6 +16,7 @@ from gateway.onboarding.enrolling import (
 )
 from gateway.onboarding.fields import FIELDS, Field, FieldRefused, checked, checked_text, problems_of
 from gateway.onboarding.files import MOST_BYTES, FileUnreadable, read_bounded, read_plan
+from gateway.onboarding.linting import TOKEN_ENDS_WITHIN_MS, Finding, lint
 from gateway.onboarding.planning import Plan, PlannedCompany, Step, Verdict, make_plan
 from gateway.onboarding.readiness import MissingStep, missing_before_licence
 from gateway.onboarding.spreadsheet import COLUMNS, MOST_LINES, read_spreadsheet
@@ -29,9 +30,11 @@ __all__ = [
     "MOST_DAYS",
     "MOST_LINES",
     "MOST_USES",
+    "TOKEN_ENDS_WITHIN_MS",
     "Field",
     "FieldRefused",
     "FileUnreadable",
+    "Finding",
     "IssuedToken",
     "MissingStep",
     "Plan",
@@ -51,6 +54,7 @@ __all__ = [
     "checked",
     "checked_text",
     "issue_token",
+    "lint",
     "make_plan",
     "missing_before_licence",
     "problems_of",

@@ -11,6 +11,7 @@ doorbell after it returned.
     store.companies       add get find list change          companies and resellers, with what is known of each
     store.mappings        map check unmap of_company reported find_reported find_mapped
     store.intake          write add_location          a company with all that a file says of it
+    store.lint            unmapped_tenants lost_tenants cloned_agents …   what looks wrong
     store.consents        record withdraw get of_company agents_of
     store.tokens          add get list revoke reset
     store.enrollment      enroll(Applicant) -> Admitted | Refused
@@ -198,6 +199,7 @@ from gateway.store.looking import Found, file_of, look_at, passwords_in, version
 from gateway.store.onboarding.companies import Company, CompanyDetails, OrganizationStatus
 from gateway.store.onboarding.consents import Consent, ConsentGiven
 from gateway.store.onboarding.intake import CompanyIntake
+from gateway.store.onboarding.linting import Suspect
 from gateway.store.onboarding.mappings import ReportedTenant, TenantMapping
 from gateway.store.onboarding.refusals import (
     OrganizationDisabled,
@@ -276,7 +278,7 @@ __all__ = [
     "StoreError", "StoreFull", "StoreLocked", "StoreMissing", "StoreTooNew", "StoreTooOld",
     "StoreUnreachable", "StoredBatch", "StoredCode", "StoredCommand", "StoredEvent", "StoredKey",
     "StoredLicence", "StoredReport", "StoredSighting", "StoredStream", "StoredToken", "StoredUsage",
-    "StoredUser", "TenantDisabled", "TenantFacts", "TenantMapped", "TenantMapping", "TenantNotReported",
+    "StoredUser", "Suspect", "TenantDisabled", "TenantFacts", "TenantMapped", "TenantMapping", "TenantNotReported",
     "Transfer", "TransferState", "TrustChanged", "Unseen", "UsageCounter", "UsageQuality", "View", "Views",
     "Walked", "Whose", "WorkloadFacts", "WrongKind", "answer", "effective", "examine", "file_of",
     "is_protected", "listen", "look_at", "open_store", "passwords_in", "record", "ring", "store_from_copy",

@@ -43,6 +43,7 @@ from gateway.store.migrate import check_schema, migrate, versions
 from gateway.store.onboarding.companies import Companies
 from gateway.store.onboarding.consents import Consents
 from gateway.store.onboarding.intake import Intake
+from gateway.store.onboarding.linting import Lint
 from gateway.store.onboarding.mappings import Mappings
 from gateway.store.organizations import Organizations
 from gateway.store.overrides import Overrides
@@ -89,6 +90,7 @@ class Store:
         self.licences = Licences(db)
         self.maintenance = Maintenance(db)
         self.intake = Intake(db)
+        self.lint = Lint(db)
         self.mappings = Mappings(db)
         self.organizations = Organizations(db)
         self.logins = LoginSessions(db)

@@ -47,9 +47,9 @@ class Cloud:
     site: Site
 
 
-def make_cloud(store: Store) -> Cloud:
+def make_cloud(store: Store, *, expires_ms: int = 1_000_000) -> Cloud:
     """Fill an empty store with it."""
-    world = make_world(store)
+    world = make_world(store, expires_ms=expires_ms)
     agent = enroll(store, "site", 1)
     report_tenants(store, agent, {"t1": "Ölund", "t2": "Anker", "t3": "Alt"}, received_ms=1000, disabled="t3")
     [site] = store.organizations.list_sites()

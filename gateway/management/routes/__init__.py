@@ -10,6 +10,7 @@ from gateway.management.routes.actions import ACTIONS
 from gateway.management.routes.enrollment import ENROLLMENT
 from gateway.management.routes.events import EVENTS
 from gateway.management.routes.infrastructure import INFRASTRUCTURE
+from gateway.management.routes.linting import LINT
 from gateway.management.routes.organizations import ORGANIZATIONS
 from gateway.management.routes.reports import REPORTS
 from gateway.management.routes.token import TOKEN
@@ -26,6 +27,7 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *ENROLLMENT,
     *EVENTS,
     *INFRASTRUCTURE,
+    *LINT,
     *ORGANIZATIONS,
     *TOKEN,
     *USAGE,
