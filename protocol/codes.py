@@ -254,6 +254,8 @@ class Code(IntEnum):
     RESTORE_NO_ANSWER = 6302
     RESTORE_OPERATORS_ONLY = 6303
     RESTORE_TOO_MANY = 6304
+    RESTORE_REFUSED = 6305
+    RESTORE_RANGE_INVALID = 6306
 
     def __str__(self) -> str:
         return f"FG-{self.value}"

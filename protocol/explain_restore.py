@@ -71,4 +71,14 @@ RESTORE: Final[dict[Code, Explanation]] = {
         "Eight restores of one agent are under way or wait for it. An agent sends one file at a time.",
         "Wait until one has ended, or take one back with `fieldgate command cancel`; a restore's uid is its command's.",
     ),
+    Code.RESTORE_REFUSED: Explanation(
+        "the agent could not do it",
+        "The agent, or the backup product on its server, answered that it can't do what was asked, for a reason that has no code of its own.",
+        "Read the message: it has the agent's words. Its log may have more (`fieldgate-agent logs` on its server).",
+    ),
+    Code.RESTORE_RANGE_INVALID: Explanation(
+        "a part of a file was asked for that it has not",
+        "A client wanted to go on with a download from a place where the file has no bytes: it has all of it already, or it is another file.",
+        "Compare what there is with the size and the SHA-256 of the restore; fetch it again from the beginning if they differ.",
+    ),
 }

@@ -44,7 +44,7 @@ MAY_IMPORT = {
         "anyio", "attrs", "jsonpatch", "litestar", "msgspec", "structlog", "uvicorn",
         "protocol", "certs", "gateway.access", "gateway.licensing", "gateway.store", "gateway.config", "gateway.beats",
         "gateway.billing", "gateway.bookkeeping", "gateway.onboarding", "gateway.datafolder", "gateway.decisions",
-        "gateway.minting",
+        "gateway.minting", "gateway.restores",
     },
     "gateway": {
         "attrs", "cryptography", "cyclopts", "prometheus_client", "rich", "structlog", "trio", "typed_settings",

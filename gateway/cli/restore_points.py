@@ -13,7 +13,7 @@ from gateway.cli.common import Provider, now_ms, open_provider, operator
 from gateway.cli.errors import FAILED, UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import rows, say, size, when
-from gateway.restores import RestoreDesk, RestoreError
+from gateway.restores import Page, RestoreDesk, RestoreError
 from gateway.store import Scope
 from protocol import Code, commands, listing
 
@@ -71,9 +71,7 @@ def restore_points(
         asked = agent_named(provider, agent)
         uid = workload_named(provider, asked.uid, workload)
         question = instruction_of(commands.ListRestorePoints, workload_uid=uid, after=after, limit=limit)
-        page = desk_of(provider).points(
-            asked.uid, question, scope=Scope.everything(), who=who, wait_s=timeout
-        )
+        page = desk_of(provider).asked(asked.uid, question, scope=Scope.everything(), who=who, wait_s=timeout)
     rows(
         map(attrs.asdict, page.rows),
         {"time_ms": "TIME", "size_bytes": "SIZE", "name": "OF", "uid": "UID"},
@@ -125,9 +123,7 @@ def restore_browse(
             after=after,
             limit=limit,
         )
-        page = desk_of(provider).browse(
-            asked.uid, question, scope=Scope.everything(), who=who, wait_s=timeout
-        )
+        page = desk_of(provider).asked(asked.uid, question, scope=Scope.everything(), who=who, wait_s=timeout)
     _show_items(page, empty="the folder is empty", as_json=json_)
 
 
@@ -176,9 +172,7 @@ def restore_search(
             after=after,
             limit=limit,
         )
-        page = desk_of(provider).search(
-            asked.uid, question, scope=Scope.everything(), who=who, wait_s=timeout
-        )
+        page = desk_of(provider).asked(asked.uid, question, scope=Scope.everything(), who=who, wait_s=timeout)
     _show_items(page, empty="nothing has that in its name", as_json=json_)
 
 
@@ -221,7 +215,7 @@ def workload_named(provider: Provider, agent_uid: str, text: str) -> str:
     return next(iter(known))
 
 
-def _show_items(page: listing.Listing[listing.Item], *, empty: str, as_json: bool) -> None:
+def _show_items(page: Page, *, empty: str, as_json: bool) -> None:
     rows(
         map(attrs.asdict, page.rows),
         {"type": "TYPE", "size_bytes": "SIZE", "modified_ms": "CHANGED", "path": "PATH"},

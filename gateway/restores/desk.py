@@ -7,7 +7,7 @@ kept no longer than somebody looks at it.
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Final, TypeVar
+from typing import Final
 
 import attrs
 
@@ -16,10 +16,10 @@ from gateway.restores.files import RestoredFile, open_restored
 from gateway.store import CommandState, Conflict, RestoreSession, Scope, Store, StoredCommand, TransferState
 from protocol import Code, commands, listing
 
-__all__ = ["RestoreDesk", "is_whole"]
+__all__ = ["Page", "Question", "RestoreDesk", "Wanted", "is_whole"]
 
-T = TypeVar("T", listing.Point, listing.Item)
-
+Question = commands.ListRestorePoints | commands.BrowseRestorePoint | commands.SearchRestorePoint
+Page = listing.Listing[listing.Point] | listing.Listing[listing.Item]
 Wanted = commands.DownloadItem | commands.RestoreItems | commands.RestoreWorkload
 
 POLL_S: Final = 0.05
@@ -41,51 +41,86 @@ class RestoreDesk:
     now: Callable[[], int]
     """Milliseconds since the epoch."""
 
-    def points(
-        self, agent_uid: str, question: commands.ListRestorePoints, *, scope: Scope, who: str, wait_s: float
-    ) -> listing.Listing[listing.Point]:
-        """A page of restore points, the newest first.
+    def ask(self, agent_uid: str, question: Question, *, scope: Scope, who: str, wait_s: float) -> str:
+        """Ask an agent what there is; the uid under which `answer` finds what it says.
 
         Raises:
-            AgentRefused: the agent can't or won't say.
-            ListingInvalid: what it says can't be read.
-            NoAnswer: it said nothing within *wait_s*.
+            InvalidCommand: a field is out of its bounds.
             StoreError: as of `store.restores.ask`.
         """
-        command = self._ask(agent_uid, question, scope=scope, who=who, wait_s=wait_s)
-        return self._read(listing.Point, command)
+        command = self.store.restores.ask(
+            agent_uid, question, scope=scope, who=who, ttl_ms=max(1, round(wait_s * 1000)), now_ms=self.now()
+        )
+        self.ring()
+        return command.uid
 
-    def browse(
-        self, agent_uid: str, question: commands.BrowseRestorePoint, *, scope: Scope, who: str, wait_s: float
-    ) -> listing.Listing[listing.Item]:
-        """A page of a folder. Raises as `points` does."""
-        command = self._ask(agent_uid, question, scope=scope, who=who, wait_s=wait_s)
-        page = self._read(listing.Item, command)
-        below = question.path.rstrip("/")
-        for item in page.rows:
-            folder, _, name = item.path.rpartition("/")
-            if folder != below or not name:
+    def answer(self, uid: str, question: Question) -> Page | None:
+        """What an agent said; None as long as it has said nothing. Once only: what was read is removed.
+
+        Raises:
+            AgentRefused: it can't or won't say.
+            FileMissing: it was read already, or by an edge on another machine.
+            ListingInvalid: what it says can't be read, or can't be true.
+        """
+        command = self.store.commands.get(uid).command
+        if not command.state.is_final:
+            return None
+        if command.state is not CommandState.SUCCEEDED:
+            raise refusal(command)
+        data = self._taken(uid)
+        try:
+            if isinstance(question, commands.ListRestorePoints):
+                return listing.read_listing(listing.Point, data)
+            items = listing.read_listing(listing.Item, data)
+        except listing.ListingError as error:
+            raise ListingInvalid(str(error)) from error
+        deep = isinstance(question, commands.SearchRestorePoint)
+        for item in items.rows:
+            if not is_below(item.path, question.path, deep=deep):
                 raise ListingInvalid(
                     f"{item.path!r} is not in the folder {question.path!r} that was asked for"
                 )
+        return items
+
+    def give_up(self, uid: str, *, who: str) -> NoAnswer:
+        """Nobody waits for the answer any more: take the question back. What to raise."""
+        try:
+            taken = self.store.commands.cancel(uid, who=who, now_ms=self.now())
+        except Conflict:
+            return NoAnswer("the agent answered when nobody waited any more")
+        self.ring()
+        if taken.state is CommandState.CANCELLED:
+            return NoAnswer("the agent is not connected, or too busy to be asked")
+        return NoAnswer(f"the agent has not answered yet ({taken.state}); it is told to stop")
+
+    def asked(self, agent_uid: str, question: Question, *, scope: Scope, who: str, wait_s: float) -> Page:
+        """Ask, and wait for the answer.
+
+        Raises:
+            NoAnswer: there was none within *wait_s*.
+            InvalidCommand, RestoreError, StoreError: as `ask` and `answer` do.
+        """
+        deadline, pause_s = monotonic() + wait_s, POLL_S
+        uid = self.ask(agent_uid, question, scope=scope, who=who, wait_s=wait_s)
+        while (page := self.answer(uid, question)) is None:
+            left_s = deadline - monotonic()
+            if left_s <= 0:
+                raise self.give_up(uid, who=who)
+            sleep(min(pause_s, left_s))
+            pause_s = min(SLOWEST_POLL_S, pause_s * 1.2)
         return page
 
-    def search(
-        self, agent_uid: str, question: commands.SearchRestorePoint, *, scope: Scope, who: str, wait_s: float
-    ) -> listing.Listing[listing.Item]:
-        """A page of what was found. Raises as `points` does."""
-        command = self._ask(agent_uid, question, scope=scope, who=who, wait_s=wait_s)
-        page = self._read(listing.Item, command)
-        below = "/" if question.path == "/" else f"{question.path}/"
-        for item in page.rows:
-            if not item.path.startswith(below):
-                raise ListingInvalid(
-                    f"{item.path!r} is not below the folder {question.path!r} that was asked for"
-                )
-        return page
-
-    def begin(self, agent_uid: str, wanted: Wanted, *, scope: Scope, who: str, ttl_ms: int) -> RestoreSession:
-        """Have an item sent, or some restored on the agent's machine.
+    def begin(
+        self,
+        agent_uid: str,
+        wanted: Wanted,
+        *,
+        scope: Scope,
+        who: str,
+        ttl_ms: int,
+        uid: str | None = None,
+    ) -> RestoreSession:
+        """Have an item sent, or some restored on the agent's machine; *uid* as of `store.restores.begin`.
 
         Raises:
             OperatorsOnly: it is all of a restore point, and the scope is not the provider's.
@@ -94,7 +129,7 @@ class RestoreDesk:
         if is_whole(wanted) and scope != Scope.everything():
             raise OperatorsOnly("all of a restore point is for the provider's operators: name the items")
         session = self.store.restores.begin(
-            agent_uid, wanted, scope=scope, who=who, ttl_ms=ttl_ms, now_ms=self.now()
+            agent_uid, wanted, scope=scope, who=who, ttl_ms=ttl_ms, now_ms=self.now(), uid=uid
         )
         self.ring()
         return session
@@ -115,46 +150,9 @@ class RestoreDesk:
             raise
         return file
 
-    def _ask(
-        self,
-        agent_uid: str,
-        question: commands.ListRestorePoints | commands.BrowseRestorePoint | commands.SearchRestorePoint,
-        *,
-        scope: Scope,
-        who: str,
-        wait_s: float,
-    ) -> StoredCommand:
-        """The command, once it has succeeded."""
-        ttl_ms = max(1, round(wait_s * 1000))
-        asked = self.store.restores.ask(
-            agent_uid, question, scope=scope, who=who, ttl_ms=ttl_ms, now_ms=self.now()
-        )
-        self.ring()
-        deadline, pause_s = monotonic() + wait_s, POLL_S
-        command = asked
-        while not command.state.is_final:
-            if monotonic() >= deadline:
-                raise self._given_up(command, who)
-            sleep(min(pause_s, max(0.0, deadline - monotonic())))
-            pause_s = min(SLOWEST_POLL_S, pause_s * 1.2)
-            command = self.store.commands.get(asked.uid).command
-        if command.state is not CommandState.SUCCEEDED:
-            raise refusal(command)
-        return command
-
-    def _given_up(self, command: StoredCommand, who: str) -> NoAnswer:
-        """Nobody waits for the answer any more: take the question back."""
-        try:
-            taken = self.store.commands.cancel(command.uid, who=who, now_ms=self.now())
-        except Conflict:
-            return NoAnswer("the agent answered when nobody waited any more")
-        self.ring()
-        if taken.state is CommandState.CANCELLED:
-            return NoAnswer("the agent is not connected, or too busy to be asked")
-        return NoAnswer(f"the agent has not answered yet ({command.state}); it is told to stop")
-
-    def _read(self, cls: type[T], command: StoredCommand) -> listing.Listing[T]:
-        transfer = self.store.transfers.of_command(command.uid)
+    def _taken(self, uid: str) -> bytes:
+        """The answer to a question; what lies in a customer's folders is not kept."""
+        transfer = self.store.transfers.of_command(uid)
         if transfer is None or transfer.state is not TransferState.COMPLETE:
             raise FileMissing("the agent's answer is not in the spool any more")
         path = self.spool / transfer.path
@@ -166,11 +164,15 @@ class RestoreDesk:
             raise FileMissing(
                 f"the agent's answer is not in this machine's spool: {error.strerror}"
             ) from error
-        self.store.transfers.swept([command.uid], message="it was read", now_ms=self.now())
-        try:
-            return listing.read_listing(cls, data)
-        except listing.ListingError as error:
-            raise ListingInvalid(str(error)) from error
+        self.store.transfers.swept([uid], message="it was read", now_ms=self.now())
+        return data
+
+
+def is_below(path: str, folder: str, *, deep: bool) -> bool:
+    """Whether an item is in that folder, or with *deep* anywhere below it."""
+    top = "/" if folder == "/" else f"{folder}/"
+    name = path[len(top) :]
+    return path.startswith(top) and bool(name) and (deep or "/" not in name)
 
 
 def is_whole(wanted: Wanted) -> bool:

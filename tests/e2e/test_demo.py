@@ -193,7 +193,9 @@ def test_the_requests_of_the_reference_description_have_figures(
         for path, about in REFERENCE.items():
             for row in rows(path):
                 assert row[about]
-                assert row["quality"]["synthetic"] == (row["companyName"] in COMPANIES), "but for the real host"
+                assert row["quality"]["synthetic"] == (row["companyName"] in COMPANIES), (
+                    "but for the real host"
+                )
         running.terminate()
         assert running.wait(LIMIT_S) == 0
 

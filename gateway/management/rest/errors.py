@@ -31,6 +31,7 @@ from gateway.access import (
     UserNameUnfit,
 )
 from gateway.billing import PeriodError
+from gateway.restores import ListingInvalid, NoAnswer, OperatorsOnly, RestoreError
 from gateway.store import Conflict, NotFound, StoreError, StoreFull, StoreLocked, StoreUnreachable
 from protocol import Code, commands
 
@@ -149,6 +150,11 @@ def _invalid_command(_: Request[Any, Any, Any], error: commands.InvalidCommand) 
     return answer_of(400, error.code, error.message)
 
 
+def _restore_error(_: Request[Any, Any, Any], error: RestoreError) -> Response[ErrorBody]:
+    status = {OperatorsOnly: 403, ListingInvalid: 502, NoAnswer: 504}.get(type(error), 409)
+    return answer_of(status, error.code or Code.RESTORE_REFUSED, str(error))
+
+
 def _access_error(_: Request[Any, Any, Any], error: AccessError) -> Response[ErrorBody]:
     """What is told may be less than what is known."""
     if isinstance(error, CredentialRefused):
@@ -211,6 +217,7 @@ HANDLERS: Final[dict[int | type[Exception], Any]] = {
     AccessError: _access_error,
     AuthorityError: _authority_error,
     PeriodError: _period_error,
+    RestoreError: _restore_error,
     HTTPException: _http_error,
     Exception: _bug,
 }

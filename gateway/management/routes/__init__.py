@@ -13,6 +13,8 @@ from gateway.management.routes.infrastructure import INFRASTRUCTURE
 from gateway.management.routes.linting import LINT
 from gateway.management.routes.organizations import ORGANIZATIONS
 from gateway.management.routes.reports import REPORTS
+from gateway.management.routes.restore import RESTORE
+from gateway.management.routes.restore_sessions import RESTORE_SESSIONS
 from gateway.management.routes.token import TOKEN
 from gateway.management.routes.usage import USAGE
 from gateway.management.routes.usage_organizations import USAGE_OF_ORGANIZATIONS
@@ -34,4 +36,6 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *USERS_ROUTES,
     *USAGE_OF_ORGANIZATIONS,
     *REPORTS,
+    *RESTORE,
+    *RESTORE_SESSIONS,
 )

@@ -14,13 +14,14 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, JSONBody
 
 from gateway.access import Permission, Principal
+from gateway.management.rest.errors import Refused
 from gateway.management.rest.listing import REFUSALS, Uid, listing, one
 from gateway.management.rest.models import one_model
 from gateway.management.rest.patch import PatchOperation, PatchRefused, patched
 from gateway.management.rest.scopes import scope_of
 from gateway.management.services import Provided, Services
 from gateway.store import VIEWS
-from protocol import commands
+from protocol import Code, commands
 
 __all__ = ["ACTIONS"]
 
@@ -109,6 +110,9 @@ def create_command(
     request_id: RequestId = None,
 ) -> Response[dict[str, Any]]:
     """It is kept until the agent takes it, or its time is over."""
+    if data.kind in commands.ABOUT_BACKUPS:
+        why = f"{data.kind} is asked by the restore points of a workload, which log it and know who may"
+        raise Refused(400, Code.REST_BODY_INVALID, why)
     instruction = commands.parse(data.kind, msgspec.json.encode(data.payload))
     return begin(
         services, request.user, agent_uid, instruction, ttl_s=data.ttl_seconds, request_id=request_id

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from gateway.store.columns import Blob, Int, Text, columns, key, reference
+from gateway.store.columns import Int, Text, columns, key, reference
 from gateway.store.schema import table
 
 restore_sessions = table(
@@ -13,7 +13,7 @@ restore_sessions = table(
     *columns(Text, "workload_uid workload_name point_uid"),
     *columns(
         Text, "items mode target?"
-    ),  # items: a JSON list of paths; mode: verbs.RestoreMode; target: a folder there
+    ),  # items: a JSON object with their `paths`; mode: verbs.RestoreMode; target: a folder there
     *columns(Int, "created_ms"),
     *columns(Text, "created_by"),
     *columns(Text, "state"),  # the command's (commands.CommandState), as of its end; "queued" before that
@@ -22,7 +22,7 @@ restore_sessions = table(
         Text, "message? file_name?"
     ),  # file_name: what the agent calls the file that came; words, and no path
     *columns(Int, "size_bytes?"),
-    *columns(Blob, "sha256?"),
+    *columns(Text, "sha256?"),  # in hexadecimal
     sa.Index(None, "created_ms"),
     sa.Index(None, "organization_uid", "created_ms"),
     sa.Index(None, "agent_uid", "created_ms"),

@@ -17,11 +17,14 @@ LOGGED: Final = frozenset(
 _OF_FILE: Final = (
     "(SELECT {} FROM transfers WHERE transfers.uid = restore_sessions.uid AND transfers.state = 'complete')"
 )
-_SETTLE: Final = (
-    "UPDATE restore_sessions SET state = ?, finished_ms = ?, code = ?, message = ?,"  # noqa: S608  # names of ours
+_HEX: Final = {True: "encode(sha256, 'hex')", False: "lower(hex(sha256))"}
+"""Of a digest, on PostgreSQL or not."""
+_SETTLE: Final = {
+    postgresql: "UPDATE restore_sessions SET state = ?, finished_ms = ?, code = ?, message = ?,"  # noqa: S608  # names of ours
     f" file_name = {_OF_FILE.format('name')}, size_bytes = {_OF_FILE.format('size_bytes')},"
-    f" sha256 = {_OF_FILE.format('sha256')} WHERE uid = ?"
-)
+    f" sha256 = {_OF_FILE.format(_HEX[postgresql])} WHERE uid = ?"
+    for postgresql in (True, False)
+}
 
 
 def settle(hot: Hot, ended: "Iterable[StoredCommand]") -> None:
@@ -29,6 +32,6 @@ def settle(hot: Hot, ended: "Iterable[StoredCommand]") -> None:
     for command in ended:
         if command.kind in LOGGED:
             hot.run(
-                _SETTLE,
+                _SETTLE[hot.postgresql],
                 (command.state.value, command.finished_ms, command.code, command.message, command.uid),
             )

@@ -15,13 +15,13 @@ from gateway.store.engine import Database
 from gateway.store.enqueuing import enqueue_in
 from gateway.store.errors import Conflict, NotFound
 from gateway.store.hot import Hot
-from gateway.store.onboarding.schema import organization_details
 from gateway.store.restores.schema import restore_sessions
 from gateway.store.restores.settling import LOGGED
 from gateway.store.schema import agents, workloads
 from gateway.store.schema_operations import commands as command_rows
 from gateway.store.schema_operations import transfers
 from gateway.store.transfers import TransferState
+from gateway.store.views.answering import inside
 from gateway.store.views.asking import Scope
 from protocol import Code, commands
 
@@ -57,6 +57,10 @@ class RestoreMode(StrEnum):
     """Onto the agent's machine, beside what has their names."""
 
 
+def _digest(text: str | None) -> bytes | None:
+    return None if text is None else bytes.fromhex(text)
+
+
 @attrs.frozen(kw_only=True)
 class RestoreSession:
     """An entry of the restore log, with how it stands now."""
@@ -83,7 +87,7 @@ class RestoreSession:
     file_name: str | None
     """What the agent calls it; words, and no path."""
     size_bytes: int | None
-    sha256: bytes | None
+    sha256: bytes | None = attrs.field(converter=_digest)
     file_state: TransferState | None = attrs.field(converter=attrs.converters.optional(TransferState))
     """None: no file was begun, or it is long gone."""
     received_bytes: int
@@ -130,9 +134,20 @@ class Restores:
         return self._asked(agent_uid, question, write, scope=scope, who=who, ttl_ms=ttl_ms, now_ms=now_ms)
 
     def begin(
-        self, agent_uid: str, wanted: Wanted, *, scope: Scope, who: str, ttl_ms: int, now_ms: int
+        self,
+        agent_uid: str,
+        wanted: Wanted,
+        *,
+        scope: Scope,
+        who: str,
+        ttl_ms: int,
+        now_ms: int,
+        uid: str | None = None,
     ) -> RestoreSession:
         """Have an agent send an item, or restore some; ring the doorbell afterwards.
+
+        Args:
+            uid: what it is to be called: asked for again under the same one, by the same person, it is the same restore.
 
         Raises:
             TooManyRestores: the agent has as many under way as it may.
@@ -141,6 +156,8 @@ class Restores:
         items, mode, target = _described(wanted)
 
         def write(connection: Connection, command: StoredCommand, source: _Source) -> RestoreSession:
+            if known := _read(connection, restore_sessions.c.uid == command.uid):
+                return known[0]
             if _under_way(connection, agent_uid) >= MOST_UNDER_WAY:
                 raise TooManyRestores(
                     f"the agent has {MOST_UNDER_WAY} restores under way: wait for one, or cancel it"
@@ -148,7 +165,7 @@ class Restores:
             row = {
                 "uid": command.uid, "agent_uid": agent_uid, "organization_uid": source.organization_uid,
                 "workload_uid": wanted.workload_uid, "workload_name": source.name, "point_uid": wanted.point_uid,
-                "items": json.dumps(items), "mode": mode.value, "target": target, "created_ms": now_ms,
+                "items": json.dumps({"paths": items}), "mode": mode.value, "target": target, "created_ms": now_ms,
                 "created_by": who, "state": command.state.value, "code": 0,
             }  # fmt: skip
             connection.execute(sa.insert(restore_sessions).values(row))
@@ -157,7 +174,9 @@ class Restores:
             note(connection, _entry(source, "restore asked", about, command, after=json.dumps(row)))
             return _read(connection, restore_sessions.c.uid == command.uid)[0]
 
-        return self._asked(agent_uid, wanted, write, scope=scope, who=who, ttl_ms=ttl_ms, now_ms=now_ms)
+        return self._asked(
+            agent_uid, wanted, write, scope=scope, who=who, ttl_ms=ttl_ms, now_ms=now_ms, uid=uid
+        )
 
     def workloads(self, agent_uid: str, text: str) -> dict[str, str]:
         """The names of the agent's workloads whose uid or name is *text*, by their uids."""
@@ -180,7 +199,7 @@ class Restores:
         with self._db.read() as connection:
             found = _read(
                 connection,
-                sa.and_(restore_sessions.c.uid == uid, seen_in(scope, restore_sessions.c.organization_uid)),
+                sa.and_(restore_sessions.c.uid == uid, inside(restore_sessions.c.organization_uid, scope)),
             )
         if not found:
             raise NotFound(f"no restore has the uid {uid!r}")
@@ -190,7 +209,7 @@ class Restores:
         self, *, scope: Scope, agent_uid: str | None = None, limit: int = 100
     ) -> Sequence[RestoreSession]:
         """The log, the newest first."""
-        where = seen_in(scope, restore_sessions.c.organization_uid)
+        where = inside(restore_sessions.c.organization_uid, scope)
         if agent_uid is not None:
             where = sa.and_(where, restore_sessions.c.agent_uid == agent_uid)
         with self._db.read() as connection:
@@ -217,30 +236,21 @@ class Restores:
         who: str,
         ttl_ms: int,
         now_ms: int,
+        uid: str | None = None,
     ) -> T:
         """Queue the command, and what *write* adds to it, in one transaction."""
         with self._db.write() as connection:
             source = _require_source(connection, agent_uid, instruction.workload_uid, scope)
             hot, told = Hot(connection), Told()
             try:
-                command = enqueue_in(hot, told, agent_uid, instruction, who=who, ttl_ms=ttl_ms, now_ms=now_ms)
+                command = enqueue_in(
+                    hot, told, agent_uid, instruction, who=who, ttl_ms=ttl_ms, now_ms=now_ms, uid=uid
+                )
                 outcome = write(connection, command, source)
                 told.write(hot, connection, self._db)
             finally:
                 hot.close()
         return outcome
-
-
-def seen_in(scope: Scope, organization_uid: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Whether what belongs to that organization lies in *scope*."""
-    if scope.organization_uid is not None:
-        return organization_uid == scope.organization_uid
-    if scope.reseller_uid is not None:
-        theirs = sa.select(organization_details.c.uid).where(
-            organization_details.c.reseller_uid == scope.reseller_uid
-        )
-        return sa.or_(organization_uid == scope.reseller_uid, organization_uid.in_(theirs))
-    return sa.true()
 
 
 def _under_way(connection: Connection, agent_uid: str) -> int:
@@ -273,7 +283,7 @@ def _require_source(connection: Connection, agent_uid: str, workload_uid: str, s
         .where(
             agents.c.uid == agent_uid,
             workloads.c.uid == workload_uid,
-            seen_in(scope, agents.c.organization_uid),
+            inside(agents.c.organization_uid, scope),
         )
     )
     row = connection.execute(query).one_or_none()
@@ -319,6 +329,4 @@ def _read(
 
 def _session(row: sa.RowMapping) -> RestoreSession:
     cells: dict[str, Any] = dict(row)
-    sha256 = cells["sha256"]
-    items = tuple(json.loads(cells["items"]))
-    return RestoreSession(**{**cells, "items": items, "sha256": None if sha256 is None else bytes(sha256)})
+    return RestoreSession(**{**cells, "items": tuple(json.loads(cells["items"])["paths"])})

@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.store.access.views import API_KEYS, AUDIT, USERS
 from gateway.store.onboarding.views import COMPANIES, ENROLLMENT_TOKENS, RESELLERS
+from gateway.store.restores.views import RESTORE_SESSIONS
 from gateway.store.views.agents import MANAGEMENT_AGENTS, UNVERIFIED_AGENTS
 from gateway.store.views.answering import Views, time_text
 from gateway.store.views.asking import (
@@ -76,6 +77,7 @@ VIEWS: Final[Mapping[str, View]] = {
         RESELLERS,
         COMPANIES,
         ENROLLMENT_TOKENS,
+        RESTORE_SESSIONS,
     )
 }
 """By name."""

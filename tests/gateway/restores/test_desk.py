@@ -69,8 +69,8 @@ def desk(agent: Agent, ring: Callable[[], None] = lambda: None) -> RestoreDesk:
 def browse(agent: Agent, ring: Callable[[], None], *, wait_s: float = LIMIT_S) -> list[str]:
     """What is in /srv, by the agent that *ring* wakes."""
     question = commands.BrowseRestorePoint(workload_uid="w1", point_uid="p1", path="/srv")
-    found = desk(agent, ring).browse(agent.source.uid, question, scope=EVERYTHING, who="ada", wait_s=wait_s)
-    return [row.path for row in found.rows]
+    found = desk(agent, ring).asked(agent.source.uid, question, scope=EVERYTHING, who="ada", wait_s=wait_s)
+    return [row.path for row in found.rows if isinstance(row, listing.Item)]
 
 
 def test_a_folder_is_listed_and_its_list_not_kept(agent: Agent) -> None:
@@ -91,8 +91,8 @@ def test_what_is_searched_is_below_the_folder_that_was_named(agent: Agent) -> No
 
     def found(*rows: listing.Item) -> list[str]:
         counter = desk(agent, lambda: agent.answer(page(*rows)))
-        answer = counter.search(agent.source.uid, question, scope=EVERYTHING, who="ada", wait_s=LIMIT_S)
-        return [row.path for row in answer.rows]
+        answer = counter.asked(agent.source.uid, question, scope=EVERYTHING, who="ada", wait_s=LIMIT_S)
+        return [row.path for row in answer.rows if isinstance(row, listing.Item)]
 
     assert found(*items[:2]) == ["/srv/a", "/srv/b/a"]
     with pytest.raises(ListingInvalid):
@@ -104,7 +104,7 @@ def test_restore_points_are_listed(agent: Agent) -> None:
     points = [listing.Point(uid=f"p{n}", time_ms=n) for n in (2, 1)]
     for point in points:
         made.add(point, point.uid)
-    found = desk(agent, lambda: agent.answer(bytes(made))).points(
+    found = desk(agent, lambda: agent.answer(bytes(made))).asked(
         agent.source.uid,
         commands.ListRestorePoints(workload_uid="w1"),
         scope=EVERYTHING,
@@ -112,6 +112,18 @@ def test_restore_points_are_listed(agent: Agent) -> None:
         wait_s=LIMIT_S,
     )
     assert (found.rows, found.next) == (points[:1], "p2")
+
+
+def test_an_answer_is_read_once(agent: Agent) -> None:
+    """And whoever asks again asks the agent again."""
+    question = commands.ListRestorePoints(workload_uid="w1")
+    counter = desk(agent)
+    uid = counter.ask(agent.source.uid, question, scope=EVERYTHING, who="ada", wait_s=LIMIT_S)
+    assert counter.answer(uid, question) is None
+    agent.answer(bytes(listing.Page[listing.Point](1)))
+    assert counter.answer(uid, question) is not None
+    with pytest.raises(FileMissing):
+        counter.answer(uid, question)
 
 
 def test_an_answer_that_comes_later_is_waited_for(agent: Agent) -> None:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from gateway.store.columns import Blob, Int, Text, columns, key, new_metadata, reference, table_maker
+from gateway.store.columns import Int, Text, columns, key, new_metadata, reference, table_maker
 
 metadata = new_metadata()
 table = table_maker(metadata)
@@ -24,7 +24,7 @@ restore_sessions = table(
     *columns(Int, "finished_ms? code"),
     *columns(Text, "message? file_name?"),
     *columns(Int, "size_bytes?"),
-    *columns(Blob, "sha256?"),
+    *columns(Text, "sha256?"),
     sa.Index(None, "created_ms"),
     sa.Index(None, "organization_uid", "created_ms"),
     sa.Index(None, "agent_uid", "created_ms"),

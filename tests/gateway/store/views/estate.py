@@ -7,7 +7,7 @@ from uuid import NAMESPACE_OID, uuid5
 import attrs
 import sqlalchemy as sa
 
-from gateway.store import AgentEntry, Company, CompanyDetails, ConsentGiven, Store
+from gateway.store import AgentEntry, Company, CompanyDetails, ConsentGiven, Scope, Store
 from gateway.store.schema import claims, edges
 from protocol import (
     CloudTenant,
@@ -17,11 +17,13 @@ from protocol import (
     ItemKind,
     Job,
     JobStatus,
+    Outcome,
     Repository,
     Server,
     ServerKind,
     Workload,
     WorkloadKind,
+    commands,
 )
 from tests.helpers.stores import enroll, event, open_stream
 
@@ -80,6 +82,9 @@ def make_estate(store: Store) -> Estate:
         report(store, agent, number)
     site = store.organizations.list_sites()[0]
     store.mappings.map(site.uid, "t2", first.uid, by="test", now_ms=NOW)
+    for number, agent in enumerate(agents):
+        for n in range(3):
+            restored(store, agent, number, n)
     store.agents.reject(agents[1].agent_uid, code=Code.AGENT_REJECTED)
     onboard(store, first, second)
     let_in(store, provider.uid, first.uid, second.uid)
@@ -221,6 +226,38 @@ def report(store: Store, agent: AgentEntry, number: int) -> None:
             agent.agent_id, EPOCH, revision=1, full=True, final=True, removed=[], received_ms=NOW - number,
             items={kind: [each.to_row() for each in of_kind] for kind, of_kind in items.items()},
         )  # fmt: skip
+
+
+def restored(store: Store, agent: AgentEntry, number: int, n: int) -> None:
+    """A restore of an agent's, asked for, taken back or done."""
+    paths = tuple(f"/{NAMES[(number + n + each) % len(NAMES)]}".replace("/", "/x") for each in range(1 + n))
+    wanted = (
+        commands.DownloadItem(workload_uid=f"w{n}", point_uid=f"p{n}", path=paths[0])
+        if n % 2
+        else commands.RestoreItems(
+            workload_uid=f"w{n}",
+            point_uid="p",
+            paths=paths,
+            mode=commands.KEEP_BOTH,
+            folder="/srv" if n else "",
+        )
+    )
+    at_ms = NOW - (3 * number + n) * HOUR
+    session = store.restores.begin(
+        agent.agent_uid, wanted, scope=Scope.everything(), who=f"user {n}", ttl_ms=HOUR, now_ms=at_ms
+    )
+    if n == 1:
+        store.commands.cancel(session.uid, who="test", now_ms=at_ms + 1)
+    elif n == 2 and number % 2:
+        with store.projection() as p:
+            p.commands.finish(
+                session.uid,
+                agent.agent_uid,
+                outcome=Outcome.SUCCEEDED,
+                code=0,
+                message="done",
+                now_ms=at_ms + number,
+            )
 
 
 def runs(number: int) -> list[list[Any]]:
