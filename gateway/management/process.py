@@ -20,6 +20,7 @@ from gateway.beats import beat_of_supervisor
 from gateway.config import Config, ConfigError, cannot_listen
 from gateway.licensing import run_office
 from gateway.management.app import make_app
+from gateway.management.closing import closing_months
 from gateway.management.server import Certificates, Server
 from gateway.management.services import Services
 from gateway.store import open_store, ring
@@ -66,7 +67,7 @@ def run_management(config: Callable[[], Config]) -> int:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, stop)
             log.info("management started", store=store.url, port=listener.getsockname()[1])
-            with _working(services):
+            with _working(services), closing_months(settings.data):
                 server.run(sockets=[listener])
             log.info("management stopped")
     finally:
