@@ -6,6 +6,7 @@ add_webhook(store, webhooks, …)     the webhook and its secret
 """
 
 from gateway.alarms.actions import add_webhook
+from gateway.alarms.changing import TemplateRefused, change_template, template_named, values_of
 from gateway.alarms.engine import Engine
 from gateway.alarms.run import run_engine, webhooks_of
 from gateway.alarms.templates import TEMPLATES, Template
@@ -15,9 +16,13 @@ __all__ = [
     "TEMPLATES",
     "Engine",
     "Template",
+    "TemplateRefused",
     "WebhookUnusable",
     "Webhooks",
     "add_webhook",
+    "change_template",
     "run_engine",
+    "template_named",
+    "values_of",
     "webhooks_of",
 ]

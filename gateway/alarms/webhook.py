@@ -31,7 +31,7 @@ import attrs
 
 from gateway.alarms.addresses import AddressRefused, Resolve, permitted, resolve
 from gateway.alarms.backoff import retried
-from gateway.store import Attempt, DueDelivery
+from gateway.store import Attempt, DueDelivery, StoreError
 from protocol import Code, printable
 
 __all__ = ["WebhookUnusable", "Webhooks", "new_secret", "parsed_webhook", "signature"]
@@ -43,7 +43,7 @@ LONGEST_URL: Final = 2000
 SECRET: Final = "whsec_"  # noqa: S105  # what a secret begins with
 
 
-class WebhookUnusable(Exception):  # noqa: N818  # a refusal, not a fault
+class WebhookUnusable(StoreError):  # noqa: N818  # named after what it is about
     """What was given as a webhook is none that may be called."""
 
     code = Code.WEBHOOK_UNUSABLE

@@ -3,6 +3,7 @@
 import attrs
 from cyclopts import App
 
+from gateway.cli.alarm_rules import alarm_set, alarm_templates, maintenance_app
 from gateway.cli.common import now_ms, open_provider, operator
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
@@ -13,6 +14,10 @@ from gateway.store import Alarm, record
 __all__ = ["alarm_app"]
 
 alarm_app = App(name="alarm", help="Alarms: what is wrong, who looks after it, and that it is over.")
+
+alarm_app.command(alarm_templates, name="templates")
+alarm_app.command(alarm_set, name="set")
+alarm_app.command(maintenance_app, name="maintenance")
 
 
 @alarm_app.command(name="list")

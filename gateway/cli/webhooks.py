@@ -5,7 +5,7 @@ from typing import Annotated
 import attrs
 from cyclopts import App, Parameter
 
-from gateway.alarms import WebhookUnusable, add_webhook, webhooks_of
+from gateway.alarms import add_webhook, webhooks_of
 from gateway.cli.common import now_ms, open_provider, operator
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json, require_name
@@ -49,13 +49,10 @@ def webhook_add(
     who = operator(by)
     with open_provider(data) as provider:
         owner = "" if company is None else provider.store.organizations.find(company).uid
-        try:
-            made, secret = add_webhook(
-                provider.store, webhooks_of(provider.config), name=name, url=url, by=who, now_ms=now_ms(),
-                organization_uid=owner, least_severity=least,
-            )  # fmt: skip
-        except WebhookUnusable as error:
-            raise CommandError(f"{error.code}: {error}", exit_code=UNUSABLE) from None
+        made, secret = add_webhook(
+            provider.store, webhooks_of(provider.config), name=name, url=url, by=who, now_ms=now_ms(),
+            organization_uid=owner, least_severity=least,
+        )  # fmt: skip
     say(f"webhook {made.name} ({made.uid}) is told of alarms", f"secret, shown this once: {secret}")
 
 

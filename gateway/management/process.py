@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 
 from certs import Authority, AuthorityError, OwnCertificate, OwnCertificateError
+from gateway.alarms import run_engine
 from gateway.beats import beat_of_supervisor
 from gateway.config import Config, ConfigError, cannot_listen
 from gateway.licensing import run_office
@@ -23,7 +24,7 @@ from gateway.management.app import make_app
 from gateway.management.closing import closing_months
 from gateway.management.server import Certificates, Server
 from gateway.management.services import Services
-from gateway.store import open_store, ring
+from gateway.store import Store, open_store, ring
 from protocol import Code
 
 __all__ = ["run_management"]
@@ -58,7 +59,13 @@ def run_management(config: Callable[[], Config]) -> int:
             ring=lambda: ring(settings.data / "run"),
         )
         app = make_app(services)
-        with _listening(management.host, management.port) as listener, beat_of_supervisor() as beat:
+        with (
+            _listening(management.host, management.port) as listener,
+            beat_of_supervisor() as beat,
+            _alarms(store, settings),
+            _licences(services),
+            closing_months(settings.data),
+        ):
             server = Server(app, certificates=certificates, connections=management.connections, beat=beat)
 
             def stop(*_: object) -> None:
@@ -67,8 +74,7 @@ def run_management(config: Callable[[], Config]) -> int:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, stop)
             log.info("management started", store=store.url, port=listener.getsockname()[1])
-            with _working(services), closing_months(settings.data):
-                server.run(sockets=[listener])
+            server.run(sockets=[listener])
             log.info("management stopped")
     finally:
         store.close()
@@ -76,21 +82,34 @@ def run_management(config: Callable[[], Config]) -> int:
 
 
 @contextlib.contextmanager
-def _working(services: Services) -> Iterator[None]:
-    """What goes on beside the answers: licences are brought to their servers."""
+def _alarms(store: Store, settings: Config) -> Iterator[None]:
+    """Alarms are raised, and people are told, for as long as this process serves."""
     stop = threading.Event()
-    office = threading.Thread(
+    thread = threading.Thread(target=run_engine, args=(store, settings, stop), name="alarms")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def _licences(services: Services) -> Iterator[None]:
+    """Licences are brought to their servers for as long as this process serves."""
+    stop = threading.Event()
+    thread = threading.Thread(
         target=lambda: run_office(
             services.store, services.config(), services.ring, stop, now_ms=services.now_ms
         ),
         name="licences",
     )
-    office.start()
+    thread.start()
     try:
         yield
     finally:
         stop.set()
-        office.join()
+        thread.join()
 
 
 def _listening(host: str, port: int) -> socket.socket:

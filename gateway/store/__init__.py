@@ -99,7 +99,7 @@ from gateway.store.alarms.receivers import (
     ReceiverKind,
 )
 from gateway.store.alarms.rules import RuleChange, RuleValues, effective
-from gateway.store.alarms.telling import record
+from gateway.store.alarms.telling import record, template_uid
 from gateway.store.alarms.verbs import AlarmPast
 from gateway.store.alarms.windows import MaintenanceWindow
 from gateway.store.alarms.working import EngineMark, Looked, NotTheEngine, Unseen
@@ -248,6 +248,7 @@ from gateway.store.views import (
     View,
     Views,
     time_text,
+    without_restore_point,
 )
 
 __all__ = [
@@ -260,27 +261,27 @@ __all__ = [
     "CompanyDetails", "CompanyIntake", "CompanyUsage", "Compare", "Condition", "Conflict", "ConnectionStatus",
     "Consent", "ConsentGiven", "ContractEnded", "ContractExhausted", "Counted", "CursorMoved",
     "CursorUnreadable", "Delivered", "Delivery", "Directory", "Documents", "DueDelivery", "Edge", "EdgeFacts",
-    "EngineMark", "EnrollOutcome", "Every", "Fact", "Finish", "Found", "Gap", "GapFacts", "GapState",
-    "GapView", "GatewaysChanged", "Halves", "Happened", "History", "Incident", "IncidentAgent",
-    "IncidentFacts", "IncidentState", "IncidentView", "JobFacts", "JobSession", "Judged", "Kind", "LagFacts",
-    "LicenceContract", "LicenceContractUse", "LicenceDeed", "LicenceDeedKind", "LicenceDeedState",
-    "LicenceKind", "LicenceNotAssigned", "LicenceNotShared", "LicenceOfAnother", "LicenceProduct",
-    "LicenceRevoked", "LicenceServer", "LicenceServerState", "LicenceServerWaiting", "LicenceState",
-    "LicenceTerms", "LicenceUsage", "LicenceWanted", "LicenceWorkload", "LicensedCount", "Line", "Link",
-    "Location", "LocationFacts", "Looked", "Machine", "MaintenanceWindow", "Missing", "NewIncident",
-    "NewReport", "NewSighting", "NewStatement", "NewTokens", "NotFound", "NotTheEngine", "Operation", "Order",
-    "Organization", "OrganizationDisabled", "OrganizationStatus", "Override", "Overrun", "Page",
-    "ParkedBatch", "Parking", "PayloadError", "Place", "Presence", "ProductUnknown", "Progress",
-    "ProjectedAgent", "Projection", "Property", "Quarantined", "QueryRefused", "Receiver", "ReceiverKind",
-    "RefreshOutcome", "Refused", "ReleasedMark", "Reported", "ReportedTenant", "Reporter", "RestoreMode",
-    "RestoreSession", "ResyncWanted", "Revocation", "RuleChange", "RuleValues", "Scope", "ServerUsage",
-    "Severity", "Site", "SiteSilent", "Standing", "Statement", "StatementState", "Store", "StoreDamaged",
-    "StoreError", "StoreFull", "StoreLocked", "StoreMissing", "StoreTooNew", "StoreTooOld",
-    "StoreUnreachable", "StoredBatch", "StoredCode", "StoredCommand", "StoredEvent", "StoredKey",
-    "StoredLicence", "StoredReport", "StoredSighting", "StoredStream", "StoredToken", "StoredUsage",
-    "StoredUser", "Suspect", "TenantDisabled", "TenantFacts", "TenantMapped", "TenantMapping", "TenantNotReported",
-    "Transfer", "TransferState", "TrustChanged", "Unseen", "UsageCounter", "UsageQuality", "View", "Views",
-    "Walked", "Whose", "WorkloadFacts", "WrongKind", "answer", "effective", "examine", "file_of",
-    "is_protected", "listen", "look_at", "open_store", "passwords_in", "record", "ring", "store_from_copy",
-    "tenant_figures", "time_text", "versions_after_migrating", "workloads_of",
+    "EngineMark", "EnrollOutcome", "Every", "Fact", "Finish", "Found", "Gap", "GapFacts", "GapState", "GapView",
+    "GatewaysChanged", "Halves", "Happened", "History", "Incident", "IncidentAgent", "IncidentFacts",
+    "IncidentState", "IncidentView", "JobFacts", "JobSession", "Judged", "Kind", "LagFacts", "LicenceContract",
+    "LicenceContractUse", "LicenceDeed", "LicenceDeedKind", "LicenceDeedState", "LicenceKind",
+    "LicenceNotAssigned", "LicenceNotShared", "LicenceOfAnother", "LicenceProduct", "LicenceRevoked",
+    "LicenceServer", "LicenceServerState", "LicenceServerWaiting", "LicenceState", "LicenceTerms",
+    "LicenceUsage", "LicenceWanted", "LicenceWorkload", "LicensedCount", "Line", "Link", "Location",
+    "LocationFacts", "Looked", "Machine", "MaintenanceWindow", "Missing", "NewIncident", "NewReport",
+    "NewSighting", "NewStatement", "NewTokens", "NotFound", "NotTheEngine", "Operation", "Order",
+    "Organization", "OrganizationDisabled", "OrganizationStatus", "Override", "Overrun", "Page", "ParkedBatch",
+    "Parking", "PayloadError", "Place", "Presence", "ProductUnknown", "Progress", "ProjectedAgent",
+    "Projection", "Property", "Quarantined", "QueryRefused", "Receiver", "ReceiverKind", "RefreshOutcome",
+    "Refused", "ReleasedMark", "Reported", "ReportedTenant", "Reporter", "RestoreMode", "RestoreSession",
+    "ResyncWanted", "Revocation", "RuleChange", "RuleValues", "Scope", "ServerUsage", "Severity", "Site",
+    "SiteSilent", "Standing", "Statement", "StatementState", "Store", "StoreDamaged", "StoreError", "StoreFull",
+    "StoreLocked", "StoreMissing", "StoreTooNew", "StoreTooOld", "StoreUnreachable", "StoredBatch",
+    "StoredCode", "StoredCommand", "StoredEvent", "StoredKey", "StoredLicence", "StoredReport",
+    "StoredSighting", "StoredStream", "StoredToken", "StoredUsage", "StoredUser", "Suspect", "TenantDisabled",
+    "TenantFacts", "TenantMapped", "TenantMapping", "TenantNotReported", "Transfer", "TransferState",
+    "TrustChanged", "Unseen", "UsageCounter", "UsageQuality", "View", "Views", "Walked", "Whose",
+    "WorkloadFacts", "WrongKind", "answer", "effective", "examine", "file_of", "is_protected", "listen",
+    "look_at", "open_store", "passwords_in", "record", "ring", "store_from_copy", "template_uid",
+    "tenant_figures", "time_text", "versions_after_migrating", "without_restore_point", "workloads_of",
 ]  # fmt: skip

@@ -292,6 +292,9 @@ job_sessions = table(
     clustered=True,
 )
 
+# Warning or failed.
+BAD = sa.text("status >= 3")
+
 # The session of each job that ended last; at_ms: its end by the agent's clock, no later than its receipt.
 job_results = table(
     "job_results",
@@ -299,7 +302,7 @@ job_results = table(
     key("job_uid"),
     *columns(Text, "session_uid"),
     *columns(Int, "status at_ms"),
-    sa.Index(None, "status", "at_ms"),
+    sa.Index("ix_job_results_bad", "at_ms", "agent_id", "job_uid", sqlite_where=BAD, postgresql_where=BAD),
     clustered=True,
 )
 

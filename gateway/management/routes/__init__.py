@@ -7,10 +7,13 @@ from litestar.handlers import HTTPRouteHandler
 from gateway.management.routes.about import ABOUT
 from gateway.management.routes.access import ACCESS
 from gateway.management.routes.actions import ACTIONS
+from gateway.management.routes.alarms import ALARMS
 from gateway.management.routes.enrollment import ENROLLMENT
 from gateway.management.routes.events import EVENTS
 from gateway.management.routes.infrastructure import INFRASTRUCTURE
 from gateway.management.routes.linting import LINT
+from gateway.management.routes.morning import MORNING
+from gateway.management.routes.notifying import NOTIFYING
 from gateway.management.routes.organizations import ORGANIZATIONS
 from gateway.management.routes.reports import REPORTS
 from gateway.management.routes.restore import RESTORE
@@ -26,9 +29,12 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *ABOUT,
     *ACCESS,
     *ACTIONS,
+    *ALARMS,
     *ENROLLMENT,
     *EVENTS,
     *INFRASTRUCTURE,
+    *MORNING,
+    *NOTIFYING,
     *LINT,
     *ORGANIZATIONS,
     *TOKEN,

@@ -7,7 +7,7 @@ is removed by the column that names it.
 import sqlalchemy as sa
 
 from gateway.store.columns import Flag, Int, Text, columns, key, reference, serial_id
-from gateway.store.schema import agents, table
+from gateway.store.schema import agents, table, workloads
 
 QUIET = sa.text("window_id IS NOT NULL")
 
@@ -102,3 +102,11 @@ deliveries = table(
 
 # Two agents of one installation: one is the other's copy.
 installations = sa.Index("ix_agents_installation_uid", agents.c.installation_uid)
+
+# What has had no restore point for the longest, of all agents.
+longest_without = sa.Index(
+    "ix_workloads_latest_restore_point_ms",
+    workloads.c.latest_restore_point_ms,
+    workloads.c.agent_id,
+    workloads.c.uid,
+)

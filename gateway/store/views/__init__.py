@@ -10,6 +10,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway.store.access.views import API_KEYS, AUDIT, USERS
+from gateway.store.alarms.morning import (
+    JOBS_TO_LOOK_AT,
+    QUOTAS,
+    WITHOUT_RESTORE_POINT,
+    without_restore_point,
+)
+from gateway.store.alarms.views import ACTIVE_ALARMS, ALARM_HISTORY, DELIVERIES, MAINTENANCE_WINDOWS, WEBHOOKS
 from gateway.store.onboarding.views import COMPANIES, ENROLLMENT_TOKENS, RESELLERS
 from gateway.store.restores.views import RESTORE_SESSIONS
 from gateway.store.views.agents import MANAGEMENT_AGENTS, UNVERIFIED_AGENTS
@@ -53,6 +60,7 @@ __all__ = [
     "View",
     "Views",
     "time_text",
+    "without_restore_point",
 ]
 
 VIEWS: Final[Mapping[str, View]] = {
@@ -60,6 +68,14 @@ VIEWS: Final[Mapping[str, View]] = {
     for view in (
         MANAGEMENT_AGENTS,
         UNVERIFIED_AGENTS,
+        ACTIVE_ALARMS,
+        ALARM_HISTORY,
+        MAINTENANCE_WINDOWS,
+        WEBHOOKS,
+        DELIVERIES,
+        JOBS_TO_LOOK_AT,
+        WITHOUT_RESTORE_POINT,
+        QUOTAS,
         SITES,
         TENANTS,
         LOCATIONS,

@@ -20,6 +20,7 @@ from gateway.store.columns import (
 metadata = new_metadata()
 table = table_maker(metadata)
 
+BAD = sa.text("status >= 3")
 QUIET = sa.text("window_id IS NOT NULL")
 
 job_results = table(
@@ -28,7 +29,7 @@ job_results = table(
     key("job_uid"),
     *columns(Text, "session_uid"),
     *columns(Int, "status at_ms"),
-    sa.Index(None, "status", "at_ms"),
+    sa.Index("ix_job_results_bad", "at_ms", "agent_id", "job_uid", sqlite_where=BAD, postgresql_where=BAD),
     clustered=True,
 )
 
@@ -133,5 +134,7 @@ RESULTS = """
 def make_alarms(connection: Connection) -> None:
     """Make the tables."""
     metadata.create_all(connection)
+    columns = "latest_restore_point_ms, agent_id, uid"
+    connection.exec_driver_sql(f"CREATE INDEX ix_workloads_latest_restore_point_ms ON workloads ({columns})")
     connection.exec_driver_sql("CREATE INDEX ix_agents_installation_uid ON agents (installation_uid)")
     connection.execute(sa.text(RESULTS), {"now": time.time_ns() // 1_000_000})
