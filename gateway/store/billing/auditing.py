@@ -20,7 +20,7 @@ from gateway.store.billing.chain import (
     link_of,
     unpacked_payload,
 )
-from gateway.store.billing.schema import usage_reports
+from gateway.store.billing.schema import metered_agents, metered_tenants, metered_workloads, usage_reports
 from gateway.store.engine import Database
 from gateway.store.errors import NotFound
 from gateway.store.schema import agents
@@ -84,7 +84,11 @@ class UsageChain:
     ) -> int:
         """Erase what agents reported, all of it or what came before a moment; returns how many reports that were.
 
-        Digests and links stay, and the chains hold. What is used now, and when a workload was first seen, is not touched: bills are made by it.
+        Digests and links stay, and the chains hold. Of an agent that stays, what is used now and when a workload was first seen is kept, for
+        bills are made by it; with all of it that goes, too, and with it the names of machines and people.
+
+        Args:
+            before_ms: erase what came before; None: all, of agents that are gone.
         """
         ids = sa.select(agents.c.id).where(agents.c.uid.in_(agent_uids))
         r, o = usage_reports, usage_observations
@@ -98,6 +102,8 @@ class UsageChain:
                 sa.update(r).where(which).values(salt=None, payload=None, erased_ms=now_ms)
             ).rowcount
             connection.execute(sa.delete(o).where(rows))
+            for table in (metered_agents, metered_tenants, metered_workloads) if before_ms is None else ():
+                connection.execute(sa.delete(table).where(table.c.agent_id.in_(ids)))
             after = {"agents": sorted(agent_uids), "reports": erased, "before_ms": before_ms}
             entry = AuditEntry(
                 at_ms=now_ms, who=by, action="usage erased", about=f"{erased} reports of {len(agent_uids)} agents", why=why,

@@ -21,7 +21,6 @@ usage_reports = table(
     *columns(Int, "erased_ms?"),
     sa.Index(None, "agent_id", "batch_id"),
     sa.Index(None, "agent_id", "received_ms"),
-    clustered=True,
 )
 
 metered_agents = table(

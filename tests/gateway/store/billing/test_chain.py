@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from gateway.store import AgentEntry, NotFound, PayloadError, Reported, Store
 from gateway.store.billing.chain import packed_payload, unpacked_payload
-from gateway.store.billing.schema import usage_reports
+from gateway.store.billing.schema import metered_workloads, usage_reports
 from protocol import UsageSubject
 from tests.helpers.stores import enroll, make_world
 from tests.helpers.usage import listing, take, tenant
@@ -101,6 +101,11 @@ def test_another_figure_is_found(chained: Store) -> None:
     assert (number, says) == (2, "its report is not the one that was linked")
 
 
+def rows_of(store: Store, table: sa.Table) -> int:
+    with store._db.read() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+
+
 def test_erasing_keeps_the_chain(chained: Store) -> None:
     """Nothing of the report is left but digest and link; what came later stays; the deed is in the audit."""
     walked, _ = chained.usage_chain.walk()
@@ -112,7 +117,9 @@ def test_erasing_keeps_the_chain(chained: Store) -> None:
     assert broken(chained) == []
     [after] = chained.usage_chain.walk(walked.agent_uid)
     assert (after.links, after.erased, after.link) == (3, 2, walked.link)
+    assert rows_of(chained, metered_workloads) == 3
     assert chained.usage_chain.erase([walked.agent_uid], by="ann", why="left us", now_ms=10) == 1
+    assert rows_of(chained, metered_workloads) == 0
     assert [entry.about for entry in chained.audit.list()][:2] == [
         "1 reports of 1 agents",
         "2 reports of 1 agents",
