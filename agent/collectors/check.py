@@ -11,11 +11,18 @@ from typing import Final
 import attrs
 import trio
 
-from agent.collectors.contract import Ability, Collector, CollectorError, Found, UnknownJobError
+from agent.collectors.contract import (
+    Ability,
+    Collector,
+    CollectorError,
+    Found,
+    UnknownJobError,
+    UnknownWorkloadError,
+)
 from agent.collectors.estate import KINDS, checked_events, checked_facts, checked_usage
 from agent.facts import Facts
 from agent.failures import first_line
-from protocol import FieldError, Job, JobEvent, Workload
+from protocol import FieldError, Job, JobEvent, Workload, listing
 
 LIMIT_S: Final = 120.0
 """For each question."""
@@ -24,6 +31,7 @@ ROUNDS: Final = 50
 """Answers that are followed from the first cursor on."""
 
 NO_JOB: Final = "there-is-no-such-job"
+NO_WORKLOAD: Final = "there-is-no-such-workload"
 
 
 @attrs.frozen
@@ -182,6 +190,56 @@ async def _jobs(collector: Collector) -> str:
     return ""
 
 
+async def _sources(collector: Collector) -> str:
+    questions: list[Callable[[], Awaitable[object]]] = [
+        lambda: collector.restore_points(NO_WORKLOAD),
+        lambda: collector.browse(NO_WORKLOAD, "p", "/", lambda _item: True),
+        lambda: collector.walk(NO_WORKLOAD, "p", "/", lambda _item: True),
+        lambda: collector.read(NO_WORKLOAD, "p", "/", _nobody),
+        lambda: collector.roots(NO_WORKLOAD, "p"),
+    ]
+    for question in questions:
+        try:
+            await question()
+        except UnknownWorkloadError:
+            continue
+        raise Broken("it does as if it had a workload that nobody has")
+    return ""
+
+
+async def _nobody(_data: bytes) -> None:
+    """Takes what should not have been written."""
+
+
+async def _points(collector: Collector) -> str:
+    """The restore points of one workload, its newest one's top folder, twice."""
+    if Ability.BROWSE not in collector.abilities:
+        return "it browses nothing"
+    for workload in map(Workload.from_row, (await collector.inventory()).workloads):
+        points = list(await collector.restore_points(workload.uid))
+        if [each.time_ms for each in points] != sorted((each.time_ms for each in points), reverse=True):
+            raise Broken("restore points are listed, and not the newest first")
+        if points:
+            found = [await _top(collector, workload.uid, points[0].uid) for _ in range(2)]
+            if found[0] != found[1]:
+                raise Broken(
+                    "a folder is listed in another order a moment later: whoever goes on misses something"
+                )
+            return f"{len(points)} restore points of {workload.name}, {len(found[0])} items at the top of the newest"
+    return "no workload has a restore point"
+
+
+async def _top(collector: Collector, workload_uid: str, point_uid: str) -> list[str]:
+    paths: list[str] = []
+
+    def take(item: listing.Item) -> bool:
+        paths.append(item.path)
+        return True
+
+    await collector.browse(workload_uid, point_uid, "/", take)
+    return paths
+
+
 async def _followed(collector: Collector) -> list[Found]:
     """Its answers from the first cursor on, as far as it goes without waiting."""
     answers: list[Found] = []
@@ -204,4 +262,6 @@ RULES: Final[dict[str, Callable[[Collector], Awaitable[str]]]] = {
     "no event behind its own cursor": _nothing_twice,
     "usage can be reported": _usage,
     "knows which jobs are not its own": _jobs,
+    "knows which workloads are not its own": _sources,
+    "restore points can be looked into": _points,
 }

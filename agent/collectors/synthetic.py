@@ -4,8 +4,9 @@ It is deterministic: its cursor is the number of events that were taken. Asked f
 many. It catches up with its history at a rate, an event or more a second, and goes on in real time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import ClassVar, Final
 
 import attrs
@@ -19,10 +20,13 @@ from agent.collectors.contract import (
     Found,
     Measured,
     Surroundings,
+    Take,
+    Write,
 )
+from agent.collectors.synthetic_backups import Backups
 from agent.facts import Facts
 from agent.workload import Estate, Site
-from protocol import AgentType
+from protocol import AgentType, listing
 
 # A synthetic estate has been running for a month when its agent enrolls, so that there is something to see at once.
 HISTORY_MS: Final = 30 * 24 * 3600 * 1000
@@ -55,7 +59,9 @@ def estate_of(agent_uid: str, agent_type: AgentType, since_ms: int) -> Estate | 
 class Synthetic(Collector):
     """The estate that belongs to this agent, the same one every time."""
 
-    abilities: ClassVar[frozenset[Ability]] = frozenset({Ability.INVENTORY, Ability.JOBS, Ability.USAGE})
+    abilities: ClassVar[frozenset[Ability]] = frozenset(
+        {Ability.INVENTORY, Ability.JOBS, Ability.USAGE, Ability.BROWSE, Ability.RESTORE}
+    )
     poll_s = 1.0
 
     def __init__(self, name: str, around: Surroundings, *, rate: float = DEFAULT_RATE) -> None:
@@ -66,6 +72,7 @@ class Synthetic(Collector):
             estate_of, around.agent_uid, around.agent_type, around.since_ms
         )
         self._estate = self._make()
+        self._backups = Backups(lambda: self._estate.inventory())
         self._taken = 0
         self._allowance = 0.0
         self._asked_ms = around.now() - 1000
@@ -91,3 +98,27 @@ class Synthetic(Collector):
     async def usage(self) -> Measured:
         """What lies in the repositories, who is protected, and what cloud tenants use of their quotas."""
         return Measured(rows=self._estate.usage(self._now()))
+
+    async def restore_points(self, workload_uid: str) -> Sequence[listing.Point]:
+        """As many as the inventory says."""
+        return self._backups.points(workload_uid)
+
+    async def browse(self, workload_uid: str, point_uid: str, path: str, take: Take) -> None:
+        """Folders as people keep them."""
+        await self._backups.give(workload_uid, point_uid, path, take)
+
+    async def walk(self, workload_uid: str, point_uid: str, path: str, take: Take) -> None:
+        """All that is below one."""
+        await self._backups.give(workload_uid, point_uid, path, take, deep=True)
+
+    async def read(self, workload_uid: str, point_uid: str, path: str, write: Write) -> str:
+        """The same bytes every time."""
+        return await self._backups.read(workload_uid, point_uid, path, write)
+
+    async def roots(self, workload_uid: str, point_uid: str) -> Sequence[str]:
+        """The folders at the top."""
+        return [item.path for item in self._backups.tree(workload_uid, point_uid).items("/")]
+
+    async def restore(self, workload_uid: str, point_uid: str, paths: Sequence[str], into: Path) -> None:
+        """As files."""
+        await self._backups.restore(workload_uid, point_uid, paths, into)

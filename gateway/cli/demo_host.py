@@ -54,7 +54,8 @@ def _prepare(data: Path) -> Path:
     password = folder / "password"
     password.touch(mode=0o600)
     password.write_text(secrets.token_hex(16), encoding="ascii")
-    repository = folder / "repository"
+    repository, restored = folder / "repository", folder / "restored"
+    restored.mkdir(exist_ok=True)
     environment = os.environ | {
         "RESTIC_REPOSITORY": str(repository),
         "RESTIC_PASSWORD_FILE": str(password),
@@ -62,6 +63,7 @@ def _prepare(data: Path) -> Path:
     subprocess.run(["restic", "init", "--quiet", "--no-cache"], env=environment, check=True)
     settings = (
         ("[[collector]]", {"kind": "restic", "name": "demo", "repository": str(repository), "password_file": str(password)}),
+        ("[restore]", {"download": True, "targets": [str(restored)]}),
         ("[[job]]", {"name": "logs of the demo", "paths": [str(data / "serve.log"), str(data / "fleet.log")], "schedule": "every 1m"}),
     )  # fmt: skip
     lines = [line for table, keys in settings for line in (table, *(f"{k} = {json.dumps(v)}" for k, v in keys.items()))]  # fmt: skip

@@ -61,6 +61,8 @@ class Part:
     fd: int
     offset: int
     """So much of it is safely on the disk."""
+    digest: Any = None
+    """Of that much, where all of it came in this life; else the file is hashed when it is whole."""
 
     def close(self) -> None:
         """Let go of it; what is there stays. Once more does no harm."""
@@ -116,7 +118,10 @@ class Spool:
         if not about.exists():
             write_private(about, json.dumps({"size_bytes": size_bytes, "sha256": sha256.hex()}).encode())
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        found = self._open[uid] = Part(uid=uid, size_bytes=size_bytes, sha256=sha256, fd=fd, offset=there)
+        found = self._open[uid] = Part(
+            uid=uid, size_bytes=size_bytes, sha256=sha256, fd=fd, offset=there,
+            digest=None if there else hashlib.sha256(),
+        )  # fmt: skip
         os.fsync(fd)  # what is there may have been written by a life that was killed before it synced
         self._sync_folder()
         return found
@@ -134,6 +139,8 @@ class Spool:
             view, at = view[written:], at + written
         os.fdatasync(part.fd)
         part.offset = at
+        if part.digest is not None:
+            part.digest.update(data)
 
     @_guarded
     def finish(self, part: Part) -> None:
@@ -146,7 +153,7 @@ class Spool:
             return  # it was whole when it was offered
         self.close(part)
         path = self.folder / f"{part.uid}.part"
-        if _hash_of(path) != part.sha256:
+        if (_hash_of(path) if part.digest is None else part.digest.digest()) != part.sha256:
             raise SpoolError(Code.BULK_HASH_MISMATCH, "what has come is not what was announced")
         path.rename(self.folder / part.uid)
         (self.folder / f"{part.uid}.about").unlink(missing_ok=True)
