@@ -3,18 +3,19 @@
 import time
 from typing import Final
 
-from litestar import Litestar, Router, get
+from litestar import Litestar, Request, Router, get
+from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ASGIApp
 
 from gateway.access import Authenticator, Logins
+from gateway.management.description import described
 from gateway.management.rest.authenticating import OPEN, Authentication, guard, require_permissions
-from gateway.management.rest.bodies import bounded
+from gateway.management.rest.bodies import bounded, require_known_type
 from gateway.management.rest.errors import HANDLERS
+from gateway.management.rest.headers import harden
 from gateway.management.rest.pace import Pace
-from gateway.management.rest.versions import API_VERSION, require_known_version
+from gateway.management.rest.versions import require_known_version
 from gateway.management.routes import ROUTES
 from gateway.management.services import Services
 
@@ -27,6 +28,16 @@ BASE: Final = "/api/v3"
 def livez() -> dict[str, str]:
     """The process lives, and its loop turns."""
     return {"status": "alive"}
+
+
+async def require_known(request: Request[object, object, State]) -> None:
+    """Refuse what is written in another way than we read it.
+
+    Raises:
+        Refused: it is.
+    """
+    await require_known_version(request)
+    await require_known_type(request)
 
 
 def application(services: Services) -> Litestar:
@@ -46,7 +57,7 @@ def application(services: Services) -> Litestar:
         return logins
 
     app = Litestar(
-        route_handlers=[livez, Router(BASE, route_handlers=[*ROUTES], before_request=require_known_version)],
+        route_handlers=[livez, Router(BASE, route_handlers=[*ROUTES], before_request=require_known)],
         dependencies={
             "services": Provide(provide_services, sync_to_thread=False),
             "logins": Provide(provide_logins, sync_to_thread=False),
@@ -54,24 +65,15 @@ def application(services: Services) -> Litestar:
         exception_handlers=HANDLERS,
         guards=[guard],
         middleware=[Authentication(authenticator, pace, services.now_ms)],
-        openapi_config=OpenAPIConfig(
-            title="Fieldgate",
-            version=API_VERSION,
-            description="The management plane: organizations, infrastructure, licences, usage, alarms, restores.",
-            components=Components(
-                security_schemes={
-                    "bearer": SecurityScheme(
-                        type="http", scheme="bearer", description="An API key, or an access token."
-                    )
-                }
-            ),
-            security=[{"bearer": []}],
-            path="/schema",
+        openapi_config=described(
+            "Fieldgate",
+            "The management plane: organizations, infrastructure, licences, usage, alarms, restores.",
         ),
+        before_send=[harden],
         logging_config=None,
         debug=False,
     )
-    require_permissions(each for each in app.routes if not each.path.startswith("/schema"))
+    require_permissions(app.routes)
     return app
 
 

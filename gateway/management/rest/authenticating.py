@@ -60,7 +60,7 @@ def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHand
     Raises:
         PermissionMissing: it does not.
     """
-    permission = handler.opt["permission"]
+    permission = handler.opt.get("permission", OPEN)  # one that says nothing is Litestar's, for OPTIONS
     if permission != OPEN:
         principal: Principal = connection.user
         principal.require(Permission(permission))

@@ -1,4 +1,4 @@
-"""Bodies come from strangers: bounded in bytes and in time, before anything looks at them.
+"""Bodies come from strangers: bounded in bytes and in time, and of a type that is known, before anything looks at them.
 
 An ASGI layer around the whole application, so that no route can be forgotten. It counts what comes and not what a header promises, and
 refuses where a handler waits for it, so that the refusal has the form of all others. What a client that is slow costs is one
@@ -8,13 +8,16 @@ coroutine and what it has sent so far.
 from typing import Final
 
 import anyio
-from litestar.enums import ScopeType
+from litestar import Request
+from litestar.datastructures import State
+from litestar.enums import RequestEncodingType, ScopeType
+from litestar.params import BodyKwarg
 from litestar.types import ASGIApp, HTTPReceiveMessage, Receive, Scope, Send
 
 from gateway.management.rest.errors import Refused
 from protocol import Code
 
-__all__ = ["bounded"]
+__all__ = ["bounded", "require_known_type"]
 
 MOST_BYTES: Final = 1024 * 1024
 """Licence files and lists of companies have tens of kilobytes; a megabyte leaves room."""
@@ -56,3 +59,23 @@ def bounded(app: ASGIApp, *, most_bytes: int = MOST_BYTES, body_s: float = BODY_
         await app(scope, take, send)
 
     return asgi
+
+
+JSON_TYPES: Final = frozenset({RequestEncodingType.JSON, "application/json-patch+json"})
+
+
+async def require_known_type(request: Request[object, object, State]) -> None:
+    """Refuse a body that does not say that it is JSON where one is wanted, or says that its letters are not those of UTF-8.
+
+    Raises:
+        Refused: it does not (415, FG-6001).
+    """
+    body = request.route_handler.parsed_data_field
+    if body is None or not isinstance(body.kwarg_definition, BodyKwarg):
+        return
+    if body.kwarg_definition.media_type != RequestEncodingType.JSON:
+        return
+    kind, parameters = request.content_type
+    charset = parameters.get("charset", "utf-8")
+    if kind not in JSON_TYPES or charset.lower() not in ("utf-8", "us-ascii"):
+        raise Refused(415, Code.REST_BODY_INVALID, "the body must be JSON: Content-Type: application/json")

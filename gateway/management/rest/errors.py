@@ -5,7 +5,7 @@ on); `fgCode` is the stable one, which `fieldgate explain` knows. What rooms bel
 by the class where that says enough, by the code where it does not.
 """
 
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import uuid4
 
 import msgspec
@@ -43,14 +43,30 @@ RETRY_S: Final = 5
 """When to try again after the store was busy or away: a projector's transaction is over by then."""
 
 
-class ErrorEntry(msgspec.Struct, rename="camel", omit_defaults=True):
+Type = Literal["logical", "security", "transport", "retryableLogical", "unspecified"]
+
+
+class ErrorEntry(msgspec.Struct, rename="camel"):
     """One reason."""
 
-    message: str
-    type: str
-    code: int
-    fg_code: str
-    retry_after: int | None = None
+    message: Annotated[str, msgspec.Meta(description="For people.", examples=["limit: Expected `int` >= 1"])]
+    type: Annotated[
+        Type,
+        msgspec.Meta(
+            description="Whether the request is wrong, or asking again may help.", examples=["logical"]
+        ),
+    ]
+    code: Annotated[int, msgspec.Meta(description="The status again.", examples=[400])]
+    fg_code: Annotated[
+        str,
+        msgspec.Meta(
+            description="Stable; `fieldgate explain` knows it.", examples=["FG-6002"], pattern="^FG-[0-9]{4}$"
+        ),
+    ]
+    retry_after: Annotated[
+        int | msgspec.UnsetType,
+        msgspec.Meta(description="Seconds until it is worth asking again.", examples=[25]),
+    ] = msgspec.UNSET
 
 
 class ErrorBody(msgspec.Struct):
@@ -78,7 +94,10 @@ class Refused(Exception):  # noqa: N818  # named after what it is about
         self.headers = headers or {}
 
 
-TYPES: Final = {
+MOST_CHARACTERS: Final = 1000
+"""Of a message: some name what was asked for, which may be as long as a request."""
+
+TYPES: Final[dict[int, Type]] = {
     401: "security",
     403: "security",
     429: "transport",
@@ -115,11 +134,11 @@ def answer_of(
 ) -> Response[ErrorBody]:
     """The refusal, as a response."""
     entry = ErrorEntry(
-        message=message,
+        message=message if len(message) <= MOST_CHARACTERS else message[: MOST_CHARACTERS - 1] + "…",
         type=TYPES.get(status, "logical"),
         code=status,
         fg_code=str(code),
-        retry_after=retry_after_s,
+        retry_after=msgspec.UNSET if retry_after_s is None else retry_after_s,
     )
     told = dict(headers or {})
     if retry_after_s is not None:
@@ -162,6 +181,12 @@ def _access_error(_: Request[Any, Any, Any], error: AccessError) -> Response[Err
     if isinstance(error, LoginHeldBack):
         return answer_of(429, error.told, str(error), retry_after_s=error.retry_after_s)
     return answer_of(STATUS_OF_ACCESS[type(error)], error.told, str(error))
+
+
+def _too_deep(_: Request[Any, Any, Any], error: RecursionError) -> Response[ErrorBody]:
+    """Nothing of ours goes that deep by itself: it is the body's depth."""
+    log.info("body nested too deeply", error=str(error))
+    return answer_of(400, Code.REST_BODY_INVALID, "the body is nested too deeply")
 
 
 def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorBody]:
@@ -219,6 +244,7 @@ HANDLERS: Final[dict[int | type[Exception], Any]] = {
     PeriodError: _period_error,
     RestoreError: _restore_error,
     HTTPException: _http_error,
+    RecursionError: _too_deep,
     Exception: _bug,
 }
 """Which exception becomes what answer."""

@@ -70,7 +70,7 @@ def listing(
         summary=summary,
         description=_of_view(view, view.says),
         tags=[tag],
-        opt={"permission": permission},
+        opt={"permission": permission, "view": view},
         responses={
             200: ResponseSpec(page_model(view), description=view.says, generate_examples=False),
             **REFUSALS,

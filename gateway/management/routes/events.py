@@ -16,6 +16,8 @@ import msgspec
 from litestar import Request, get
 from litestar.concurrency import sync_to_thread
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 
@@ -35,6 +37,8 @@ QUIET_S: Final = 15.0
 MOST_STREAMS: Final = 50
 """Each reads a page a second at most; more than these are better served by a sink (docs/integrating.md)."""
 
+EXAMPLE: Final = 'id: v1.1.42\nevent: job-session\ndata: {"status": "failed"}\n\n'
+
 _open = 0
 
 
@@ -44,9 +48,15 @@ _open = 0
     summary="Stream what becomes true.",
     tags=["Events"],
     opt={"permission": Permission.EVENTS_READ},
-    responses=REFUSALS,
+    responses={
+        200: ResponseSpec(
+            str, description="It ends when either side ends it.", media_type="text/event-stream",
+            generate_examples=False, examples=[Example(value=EXAMPLE)],
+        ),
+        **REFUSALS,
+    },
     sync_to_thread=True,
-)
+)  # fmt: skip
 def events(
     request: Request[Principal, Any, Any],
     services: Provided,
@@ -56,7 +66,10 @@ def events(
             description="Of the last line that was taken; without one, from now on.", max_length=100
         ),
     ] = None,
-    last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_length=100)] = None,
+    last_event_id: Annotated[
+        str | None,
+        HeaderParameter(name="Last-Event-ID", description="The same, as browsers send it.", max_length=100),
+    ] = None,
     kinds: Annotated[
         str | None,
         QueryParameter(description="Only these kinds of lines, separated by commas.", max_length=300),

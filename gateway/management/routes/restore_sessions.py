@@ -79,8 +79,13 @@ def restore_file(
     request: Request[Principal, Any, Any],
     services: Provided,
     restore_uid: Uid,
-    range_: Annotated[str | None, HeaderParameter(name="Range", max_length=200)] = None,
-    if_range: Annotated[str | None, HeaderParameter(name="If-Range", max_length=200)] = None,
+    range_: Annotated[
+        str | None, HeaderParameter(name="Range", description="Which bytes.", max_length=200)
+    ] = None,
+    if_range: Annotated[
+        str | None,
+        HeaderParameter(name="If-Range", description="Only of the file with that `ETag`.", max_length=200),
+    ] = None,
 ) -> Stream:
     """It comes from the agent's server: treat it as you would an attachment."""
     if _open >= MOST_FILES:

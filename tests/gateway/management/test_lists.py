@@ -156,3 +156,19 @@ def test_every_view_is_served(listed: Rest) -> None:
     for path in lists:
         answer = listed.ask("GET", path.removeprefix("/api/v3"), key=key)
         assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("path", ["/api/v3/about", "/api/v3/nothing", "/nothing", "/livez", "/schema"])
+def test_answers_are_kept_and_guessed_by_nobody(listed: Rest, path: str) -> None:
+    """Whatever the answer is; pages of other origins get no leave to read it, and no banner says what serves it."""
+    for headers in (
+        {},
+        {"Authorization": f"Bearer {listed.key(Role.OPERATOR)}", "Origin": "https://evil.example"},
+    ):
+        answer = listed.client.get(path, headers=headers)
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert not {"server", "x-powered-by"} & answer.headers.keys()
+        assert not any(name.startswith("access-control") for name in answer.headers)
