@@ -40,6 +40,10 @@ def view(about: str, key: str, *declared: tuple[str, str, str]) -> View:
 
 AGENT_UID = ("agent_uid", TEXT, "the agent that reported it")
 SYNTHETIC = ("synthetic", BOOLEAN, "of a simulated agent: never to be billed")
+METRICS = (
+    "storage_bytes, quota_bytes, count, restore_points, files, newest_point_ms, performance_bytes, capacity_bytes, archive_bytes, "
+    "vm_backups, server_backups or workstation_backups"
+)
 STATUS = "none, running, success, warning or failed"
 
 READ_MODEL: Final = {
@@ -146,7 +150,7 @@ READ_MODEL: Final = {
         ("subject_kind", TEXT, "cloud_tenant, server, workstation, vm, m365_user, repository or agent"),
         ("subject_uid", TEXT, "unique within the agent and kind"),
         ("name", TEXT, "for people"),
-        ("metric", TEXT, "storage_bytes, quota_bytes, count, restore_points or files"),
+        ("metric", TEXT, METRICS),
         ("value", INTEGER, "how much"),
         ("observed_ms", INTEGER, "by the agent's clock"),
         ("received_ms", INTEGER, "by the gateway's clock"),

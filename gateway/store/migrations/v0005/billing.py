@@ -70,6 +70,33 @@ usage_statements = table(
 )
 
 
+METRICS = (
+    "storage_bytes", "quota_bytes", "count", "restore_points", "files", "newest_point_ms", "performance_bytes",
+    "capacity_bytes", "archive_bytes", "vm_backups", "server_backups", "workstation_backups",
+)  # fmt: skip
+SUBJECTS = ("cloud_tenant", "server", "workstation", "vm", "m365_user", "repository", "agent")
+
+
+def words(column: str, names: tuple[str, ...]) -> str:
+    """A small number as a word; one that has none as its digits."""
+    whens = " ".join(f"WHEN {number} THEN '{name}'" for number, name in enumerate(names, 1))
+    return f"CASE {column} {whens} ELSE CAST({column} AS TEXT) END"
+
+
+# As in version 4, with words for the metrics that came since.
+RM_USAGE = f"""
+    SELECT a.uid AS agent_uid, a.synthetic AS synthetic, u.epoch, u.sequence,
+        {words("u.subject_kind", SUBJECTS)} AS subject_kind, u.subject_uid, u.name,
+        {words("u.metric", METRICS)} AS metric,
+        u.value, u.observed_ms, u.received_ms, u.complete, u.why
+    FROM usage_observations u JOIN agents a ON a.id = u.agent_id"""  # noqa: S608  # text of ours
+
+
 def make_billing(connection: Connection) -> None:
-    """Make the tables."""
+    """Make the tables, and the view of usage anew."""
     metadata.create_all(connection)
+    if connection.dialect.name == "postgresql":  # who was granted the view keeps it
+        connection.exec_driver_sql(f"CREATE OR REPLACE VIEW rm_usage AS {RM_USAGE}")
+    else:
+        connection.exec_driver_sql("DROP VIEW rm_usage")
+        connection.exec_driver_sql(f"CREATE VIEW rm_usage AS {RM_USAGE}")
