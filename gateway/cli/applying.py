@@ -31,6 +31,8 @@ from protocol import Code
 
 __all__ = ["apply", "company_app"]
 
+company_app.command("gateway.cli.leaving:company_leave", name="leave")
+
 DryRun = Annotated[
     bool, Parameter(name="--dry-run", negative="", help="Only show what would become of each line.")
 ]

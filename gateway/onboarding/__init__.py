@@ -16,6 +16,7 @@ from gateway.onboarding.enrolling import (
 )
 from gateway.onboarding.fields import FIELDS, Field, FieldRefused, checked, checked_text, problems_of
 from gateway.onboarding.files import MOST_BYTES, FileUnreadable, read_bounded, read_plan
+from gateway.onboarding.leaving import Receipt, leave, receipt_bytes
 from gateway.onboarding.linting import TOKEN_ENDS_WITHIN_MS, Finding, lint
 from gateway.onboarding.planning import Plan, PlannedCompany, Step, Verdict, make_plan
 from gateway.onboarding.readiness import MissingStep, missing_before_licence
@@ -40,6 +41,7 @@ __all__ = [
     "Plan",
     "PlanRefused",
     "PlannedCompany",
+    "Receipt",
     "Refusal",
     "Step",
     "TokenWish",
@@ -54,6 +56,7 @@ __all__ = [
     "checked",
     "checked_text",
     "issue_token",
+    "leave",
     "lint",
     "make_plan",
     "missing_before_licence",
@@ -61,5 +64,6 @@ __all__ = [
     "read_bounded",
     "read_plan",
     "read_spreadsheet",
+    "receipt_bytes",
     "withdraw_consent",
 ]

@@ -11,6 +11,7 @@ doorbell after it returned.
     store.companies       add get find list change          companies and resellers, with what is known of each
     store.mappings        map check unmap of_company reported find_reported find_mapped
     store.intake          write add_location          a company with all that a file says of it
+    store.departures      begin get living_agents … erase_agent erase_company end
     store.lint            unmapped_tenants lost_tenants cloned_agents …   what looks wrong
     store.consents        record withdraw get of_company agents_of
     store.tokens          add get list revoke reset
@@ -198,6 +199,7 @@ from gateway.store.licensing.values import (
 from gateway.store.looking import Found, file_of, look_at, passwords_in, versions_after_migrating
 from gateway.store.onboarding.companies import Company, CompanyDetails, OrganizationStatus
 from gateway.store.onboarding.consents import Consent, ConsentGiven
+from gateway.store.onboarding.departures import KEPT, Departure
 from gateway.store.onboarding.intake import CompanyIntake
 from gateway.store.onboarding.linting import Suspect
 from gateway.store.onboarding.mappings import ReportedTenant, TenantMapping
@@ -252,7 +254,7 @@ from gateway.store.views import (
 )
 
 __all__ = [
-    "COMPANY", "EVENT_COLUMNS", "EXACT", "ITEMS", "LONGEST_TTL_MS", "MACHINES", "MAILBOXES", "PROTECTED_MS",
+    "COMPANY", "EVENT_COLUMNS", "EXACT", "ITEMS", "KEPT", "LONGEST_TTL_MS", "MACHINES", "MAILBOXES", "PROTECTED_MS",
     "PROVIDER", "READ_MODEL", "RESELLER", "SCHEMA_VERSION", "TENANT_FIGURES", "VIEWS", "WORKLOAD_TYPES",
     "Admitted", "Agent", "AgentEntry", "AgentFacts", "Alarm", "AlarmCondition", "AlarmDelivery",
     "AlarmDeliveryState", "AlarmPast", "AlarmState", "AlarmSubject", "Any_", "Applicant", "Asked", "Attempt",
@@ -260,7 +262,7 @@ __all__ = [
     "CloudTenant", "CloudUsage", "Collation", "CommandPending", "CommandState", "CommandView", "Company",
     "CompanyDetails", "CompanyIntake", "CompanyUsage", "Compare", "Condition", "Conflict", "ConnectionStatus",
     "Consent", "ConsentGiven", "ContractEnded", "ContractExhausted", "Counted", "CursorMoved",
-    "CursorUnreadable", "Delivered", "Delivery", "Directory", "Documents", "DueDelivery", "Edge", "EdgeFacts",
+    "CursorUnreadable", "Delivered", "Delivery", "Departure", "Directory", "Documents", "DueDelivery", "Edge", "EdgeFacts",
     "EngineMark", "EnrollOutcome", "Every", "Fact", "Finish", "Found", "Gap", "GapFacts", "GapState", "GapView",
     "GatewaysChanged", "Halves", "Happened", "History", "Incident", "IncidentAgent", "IncidentFacts",
     "IncidentState", "IncidentView", "JobFacts", "JobSession", "Judged", "Kind", "LagFacts", "LicenceContract",

@@ -42,6 +42,7 @@ from gateway.store.looking import count_rows
 from gateway.store.migrate import check_schema, migrate, versions
 from gateway.store.onboarding.companies import Companies
 from gateway.store.onboarding.consents import Consents
+from gateway.store.onboarding.departures import Departures
 from gateway.store.onboarding.intake import Intake
 from gateway.store.onboarding.linting import Lint
 from gateway.store.onboarding.mappings import Mappings
@@ -89,6 +90,7 @@ class Store:
         self.licence_servers = LicenceServers(db)
         self.licences = Licences(db)
         self.maintenance = Maintenance(db)
+        self.departures = Departures(db)
         self.intake = Intake(db)
         self.lint = Lint(db)
         self.mappings = Mappings(db)

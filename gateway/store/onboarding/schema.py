@@ -48,3 +48,12 @@ consents = table(
     *columns(Text, "withdrawn_by? withdrawn_why?"),
     sa.Index(None, "organization_uid"),
 )
+
+departures = table(
+    "departures",
+    key("organization_uid", refers_to="organizations.uid"),
+    *columns(Int, "begun_ms"),
+    *columns(Text, "begun_by why"),
+    *columns(Int, "ended_ms?"),
+    *columns(Text, "receipt?"),  # of its last end: JSON
+)

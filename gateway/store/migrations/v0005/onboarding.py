@@ -53,8 +53,17 @@ consents = table(
     sa.Index(None, "organization_uid"),
 )
 
+departures = table(
+    "departures",
+    key("organization_uid", refers_to="organizations.uid"),
+    *columns(Int, "begun_ms"),
+    *columns(Text, "begun_by why"),
+    *columns(Int, "ended_ms?"),
+    *columns(Text, "receipt?"),
+)
+
 
 def make_onboarding(connection: Connection) -> None:
     """Make the tables."""
-    metadata.create_all(connection, tables=[organization_details, tenant_mappings, consents])
+    metadata.create_all(connection, tables=[organization_details, tenant_mappings, consents, departures])
     connection.exec_driver_sql("CREATE INDEX ix_tokens_organization_uid ON tokens (organization_uid)")

@@ -1,0 +1,110 @@
+"""`company leave`: usage first, then everybody out, then erased; said again it goes on."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.access import Role, create_key
+from gateway.billing import read_signed
+from gateway.cli.common import now_ms
+from gateway.onboarding import leaving
+from gateway.store import Standing, StoreLocked
+from tests.gateway.cli.test_companies import add_site, found, run
+from tests.helpers.stores import enroll, opened
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def acme(data: Path, capsys: Capture) -> str:
+    """A company with people, a tenant, a token, a key and two agents."""
+    [made] = found(
+        capsys, data, "company", "add", "Acme", "--contact-name", "Ann Ölund", "--external-id", "K-17"
+    )
+    add_site(data)
+    run(capsys, data, "tenant", "map", "Acme", "Acme")
+    token = found(capsys, data, "token", "create", "--company", "Acme")["id"]
+    with opened(data) as store:
+        for key in (1, 2):
+            enroll(store, token, key, now_ms=now_ms())
+        create_key(
+            store,
+            name="theirs",
+            role=Role.COMPANY_OWNER,
+            organization_uid=made["uid"],
+            by="ann",
+            now_ms=now_ms(),
+        )
+    return str(made["uid"])
+
+
+def receipt_of(folder: Path, uid: str) -> tuple[dict[str, Any], str]:
+    data = (folder / f"{uid}-receipt.json").read_bytes()
+    return json.loads(data), hashlib.sha256(data).hexdigest()
+
+
+def test_a_company_leaves_with_a_receipt(data: Path, capsys: Capture, tmp_path: Path, acme: str) -> None:
+    """Its usage is signed, everybody is revoked, what is personal is gone, and the audit has the receipt's hash."""
+    said = run(capsys, data, "company", "leave", "Acme", "--why", "sold", "--to", str(tmp_path), "--by", "bo")
+    receipt, sha256 = receipt_of(tmp_path, acme)
+    assert sha256 in said
+    usage = (tmp_path / f"{acme}-final-usage.json").read_bytes()
+    assert receipt["finalUsageSha256"] == hashlib.sha256(usage).hexdigest()
+    assert read_signed(usage).statement["excerpt"] == [acme]
+    assert (receipt["agents"], receipt["agentsRevokedNow"], receipt["usersAndKeysEndedNow"]) == (2, 2, 1)
+    assert receipt["tenantsTakenBackNow"] == ["backup0001/Acme"]
+    assert receipt["company"] == {"uid": acme, "name": "Acme", "externalId": "K-17"}
+    with opened(data) as store:
+        agents = store.agents.list(now_ms=now_ms(), organization_uid=acme)
+        assert {(agent.standing, agent.host_name) for agent in agents} == {(Standing.REVOKED, "erased")}
+        assert store.companies.get(acme).contact_name is None
+        assert store.mappings.of_company(acme) == []
+        [entry] = [each for each in store.audit.list() if each.action == "company has left"]
+        assert (entry.who, entry.about) == ("bo", f"receipt with SHA-256 {sha256}")
+        assert json.loads(store.departures.get(acme).receipt or "") == receipt
+    log = [json.loads(line)["what"] for line in (data / "revocations.log").read_bytes().splitlines()]
+    assert log == ["begin", "token revoked", "agent revoked", "agent revoked"]
+
+
+def test_what_was_interrupted_goes_on(
+    data: Path, capsys: Capture, tmp_path: Path, acme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The usage of the first time is kept; nothing is done twice."""
+    words = ("company", "leave", "Acme", "--to", str(tmp_path), "--why")
+
+    def locked(*_: object, **__: object) -> int:
+        raise StoreLocked("busy")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(leaving, "_end_access", locked)
+        run(capsys, data, *words, "sold", expect=1)
+    usage = (tmp_path / f"{acme}-final-usage.json").read_bytes()
+    assert not (tmp_path / f"{acme}-receipt.json").exists()
+    run(capsys, data, *words, "again")
+    first, _ = receipt_of(tmp_path, acme)
+    assert (first["why"], first["agentsRevokedNow"]) == ("sold", 2)
+    assert (tmp_path / f"{acme}-final-usage.json").read_bytes() == usage
+    run(capsys, data, *words, "once more")
+    last, _ = receipt_of(tmp_path, acme)
+    assert (last["agents"], last["agentsRevokedNow"], last["erasedRowsNow"]) == (2, 0, {"usage_reports": 0})
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "says"),
+    [
+        (("Acme", "--why", " "), 2, "--why is empty"),
+        (("Acme", "--why", "sold", "--to", "/nowhere/at/all"), 2, "is no folder"),
+        (("Nobody", "--why", "sold"), 3, "no company is called 'Nobody'"),
+        (("Sund IT", "--why", "sold"), 3, "is a reseller and no company"),
+    ],
+)
+def test_who_cannot_leave_stays(
+    data: Path, capsys: Capture, acme: str, words: tuple[str, ...], exit_code: int, says: str
+) -> None:
+    """Untouched."""
+    run(capsys, data, "reseller", "add", "Sund IT")
+    assert says in run(capsys, data, "company", "leave", *words, expect=exit_code)
+    assert found(capsys, data, "company", "show", "Acme")[0]["status"] == "Active"
