@@ -15,6 +15,7 @@ import typed_settings as ts
 from certs import could_be_dns_name
 from gateway.releases import Agents
 from gateway.settings_alarms import Alarms
+from gateway.settings_licensing import Licensing
 from gateway.settings_management import Management
 from protocol import Code
 
@@ -250,6 +251,7 @@ class Config:
     agents: Agents = attrs.field(factory=Agents)
     management: Management = attrs.field(factory=Management)
     alarms: Alarms = attrs.field(factory=Alarms)
+    licensing: Licensing = attrs.field(factory=Licensing)
 
     def __attrs_post_init__(self) -> None:
         """Refuse what could not work.
@@ -275,7 +277,7 @@ class Config:
             bool(self.certificate) == bool(self.certificate_key),
             "certificate and certificate_key belong together: give both or neither",
         )
-        for table in (self.agents, self.alarms, self.management):
+        for table in (self.agents, self.alarms, self.licensing, self.management):
             problem = table.problem()
             _check(not problem, problem)
         _check_zone(self.time_zone)
@@ -317,5 +319,11 @@ class Config:
             yield f"[{name}]:{listener.port}" if ":" in name else f"{name}:{listener.port}"
 
 
-TABLES: dict[str, type] = {"agents": Agents, "alarms": Alarms, "limits": Limits, "management": Management}
+TABLES: dict[str, type] = {
+    "agents": Agents,
+    "alarms": Alarms,
+    "licensing": Licensing,
+    "limits": Limits,
+    "management": Management,
+}
 """The tables of settings beside the listeners, each with its class."""

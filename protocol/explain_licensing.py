@@ -49,16 +49,15 @@ LICENSING: Final[dict[Code, Explanation]] = {
     ),
     Code.LICENCE_AUTHORITY_UNREACHABLE: Explanation(
         "the licensing authority can't be reached",
-        "The remote authority did not answer in time, or said that it cannot now. What was asked of it is written down, and is asked again "
-        "under the same key until it is answered, so it is done once.",
-        "Nothing has to be asked anew: `fieldgate licence deeds` shows what waits. Look at `licensing.url`, the name's resolution, the firewall, "
-        "and at the state of the authority.",
+        "The remote authority did not answer in time, or not so that it could be used: its certificate is not trusted, it does not take the token, it is busy. What was "
+        "asked of it is written down, and is asked again under the same key until it is answered, so it is done once.",
+        "Nothing has to be asked anew: `fieldgate licence deeds` shows what waits, with the reason. Look at `licensing.url`, `licensing.ca`, the token in "
+        "`licensing.token_file`, the name's resolution and the firewall.",
     ),
     Code.LICENCE_AUTHORITY_REFUSED: Explanation(
         "the licensing authority refused",
-        "The remote authority understood what was asked and said no, or its certificate or its answer cannot be trusted. It is not asked again.",
-        "The message has the authority's words. A refused token: write the new one into `licensing.token_file`. An untrusted certificate: name its "
-        "CA in `licensing.ca`.",
+        "The remote authority understood what was asked and said no. It is not asked again.",
+        "The message has the authority's words.",
     ),
     Code.LICENCE_PRODUCT_UNKNOWN: Explanation(
         "no such product, or none with such a workload",

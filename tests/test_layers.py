@@ -27,13 +27,13 @@ MAY_IMPORT = {
         "attrs", "prometheus_client", "structlog",
         "protocol", "certs.inspection", "gateway.journal", "gateway.store",
     },
-    "gateway.sinks": {"attrs", "protocol", "certs", "gateway.store"},
+    "gateway.sinks": {"attrs", "protocol", "certs", "gateway.outgoing", "gateway.store"},
     "gateway.restores": {"attrs", "protocol", "gateway.store"},
     "gateway.billing": {"attrs", "cryptography", "fpdf", "protocol", "certs", "gateway.store"},
     "gateway.onboarding": {
         "attrs", "protocol", "certs", "certs.inspection", "gateway.decisions", "gateway.store",
     },
-    "gateway.licensing": {"attrs", "structlog", "protocol", "certs", "gateway.config", "gateway.onboarding", "gateway.store"},
+    "gateway.licensing": {"attrs", "structlog", "protocol", "certs", "gateway.config", "gateway.onboarding", "gateway.outgoing", "gateway.store"},
     "gateway.edge": {
         "attrs", "cryptography", "prometheus_client", "structlog", "trio",
         "protocol", "certs", "certs.inspection", "transport", "gateway.journal", "gateway.store", "gateway.config",

@@ -6,7 +6,7 @@ from typing import Annotated
 import attrs
 from cyclopts import App, Parameter
 
-from gateway.cli.common import now_ms, open_provider, operator
+from gateway.cli.common import Provider, now_ms, open_provider, operator
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json, require_name
 from gateway.cli.output import rows, say, when
@@ -59,6 +59,7 @@ def product_set(
         uid=product, name=name, edition=edition, workloads=[_workload(text) for text in workload], authority=EMBEDDED
     )  # fmt: skip
     with open_provider(data) as provider:
+        require_embedded(provider)
         provider.store.licence_catalogue.set_product(offered, by=operator(by), now_ms=now_ms())
     say(f"{name}: {', '.join(each.uid for each in offered.workloads)}")
 
@@ -128,6 +129,7 @@ def contract_set(
         ends_ms=None if ends is None else moment("--ends", ends),
     )  # fmt: skip
     with open_provider(data) as provider:
+        require_embedded(provider)
         provider.store.licence_catalogue.set_contract(agreed, by=operator(by), now_ms=now_ms())
     say(f"{name}: {'any number of' if points is None else points} points")
 
@@ -175,6 +177,18 @@ def moment(option: str, text: str, *, end: bool = True) -> int:
             exit_code=UNUSABLE,
         )
     return (at - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) // datetime.timedelta(milliseconds=1)
+
+
+def require_embedded(provider: Provider) -> None:
+    """Make sure that products and contracts are ours to say.
+
+    Raises:
+        CommandError: a remote authority says them.
+    """
+    if provider.config.licensing.url:
+        raise CommandError(
+            "products and contracts are the remote authority's: fieldgate licence sync takes them over"
+        )
 
 
 def require_uid(text: str) -> None:

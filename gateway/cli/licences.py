@@ -1,6 +1,6 @@
 """Licences: made, given to a company, brought to its servers, changed, ended."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import attrs
 from cyclopts import App, Parameter
@@ -10,10 +10,11 @@ from gateway.cli.common import Provider, now_ms, open_provider, operator
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.licence_catalogue import By, moment
 from gateway.cli.licence_files import licence_download, licence_verify
+from gateway.cli.licence_output import record_of, show_licence, show_server, tell
 from gateway.cli.options import DEFAULT_DATA, Data, Json
-from gateway.cli.output import ago, facts, json_line, rows, say, when
-from gateway.licensing import LicenceChange, LicenceOffice, LicenceOrder, Outcome, open_office
-from gateway.store import LicenceKind, LicenceServer, LicenceState, StoredLicence
+from gateway.cli.output import ago, rows, say, when
+from gateway.licensing import LicenceChange, LicenceOffice, LicenceOrder, open_office
+from gateway.store import LicenceKind, LicenceState
 
 __all__ = ["licence_app"]
 
@@ -75,7 +76,7 @@ def licence_generate(
             support_ms=None if support is None else moment("--support", support),
         )  # fmt: skip
         outcome = _office(provider).generate(order, by=operator(by), now_ms=now_ms())
-    _tell(outcome, as_json=json_)
+    tell(outcome, as_json=json_)
 
 
 @licence_app.command(name="assign")
@@ -111,9 +112,9 @@ def licence_assign(
         office.pusher.work(now_ms())
         found = provider.store.licences.get(licence)
     if outcome is not None and outcome.licence is None:
-        _tell(outcome, as_json=json_)
+        tell(outcome, as_json=json_)
     else:
-        _show(found, as_json=json_)
+        show_licence(found, as_json=json_)
 
 
 @licence_app.command(name="extend")
@@ -148,7 +149,7 @@ def licence_extend(
         office = _office(provider)
         outcome = office.change(licence, change, by=operator(by), now_ms=now_ms())
         office.pusher.work(now_ms())
-    _tell(outcome, as_json=json_)
+    tell(outcome, as_json=json_)
 
 
 @licence_app.command(name="revoke")
@@ -166,7 +167,7 @@ def licence_revoke(
         office = _office(provider)
         outcome = office.revoke(licence, why=why, by=operator(by), now_ms=now_ms())
         office.pusher.work(now_ms())
-    _tell(outcome, as_json=json_)
+    tell(outcome, as_json=json_)
 
 
 @licence_app.command(name="push")
@@ -183,7 +184,7 @@ def licence_push(
     with open_provider(data) as provider:
         asked = agent_named(provider, agent)
         server = _office(provider).install(licence, asked.uid, by=operator(by), now_ms=now_ms())
-    _show_server(server, as_json=json_)
+    show_server(server, as_json=json_)
 
 
 @licence_app.command(name="remove")
@@ -198,7 +199,7 @@ def licence_remove(*, agent: str, by: By = None, data: Data = DEFAULT_DATA, json
     with open_provider(data) as provider:
         asked = agent_named(provider, agent)
         server = _office(provider).remove(asked.uid, by=operator(by), now_ms=now_ms())
-    _show_server(server, as_json=json_)
+    show_server(server, as_json=json_)
 
 
 @licence_app.command(name="list")
@@ -240,7 +241,7 @@ def licence_show(licence: Uid, /, *, data: Data = DEFAULT_DATA, json_: Json = Fa
         _office(provider).pusher.settle(now_ms())
         found = provider.store.licences.get(licence)
         servers = provider.store.licence_servers.of_licence(licence)
-    _show(found, as_json=json_, servers=servers)
+    show_licence(found, as_json=json_, servers=servers)
 
 
 @licence_app.command(name="server")
@@ -256,7 +257,16 @@ def licence_server(agent: str, /, *, data: Data = DEFAULT_DATA, json_: Json = Fa
         asked = agent_named(provider, agent)
         _office(provider).pusher.settle(now_ms())
         server = provider.store.licence_servers.get(asked.uid)
-    _show_server(server, as_json=json_)
+    show_server(server, as_json=json_)
+
+
+@licence_app.command(name="sync")
+def licence_sync(*, by: By = None, data: Data = DEFAULT_DATA) -> None:
+    """Take over the products and contracts of a remote licensing authority now; the management process does so once an hour."""
+    with open_provider(data) as provider:
+        _office(provider).sync(by=operator(by), now_ms=now_ms())
+        catalogue = provider.store.licence_catalogue
+        say(f"{len(catalogue.products())} products, {len(catalogue.contracts())} contracts")
 
 
 @licence_app.command(name="deeds")
@@ -276,14 +286,6 @@ def licence_deeds(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
     )  # fmt: skip
 
 
-def record_of(licence: StoredLicence) -> dict[str, Any]:
-    """A licence for a table or a script."""
-    terms = licence.terms
-    record = attrs.asdict(terms) | {"kind": terms.kind.value, "points": terms.points}
-    others = attrs.asdict(licence, filter=lambda field, _: field.name != "terms")
-    return record | others | {"state": licence.state.value}
-
-
 def _office(provider: Provider) -> LicenceOffice:
     return open_office(provider.store, provider.config, ring=provider.ring)
 
@@ -300,49 +302,3 @@ def _counts(given: list[str]) -> list[tuple[str, int]]:
             raise CommandError(f"--workload {text!r}: say ID=COUNT, as vm=20", exit_code=UNUSABLE)
         counts.append((uid, int(count)))
     return counts
-
-
-def _tell(outcome: Outcome, *, as_json: bool) -> None:
-    if outcome.licence is not None:
-        _show(outcome.licence, as_json=as_json)
-    elif as_json:
-        json_line(
-            {"deed": outcome.deed.uid, "state": outcome.deed.state.value, "message": outcome.deed.message}
-        )
-    else:
-        why = outcome.deed.message or "an earlier deed for this licence is not answered yet"
-        say(f"kept, and asked again until it is done: {why}", "fieldgate licence deeds shows what waits")
-
-
-def _show(licence: StoredLicence, *, as_json: bool, servers: list[LicenceServer] | None = None) -> None:
-    record = record_of(licence)
-    if as_json:
-        json_line(
-            record if servers is None else record | {"servers": [_server_record(each) for each in servers]}
-        )
-        return
-    workloads = ", ".join(f"{each.count} {each.name}" for each in licence.terms.workloads)
-    shown = {
-        name: when(value) if name.endswith("_ms") and isinstance(value, int) else value
-        for name, value in record.items()
-    }
-    facts(shown | {"workloads": workloads})
-    for server in servers or ():
-        say(f"agent {server.agent_uid}: {server.state} {server.message or ''}".rstrip())
-
-
-def _server_record(server: LicenceServer) -> dict[str, Any]:
-    return attrs.asdict(server) | {"wanted": server.wanted.value, "state": server.state.value}
-
-
-def _show_server(server: LicenceServer, *, as_json: bool) -> None:
-    record = _server_record(server)
-    if as_json:
-        json_line(record)
-        return
-    facts(
-        {
-            name: when(value) if name.endswith("_ms") and isinstance(value, int) else value
-            for name, value in record.items()
-        }
-    )

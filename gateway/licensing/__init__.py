@@ -24,6 +24,7 @@ from gateway.licensing.refusals import (
     SignerMissing,
     TermsInvalid,
 )
+from gateway.licensing.remote import RemoteAuthority
 from gateway.licensing.run import run_office
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "LicencePusher",
     "Outcome",
     "Policy",
+    "RemoteAuthority",
     "SignerMissing",
     "TermsInvalid",
     "UseStatus",

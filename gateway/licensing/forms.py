@@ -9,6 +9,7 @@ from gateway.licensing.authority import LicenceChange, LicenceOrder
 from gateway.store import LicenceKind, LicenceTerms, LicensedCount
 
 __all__ = [
+    "Form",
     "FormError",
     "change_fields",
     "change_of",
@@ -151,6 +152,10 @@ class Form:
         if type(value) is not int or not low <= value <= high:
             raise self._wrong(name, f"an integer of {low} to {high}")
         return value
+
+    def optional_number(self, name: str, low: int, high: int = MAX_NUMBER) -> int | None:
+        """The same, or null."""
+        return None if self._fields.get(name) is None else self.number(name, low, high)
 
     def flag(self, name: str) -> bool:
         """True or false."""

@@ -1,12 +1,15 @@
 """An office by the gateway's settings."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from gateway.config import Config
+from gateway.licensing.authority import LicenceAuthority
 from gateway.licensing.embedded import EmbeddedAuthority
 from gateway.licensing.office import LicenceOffice
 from gateway.licensing.press import LicencePress
 from gateway.licensing.pushing import LicencePusher
+from gateway.licensing.remote import RemoteAuthority
 from gateway.onboarding import missing_before_licence
 from gateway.store import Conflict, Store
 from protocol import Code
@@ -18,6 +21,18 @@ class NotReady(Conflict):  # named after the state that it reports
     """The company is not to have a licence yet; the text names each missing step."""
 
     code = Code.LICENCE_OUT_OF_ORDER
+
+
+def authority_of(store: Store, config: Config) -> LicenceAuthority:
+    """Who makes licences, by the settings."""
+    licensing = config.licensing
+    if not licensing.url:
+        return EmbeddedAuthority(store)
+    return RemoteAuthority(
+        url=licensing.url,
+        token_file=Path(licensing.token_file),
+        ca=Path(licensing.ca) if licensing.ca else None,
+    )
 
 
 def open_office(store: Store, config: Config, *, ring: Callable[[], None]) -> LicenceOffice:
@@ -34,7 +49,7 @@ def open_office(store: Store, config: Config, *, ring: Callable[[], None]) -> Li
     press = LicencePress(config.data / "ca")
     return LicenceOffice(
         store=store,
-        authority=EmbeddedAuthority(store),
+        authority=authority_of(store, config),
         pusher=LicencePusher(store=store, press=press, ring=ring),
         ready=ready,
     )

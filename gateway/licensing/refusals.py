@@ -7,7 +7,7 @@ __all__ = ["AuthorityRefused", "AuthorityUnreachable", "LicenceFileRefused", "Si
 
 
 class AuthorityUnreachable(Conflict):
-    """The authority did not answer, or can't now."""
+    """The authority did not answer, or not so that it could be used."""
 
     code = Code.LICENCE_AUTHORITY_UNREACHABLE
 
@@ -18,7 +18,7 @@ class AuthorityUnreachable(Conflict):
 
 
 class AuthorityRefused(Conflict):
-    """The authority said no, or it or its answer can't be trusted."""
+    """The authority said no."""
 
     code = Code.LICENCE_AUTHORITY_REFUSED
 

@@ -8,7 +8,7 @@ import structlog
 
 from gateway.config import Config
 from gateway.licensing.making import open_office
-from gateway.licensing.refusals import SignerMissing
+from gateway.licensing.refusals import AuthorityRefused, AuthorityUnreachable, SignerMissing
 from gateway.store import Store, StoreError
 
 __all__ = ["run_office"]
@@ -16,6 +16,8 @@ __all__ = ["run_office"]
 POLL_S: Final = 1.0
 # While the store is away, or there is nothing to sign with.
 IDLE_S: Final = 5.0
+# What a remote authority offers is taken over so often; one that was not there is asked again then.
+SYNC_MS: Final = 3600 * 1000
 
 log = structlog.get_logger()
 
@@ -35,10 +37,13 @@ def run_office(
         now_ms: wall time, milliseconds since the epoch.
     """
     office = open_office(store, config, ring=ring)
-    had = ""
+    had, sync_at_ms = "", 0
     while not stop.is_set():
         wait_s, has = POLL_S, ""
         try:
+            if now_ms() >= sync_at_ms and config.licensing.url:
+                sync_at_ms = now_ms() + SYNC_MS
+                office.sync(by="licensing", now_ms=now_ms())
             for server in office.work(now_ms()):
                 log.info(
                     "licence settled", agent=server.agent_uid, licence=server.licence_uid, state=server.state.value,
@@ -48,6 +53,8 @@ def run_office(
             wait_s, has = IDLE_S, str(error)
             if has != had:
                 log.error("licences wait for a signer", code=str(error.code), why=has)
+        except (AuthorityRefused, AuthorityUnreachable) as error:
+            log.warning("licensing authority not asked", code=str(error.code), why=str(error))
         except StoreError as error:
             wait_s = IDLE_S
             log.warning("licences wait for the store", code=str(error.code), why=str(error))

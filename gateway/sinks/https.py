@@ -12,23 +12,16 @@ somebody whom nobody named. Proxies of the environment are not used.
 """
 
 import contextlib
-import email.utils
 import http.client
-import socket
 import ssl
-import threading
-import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from gateway.outgoing import Connection, NoTokenError, limited, seconds_of, token_of
 from gateway.sinks.contract import Batch, Options, Sink, SinkRefused, SinkUnavailable, SinkUnusable
 from protocol import Code, printable
 
 TIMEOUT_S: Final = 30.0
-# A receiver that asks for more is asked again after this long.
-LONGEST_RETRY_AFTER_S: Final = 3600.0
 # Of an answer, for the message; what else there is of it is not read.
 SHOWN_BYTES: Final = 300
 NOT_NOW: Final = frozenset({408, 425, 429})
@@ -85,15 +78,16 @@ class HttpsSink(Sink):
     def _headers(self) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "User-Agent": "fieldgate"}
         if self._token_file is not None:
-            headers["Authorization"] = f"Bearer {token_of(self._token_file)}"
+            try:
+                headers["Authorization"] = f"Bearer {token_of(self._token_file)}"
+            except NoTokenError as error:
+                raise SinkUnusable(str(error)) from None
         return headers
 
     def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, str | None, str]:
-        connection = http.client.HTTPSConnection(
-            self._host, self._port, timeout=self._timeout_s, context=self._tls
-        )
+        connection = Connection(self._host, self._port, timeout=self._timeout_s, context=self._tls)
         try:
-            with self._limited(connection):
+            with limited(connection, self._timeout_s):
                 connection.request("POST", self._path, body, headers)
                 answer = connection.getresponse()
                 said = b""
@@ -104,33 +98,6 @@ class HttpsSink(Sink):
                 return answer.status, retry_after, said.decode(errors="replace").strip()
         finally:
             connection.close()
-
-    @contextlib.contextmanager
-    def _limited(self, connection: http.client.HTTPSConnection) -> Iterator[None]:
-        """A socket's timeout begins anew with every byte of an answer (not of a handshake); this one does not.
-
-        Raises:
-            TimeoutError: it was over, whatever that looked like inside.
-        """
-        over = threading.Event()
-
-        def end() -> None:
-            over.set()
-            if connection.sock is not None:
-                with contextlib.suppress(OSError):  # it ended by itself this moment
-                    connection.sock.shutdown(socket.SHUT_RDWR)
-
-        timer = threading.Timer(self._timeout_s, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        except (OSError, http.client.HTTPException):
-            if over.is_set():
-                raise TimeoutError from None
-            raise
-        finally:
-            timer.cancel()
 
 
 def parsed(url: str) -> tuple[str, int, str]:
@@ -151,30 +118,3 @@ def parsed(url: str) -> tuple[str, int, str]:
     if parts.username is not None or parts.password is not None:
         raise SinkUnusable("a secret does not belong into a URL, which others see: name a --token-file")
     return parts.hostname, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-
-def token_of(path: Path) -> str:
-    """The token in a file; read for every batch, so that a new one needs no restart.
-
-    Raises:
-        SinkUnusable: there is none, or one that no header can hold.
-    """
-    try:
-        token = path.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise SinkUnusable(f"{path}: {error}") from None
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise SinkUnusable(f"{path} holds no token: one line of ASCII without spaces")
-    return token
-
-
-def seconds_of(retry_after: str | None) -> float:
-    """How long a Retry-After asks to wait: seconds or a date; 0 for one that says neither."""
-    text = (retry_after or "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:10]), LONGEST_RETRY_AFTER_S)
-    try:
-        at = email.utils.parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0
-    return min(max(at - time.time(), 0.0), LONGEST_RETRY_AFTER_S)

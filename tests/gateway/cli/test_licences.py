@@ -174,3 +174,37 @@ def test_a_signer_comes_with_the_provider_and_is_replaced(data: Path, capsys: Ca
         key.unlink()
     assert main(["ca", "rotate", "--licence-signer", "--data", str(data)]) != 0
     assert "bring it back" in capsys.readouterr().err
+
+
+def test_a_remote_authority_s_catalogue_is_its_own(
+    data: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is asked of one that is not there is kept."""
+    token = data / "token"
+    token.write_text("t")
+    monkeypatch.setenv("FIELDGATE_LICENSING_URL", "https://127.0.0.1:1/api")
+    assert "licensing.token_file" in run(capsys, data, "product", "list", expect=2)
+    monkeypatch.setenv("FIELDGATE_LICENSING_TOKEN_FILE", str(token))
+    said = run(capsys, data, "product", "set", "suite", "--name", "S", "--workload", "vm=1", expect=3)
+    assert "fieldgate licence sync" in said
+    assert str(Code.LICENCE_AUTHORITY_UNREACHABLE) in run(capsys, data, "licence", "sync", expect=3)
+    kept = found(capsys, data, "licence", "generate", "--product", "suite", "--workload", "vm=1")
+    assert kept["state"] == "pending"
+    assert "asked again until it is done" in run(
+        capsys, data, "licence", "generate", "--product", "suite", "--workload", "vm=1"
+    )
+    assert [each["state"] for each in found(capsys, data, "licence", "deeds")] == ["pending", "pending"]
+
+
+def test_what_is_no_address_of_an_authority_is_refused(
+    data: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for url in (
+        "http://a.example/",
+        "https://",
+        "https://u:p@a.example/",
+        "https://a.example/?x=1",
+        "https://a.example:99999/",
+    ):
+        monkeypatch.setenv("FIELDGATE_LICENSING_URL", url)
+        assert "is no address of an authority" in run(capsys, data, "product", "list", expect=2)

@@ -10,7 +10,9 @@ from structlog.testing import capture_logs
 
 from gateway.config import Config
 from gateway.licensing import run_office
+from gateway.settings_licensing import Licensing
 from gateway.store import LicenceServerState, Store
+from tests.gateway.licensing.pulse import TOKEN, serving
 from tests.gateway.licensing.rig import NOW_MS, Rig, make_rig
 
 LIMIT_S = 20.0
@@ -77,3 +79,17 @@ def test_a_signer_that_is_missing_is_said_once_and_waited_for(
         stop.set()
         thread.join(LIMIT_S)
     assert [line["event"] for line in logs if line["log_level"] == "error"] == ["licences wait for a signer"]
+
+
+def test_a_remote_authority_s_offers_are_taken_over(rig: Rig, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    stop = threading.Event()
+    with serving(tmp_path) as pulse:
+        licensing = Licensing(url=pulse.url, token_file=str(tmp_path / "token"), ca=str(tmp_path / "ca.pem"))
+        thread = office(rig, Config(data=rig.folder, licensing=licensing), stop)
+        thread.start()
+        try:
+            until(lambda: any(each.uid == "suite" for each in rig.store.licence_catalogue.products()))
+        finally:
+            stop.set()
+            thread.join(LIMIT_S)
