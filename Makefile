@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MITMPROXY := .venv-mitmproxy
+OPENID := .venv-openid
 PACKAGING := .venv-packaging
 
 # Tests start hundreds of processes, and none of them is to compile the product anew.
@@ -14,7 +15,7 @@ MINUTES ?= 10
 RATE ?= 1000
 REPORT ?= build/soak
 
-.PHONY: demo test check format bench lock clean mitmproxy lab packaging executable soak
+.PHONY: demo test check format bench lock clean mitmproxy openid lab packaging executable soak
 
 demo: $(VENV)/.installed  ## a gateway on 6180 and 9999 and a fleet of simulated backup servers
 	$(BIN)/fieldgate demo
@@ -32,6 +33,8 @@ format: $(VENV)/.installed
 	$(BIN)/ruff format .
 
 mitmproxy: $(MITMPROXY)/.installed  ## a real middlebox for the lab of tests/e2e/lab, apart from ours: its pins clash
+
+openid: $(OPENID)/.installed  ## a real OpenID provider to log in at, apart from ours: its dependencies are no concern of ours
 
 lab: $(VENV)/.installed $(MITMPROXY)/.installed  ## run the lab and write docs/inspection-cases.md
 	LAB_WRITE=1 $(BIN)/pytest -q tests/e2e/lab
@@ -51,6 +54,7 @@ soak: $(VENV)/.installed  ## a fleet at a gateway of its own for a while, and a 
 lock: $(VENV)/.installed  ## resolve pyproject.toml again; the lock carries hashes and no address
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate --all-extras -o requirements.lock pyproject.toml
 	echo mitmproxy==11.0.2 | $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate -o tests/e2e/lab/mitmproxy.lock -
+	echo 'canaille[front,oidc,server,sqlite]==0.3.6' | $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate -o tests/gateway/access/openid/canaille.lock -
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate -c requirements.lock -o packaging/executable.lock packaging/executable.in
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate -c requirements.lock -o packaging/container/image.lock pyproject.toml
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate -c requirements.lock -o packaging/container/build.lock packaging/container/build.in
@@ -58,6 +62,11 @@ lock: $(VENV)/.installed  ## resolve pyproject.toml again; the lock carries hash
 $(MITMPROXY)/.installed: tests/e2e/lab/mitmproxy.lock
 	$(PYTHON) -m venv $(MITMPROXY)
 	$(MITMPROXY)/bin/pip install -q --disable-pip-version-check --require-hashes -r tests/e2e/lab/mitmproxy.lock
+	touch $@
+
+$(OPENID)/.installed: tests/gateway/access/openid/canaille.lock
+	$(PYTHON) -m venv $(OPENID)
+	$(OPENID)/bin/pip install -q --disable-pip-version-check --require-hashes -r tests/gateway/access/openid/canaille.lock
 	touch $@
 
 $(PACKAGING)/.installed: packaging/executable.lock
@@ -75,4 +84,4 @@ $(VENV)/.installed: $(VENV)/bin/python requirements.lock pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(MITMPROXY) $(PACKAGING) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(MITMPROXY) $(OPENID) $(PACKAGING) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

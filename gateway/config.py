@@ -28,13 +28,14 @@ from gateway.settings import (
     Limits,
     Listener,
     Management,
+    Oidc,
     cannot_listen,
 )
 from protocol import Code
 
 __all__ = [
     "CO_LOCATED", "LIVE", "REMOTE",
-    "Agents", "Config", "ConfigError", "Difference", "Limits", "Listener", "Management",
+    "Agents", "Config", "ConfigError", "Difference", "Limits", "Listener", "Management", "Oidc",
     "cannot_listen", "difference", "load_config",
 ]  # fmt: skip
 

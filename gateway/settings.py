@@ -17,11 +17,12 @@ from gateway.releases import Agents
 from gateway.settings_alarms import Alarms
 from gateway.settings_licensing import Licensing
 from gateway.settings_management import Management
+from gateway.settings_oidc import Oidc
 from protocol import Code
 
 __all__ = [
     "CO_LOCATED", "REMOTE", "TABLES",
-    "Agents", "Config", "ConfigError", "Limits", "Listener", "Management", "cannot_listen",
+    "Agents", "Config", "ConfigError", "Limits", "Listener", "Management", "Oidc", "cannot_listen",
 ]  # fmt: skip
 
 CO_LOCATED = "co-located"
@@ -250,6 +251,7 @@ class Config:
     limits: Limits = Limits()
     agents: Agents = attrs.field(factory=Agents)
     management: Management = attrs.field(factory=Management)
+    oidc: Oidc = attrs.field(factory=Oidc)
     alarms: Alarms = attrs.field(factory=Alarms)
     licensing: Licensing = attrs.field(factory=Licensing)
 
@@ -325,5 +327,6 @@ TABLES: dict[str, type] = {
     "licensing": Licensing,
     "limits": Limits,
     "management": Management,
+    "oidc": Oidc,
 }
 """The tables of settings beside the listeners, each with its class."""

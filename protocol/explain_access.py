@@ -88,4 +88,23 @@ ACCESS: Final[dict[Code, Explanation]] = {
         "A user's name has something in it that can't be read, is empty, or has more than 128 characters.",
         "Take another: a login name or an address, as people type it.",
     ),
+    Code.OIDC_REFUSED: Explanation(
+        "OpenID login refused",
+        "What came back from the OpenID provider does not belong to a login that this browser has begun, was used before, or carries an ID "
+        "token that can't be believed: another issuer or audience, another nonce, expired, or not signed by a key of the provider's.",
+        "Begin again at /api/v3/login/oidc. If it always fails, compare oidc.issuer and oidc.client_id with the provider's configuration, and "
+        "the clocks; the log of the management process has the reason.",
+    ),
+    Code.OIDC_UNAVAILABLE: Explanation(
+        "OpenID provider unavailable",
+        "The OpenID provider can't be reached, its certificate is not trusted, or it does not answer as one.",
+        "The log of the management process has the reason. oidc.ca names the authorities of a certificate of your own; passwords and API keys "
+        "go on meanwhile.",
+    ),
+    Code.OIDC_NO_ROLE: Explanation(
+        "OpenID login without a role",
+        "It is certain who logs in, and no value of the claim that oidc.claim names is one of those in oidc.roles.",
+        "Put the person into a group at the provider, or the group into oidc.roles. The provider may say the claim only for a scope that is "
+        "missing in oidc.scopes.",
+    ),
 }

@@ -15,6 +15,7 @@ from gateway.access.credentials import CredentialKind, digest_of, kind_of, new_c
 from gateway.access.keys import NewKey, create_key
 from gateway.access.lockout import RULES, Rule, name_key_of, network_of
 from gateway.access.logins import ACCESS_MS, REFRESH_MS, RETRY_MS, SESSION_MS, Issued, Logins
+from gateway.access.oidc import Answer, OidcLogins
 from gateway.access.passwords import SHORTEST
 from gateway.access.permissions import READING, Permission
 from gateway.access.principal import Principal
@@ -29,6 +30,9 @@ from gateway.access.refusals import (
     LoginBusy,
     LoginHeldBack,
     LoginRefused,
+    OidcNoRole,
+    OidcRefused,
+    OidcUnavailable,
     OwnerDisabled,
     PasswordUnfit,
     PermissionMissing,
@@ -52,6 +56,7 @@ __all__ = [
     "SHORTEST",
     "USE_NOTED_MS",
     "AccessError",
+    "Answer",
     "Authenticator",
     "CredentialExpired",
     "CredentialKind",
@@ -66,6 +71,10 @@ __all__ = [
     "LoginRefused",
     "Logins",
     "NewKey",
+    "OidcLogins",
+    "OidcNoRole",
+    "OidcRefused",
+    "OidcUnavailable",
     "OwnerDisabled",
     "PasswordUnfit",
     "Permission",

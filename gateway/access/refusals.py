@@ -21,6 +21,9 @@ __all__ = [
     "LoginBusy",
     "LoginHeldBack",
     "LoginRefused",
+    "OidcNoRole",
+    "OidcRefused",
+    "OidcUnavailable",
     "OwnerDisabled",
     "PasswordUnfit",
     "PermissionMissing",
@@ -151,3 +154,21 @@ class RefreshReused(CredentialRefused):
     """A refresh token was used twice: its session has ended."""
 
     code = Code.REFRESH_REUSED
+
+
+class OidcRefused(AccessError):
+    """What came back from the OpenID provider is not what was asked for, or its word is not to be believed."""
+
+    code = Code.OIDC_REFUSED
+
+
+class OidcUnavailable(AccessError):
+    """The OpenID provider does not answer, or not as one."""
+
+    code = Code.OIDC_UNAVAILABLE
+
+
+class OidcNoRole(AccessError):
+    """It is certain who that is, and nothing that the provider says of this person is worth a role here."""
+
+    code = Code.OIDC_NO_ROLE

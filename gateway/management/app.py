@@ -8,7 +8,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
-from gateway.access import Authenticator, Logins
+from gateway.access import Authenticator, Logins, OidcLogins
 from gateway.management.description import described
 from gateway.management.rest.authenticating import OPEN, Authentication, guard, require_permissions
 from gateway.management.rest.bodies import bounded, require_known_type
@@ -18,6 +18,7 @@ from gateway.management.rest.pace import Pace
 from gateway.management.rest.versions import require_known_version
 from gateway.management.routes import ROUTES
 from gateway.management.services import Services
+from gateway.store import NotFound
 
 __all__ = ["BASE", "application", "make_app"]
 
@@ -56,11 +57,19 @@ def application(services: Services) -> Litestar:
     def provide_logins() -> Logins:
         return logins
 
+    oidc = OidcLogins(services.store, logins, services.config().oidc)
+
+    def provide_oidc() -> OidcLogins:
+        if not oidc.settings.issuer:
+            raise NotFound("no OpenID provider is set: docs/security.md")
+        return oidc
+
     app = Litestar(
         route_handlers=[livez, Router(BASE, route_handlers=[*ROUTES], before_request=require_known)],
         dependencies={
             "services": Provide(provide_services, sync_to_thread=False),
             "logins": Provide(provide_logins, sync_to_thread=False),
+            "oidc": Provide(provide_oidc, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,
         guards=[guard],

@@ -6,11 +6,11 @@ from typing import TypeAlias
 import attrs
 from litestar.di import NamedDependency
 
-from gateway.access import Logins
+from gateway.access import Logins, OidcLogins
 from gateway.config import Config
 from gateway.store import Store
 
-__all__ = ["Provided", "ProvidedLogins", "Services"]
+__all__ = ["Provided", "ProvidedLogins", "ProvidedOidc", "Services"]
 
 
 @attrs.frozen(kw_only=True)
@@ -30,3 +30,5 @@ Provided: TypeAlias = NamedDependency[Services]
 """What a handler that works with them takes: `services: Provided`."""
 ProvidedLogins: TypeAlias = NamedDependency[Logins]
 """The ways in for people: `logins: ProvidedLogins`."""
+ProvidedOidc: TypeAlias = NamedDependency[OidcLogins]
+"""The way in by the OpenID provider, if one is set: `oidc: ProvidedOidc`."""

@@ -48,7 +48,7 @@ doorbell after it returned.
     store.alarm_deliveries  claim note log prune
     store.api_keys        add find get list revoke note_use note_refusal
     store.users           add get named login known_as list set_password change disable
-    store.logins          begin find refresh end          store.attempts     knows begin succeed unlock
+    store.logins          begin find refresh end spend          store.attempts     knows begin succeed unlock
     store.audit           note list
     store.views           page get                 lists, as REST shows them: of each view in VIEWS
     store.restoring       facts decisions apply hold settle

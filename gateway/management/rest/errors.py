@@ -25,6 +25,9 @@ from gateway.access import (
     CredentialRefused,
     LoginHeldBack,
     LoginRefused,
+    OidcNoRole,
+    OidcRefused,
+    OidcUnavailable,
     PasswordUnfit,
     PermissionMissing,
     RoleMisplaced,
@@ -116,6 +119,9 @@ STATUS_OF_CLASS: Final[tuple[tuple[type[StoreError], int], ...]] = (
 
 STATUS_OF_ACCESS: Final[dict[type[AccessError], int]] = {
     LoginRefused: 401,
+    OidcNoRole: 403,
+    OidcRefused: 401,
+    OidcUnavailable: 503,
     PasswordUnfit: 400,
     PermissionMissing: 403,
     RoleMisplaced: 400,
@@ -180,6 +186,10 @@ def _access_error(_: Request[Any, Any, Any], error: AccessError) -> Response[Err
         return answer_of(401, error.told, "the key or token is missing, or is not accepted")
     if isinstance(error, LoginHeldBack):
         return answer_of(429, error.told, str(error), retry_after_s=error.retry_after_s)
+    if isinstance(error, OidcRefused | OidcUnavailable):
+        log.warning("OpenID login failed", code=str(error.code), why=str(error))
+        says = "the OpenID provider's answer is not accepted, or there is none: begin the login again"
+        return answer_of(STATUS_OF_ACCESS[type(error)], error.told, says)
     return answer_of(STATUS_OF_ACCESS[type(error)], error.told, str(error))
 
 

@@ -12,6 +12,7 @@ from gateway.management.routes.enrollment import ENROLLMENT
 from gateway.management.routes.events import EVENTS
 from gateway.management.routes.infrastructure import INFRASTRUCTURE
 from gateway.management.routes.linting import LINT
+from gateway.management.routes.login import LOGIN
 from gateway.management.routes.morning import MORNING
 from gateway.management.routes.notifying import NOTIFYING
 from gateway.management.routes.organizations import ORGANIZATIONS
@@ -36,6 +37,7 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *MORNING,
     *NOTIFYING,
     *LINT,
+    *LOGIN,
     *ORGANIZATIONS,
     *TOKEN,
     *USAGE,

@@ -73,3 +73,10 @@ attempts = table(
     *columns(Int, "failures last_ms locked_until_ms succeeded_ms keep_until_ms"),  # succeeded_ms: 0 for never
     sa.Index(None, "keep_until_ms"),
 )
+
+spent = table(
+    "access_spent",
+    key("digest", Blob),  # SHA-256 of what is good once
+    *columns(Int, "until_ms"),  # then it is good no more anyway
+    sa.Index(None, "until_ms"),
+)

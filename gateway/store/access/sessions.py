@@ -11,7 +11,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from gateway.store.access.schema import sessions, tokens, users
+from gateway.store.access.schema import sessions, spent, tokens, users
 from gateway.store.access.users import USER_COLUMNS, StoredUser, note_user, require_enabled, require_user
 from gateway.store.engine import Database
 
@@ -108,6 +108,12 @@ class LoginSessions:
                 connection, "logged in", user, by=f"user {user.name}", now_ms=now_ms, why=f"by {method} from {network}"
             )  # fmt: skip
         return user
+
+    def spend(self, digest: bytes, *, until_ms: int, now_ms: int) -> bool:
+        """Use up what is good once, and would be until *until_ms*; whether it was good."""
+        with self._db.write() as connection:
+            connection.execute(sa.delete(spent).where(spent.c.until_ms <= now_ms))
+            return self._db.insert_new(connection, spent, {"digest": digest, "until_ms": until_ms})
 
     def find(self, digest: bytes) -> LiveToken | None:
         """The access token of that SHA-256, also one that is over."""

@@ -76,7 +76,14 @@ attempts = table(
     sa.Index(None, "keep_until_ms"),
 )
 
-TABLES = (users, api_keys, sessions, tokens, attempts)
+spent = table(
+    "access_spent",
+    key("digest", Blob),
+    *columns(Int, "until_ms"),
+    sa.Index(None, "until_ms"),
+)
+
+TABLES = (users, api_keys, sessions, tokens, attempts, spent)
 
 
 def make_access(connection: Connection) -> None:
