@@ -266,12 +266,9 @@ def check_external_id(connection: Connection, external_id: str | None) -> None:
     """Make sure that nobody has that external id yet."""
     if external_id is None:
         return
-    query = sa.select(organizations.c.name).join(
-        organization_details, organization_details.c.uid == organizations.c.uid
-    )
-    name = connection.execute(query.where(organization_details.c.external_id == external_id)).scalar()
-    if name is not None:
-        raise Conflict(f"{name} has the external id {external_id!r} already")
+    query = sa.select(organization_details.c.uid).where(organization_details.c.external_id == external_id)
+    if connection.execute(query).first() is not None:  # whose it is, is not everybody's to know
+        raise Conflict(f"another organization has the external id {external_id!r}")
 
 
 def known(details: CompanyDetails) -> dict[str, Any]:

@@ -1,0 +1,147 @@
+"""An estate that REST is asked about in every way: what there is of it for each parameter of a path, and whose it is."""
+
+import contextlib
+import datetime as dt
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from certs import Authority
+from gateway.access import Role, create_key
+from gateway.alarms import Engine
+from gateway.config import Config, Management
+from gateway.management import Services, application
+from gateway.store import RESELLER, CompanyDetails, Store, open_store
+from tests.gateway.store.views.estate import NOW, Estate, make_estate
+
+__all__ = ["NOW", "Asked", "Scene", "operations", "scene_in"]
+
+MONTH: Final = "2025-10"
+
+LISTS: Final = {
+    # parameter: the list that has it, the property of its rows, where the path itself is not below such a list
+    "alarm_uid": ("/alarms/active", "instanceUid"),
+    "point_uid": None,
+    "report_month": None,
+    "report_uid": ("/licensing/reports", "reportUid"),
+    "template_uid": ("/alarms/templates", "instanceUid"),
+    "window_id": ("/maintenanceWindows", "windowId"),
+}
+"""None: what stands in `Scene.known`."""
+
+
+@attrs.frozen
+class Asked:
+    """A route with one method."""
+
+    method: str
+    path: str
+    permission: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of those in its path, in order."""
+        return re.findall(r"{(\w+)(?::\w+)?}", self.path)
+
+    def filled(self, uids: Mapping[str, str]) -> str:
+        """The path with those in it."""
+        return re.sub(r"{(\w+)(?::\w+)?}", lambda found: uids[found[1]], self.path)
+
+
+def operations(app: Litestar) -> list[Asked]:
+    """All that the interface can be asked, from the application's own table."""
+    return [
+        Asked(method, route.path, str(handler.opt["permission"]))
+        for route in app.routes
+        if isinstance(route, HTTPRoute) and route.path.startswith("/api/v3")
+        for handler in route.route_handlers
+        for method in sorted(handler.http_methods - {"OPTIONS"})
+    ]
+
+
+@attrs.define
+class Scene:
+    """Two resellers with a company each, and one more company of the first's: everything asked about is the first company's."""
+
+    app: Litestar
+    store: Store
+    estate: Estate
+    company_uid: str
+    sibling_uid: str
+    reseller_uid: str
+    stranger_uid: str
+    strange_reseller_uid: str
+    known: dict[str, str]
+    description: dict[str, Any] = attrs.field(factory=dict)
+    _keys: dict[tuple[Role, str], str] = attrs.field(factory=dict)
+
+    def key(self, role: Role, organization_uid: str) -> str:
+        """The secret of a key with that role."""
+        if (role, organization_uid) not in self._keys:
+            made = create_key(
+                self.store, name=f"{role} asks", role=role, organization_uid=organization_uid, by="a test", now_ms=NOW
+            )  # fmt: skip
+            self._keys[role, organization_uid] = made.secret
+        return self._keys[role, organization_uid]
+
+    def body(self, asked: Asked, organization_uid: str) -> tuple[str, Any] | None:
+        """Type and value of a body that is in order, about that organization; none where none is taken.
+
+        A patch is of nothing: the operation is refused where there is something that it could be of.
+        """
+        path = re.sub(r":\w+}", "}", asked.path)
+        content = self.description["paths"][path][asked.method.lower()].get("requestBody", {}).get("content")
+        if content is None:
+            return None
+        [(kind, media), *_] = content.items()
+        if asked.method == "PATCH":
+            return kind, [{"op": "test", "path": "/nothing", "value": 1}]
+        about = dict.fromkeys(("organizationUid", "companyUid"), organization_uid)
+        about["managementAgentUid"] = min(self.estate.of(organization_uid), default="")
+        return kind, {
+            name: about.get(name, each)
+            for name, each in media["example"].items()
+            if name not in ("locationUid", "resellerUid", "userUid")
+        }
+
+
+@contextlib.contextmanager
+def scene_in(folder: Path) -> Iterator[Scene]:
+    """The estate in a store of its own below *folder*."""
+    config = Config(data=folder, management=Management(requests_per_s=10_000))
+    Authority.create("Nordlicht IT", dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(days=20_000)).save(
+        folder / "ca"
+    )
+    with contextlib.closing(open_store(f"sqlite:///{folder}/store.sqlite", create=True)) as store:
+        estate = make_estate(store)
+        company, stranger = estate.companies
+        sibling = store.companies.add(
+            "Kestrel Dental", CompanyDetails(reseller_uid=estate.reseller_uid), by="test", now_ms=1
+        )
+        other = store.companies.add("Umbrella IT", kind=RESELLER, by="test", now_ms=1)
+        store.companies.change(stranger, {"reseller_uid": other.uid}, by="test", now_ms=2)
+        engine = Engine(store)
+        engine.tick(NOW)
+        engine.stop()
+        services = Services(store=store, config=lambda: config, now_ms=lambda: NOW, ring=lambda: None)
+        yield Scene(
+            app=application(services), store=store, estate=estate, company_uid=company, sibling_uid=sibling.uid,
+            reseller_uid=estate.reseller_uid, stranger_uid=stranger, strange_reseller_uid=other.uid,
+            known={"report_month": MONTH, "point_uid": "p1"},
+        )  # fmt: skip
+
+
+def bodies(kind: str, value: Any) -> dict[str, Any]:
+    """As arguments of a client."""
+    if kind == "application/x-www-form-urlencoded":
+        return {"data": value}
+    return {"content": json.dumps(value), "headers": {"Content-Type": kind}}
