@@ -279,7 +279,7 @@ class Config:
             bool(self.certificate) == bool(self.certificate_key),
             "certificate and certificate_key belong together: give both or neither",
         )
-        for table in (self.agents, self.alarms, self.licensing, self.management):
+        for table in (self.agents, self.alarms, self.licensing, self.management, self.oidc):
             problem = table.problem()
             _check(not problem, problem)
         _check_zone(self.time_zone)

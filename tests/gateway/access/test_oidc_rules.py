@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gateway.access import OidcNoRole, OidcRefused, OidcUnavailable, Role
 from gateway.access.oidc_provider import KEPT_MS, KEYS_APART_MS, OidcProvider
 from gateway.access.oidc_rules import LEEWAY_MS, Begun, Worth, believed, key_id_of, worth_of
-from gateway.config import Oidc
+from gateway.config import Config, ConfigError, Oidc
 from gateway.settings_oidc import ROLE_WORDS
 
 NOW_S = 1_790_000_000
@@ -197,6 +197,8 @@ def test_settings_that_could_not_work_are_refused(changed: dict[str, Any]) -> No
     }  # fmt: skip
     assert Oidc(**fitting).problem() == ""
     assert Oidc(**(fitting | changed)).problem().startswith("oidc.")
+    with pytest.raises(ConfigError, match=r"oidc\."):
+        Config(oidc=Oidc(**(fitting | changed)))
     assert Oidc().problem() == ""
 
 
