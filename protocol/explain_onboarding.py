@@ -22,8 +22,8 @@ ONBOARDING: Final[dict[Code, Explanation]] = {
         "the tenant is another company's already",
         "A cloud tenant is mapped to one company at most: its storage would be billed twice, and shown to two. The message names the company. "
         "Nothing was changed.",
-        "If the other mapping is the mistake, take it back with `fieldgate tenant unmap` first. What was used until then stays counted for the "
-        "company that the tenant was mapped to.",
+        "If the other mapping is the mistake, take it back with `fieldgate tenant unmap` first. Closed months stay as they are; the open "
+        "one counts for whoever has the tenant when it is closed.",
     ),
     Code.SITE_SILENT: Explanation(
         "the site has not reported its tenants for too long",
@@ -69,7 +69,7 @@ ONBOARDING: Final[dict[Code, Explanation]] = {
     Code.LINT_TENANT_LOST: Explanation(
         "a mapped tenant is not there any more",
         "A tenant is mapped to a company, and its site does not report it now, or reports it as disabled. Its company's figures stand still.",
-        "If the tenant is gone for good, `fieldgate tenant unmap` takes it back; what was counted stays counted. If it is not, look at the site.",
+        "If the tenant is gone for good, `fieldgate tenant unmap` takes it back; closed months stay as they are. If it is not, look at the site.",
     ),
     Code.LINT_INSTALLATION_TWICE: Explanation(
         "two agents have one installation id",

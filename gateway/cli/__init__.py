@@ -94,6 +94,10 @@ COMMANDS = {
         "applying:apply",
         "Bring resellers, companies, locations, mapped tenants and tokens to what a file says; what it does not name stays. A second time changes nothing.",
     ),
+    "remap": (
+        "remapping:remap",
+        "Move agents and cloud tenants from one company to another: shown first, and done with --yes. Sessions go on, history stays.",
+    ),
     "lint": (
         "linting:lint_command",
         "Look for what is wrong in how customers were taken on, with the command that mends each. Exits with 4 when there is something.",

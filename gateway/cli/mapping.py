@@ -55,7 +55,7 @@ def tenant_map(
 
 @tenant_app.command(name="unmap")
 def tenant_unmap(tenant: str, /, *, site: SiteName = None, by: By = None, data: Data = DEFAULT_DATA) -> None:
-    """Take a cloud tenant back from the company that it was mapped to. What was counted for the company stays counted.
+    """Take a cloud tenant back from the company that it was mapped to. Closed months stay as they are.
 
     Parameters
     ----------

@@ -12,6 +12,7 @@ doorbell after it returned.
     store.mappings        map check unmap of_company reported find_reported find_mapped
     store.intake          write add_location          a company with all that a file says of it
     store.departures      begin get living_agents … erase_agent erase_company end
+    store.remapping       move
     store.lint            unmapped_tenants lost_tenants cloned_agents …   what looks wrong
     store.consents        record withdraw get of_company agents_of
     store.tokens          add get list revoke reset
@@ -211,6 +212,7 @@ from gateway.store.onboarding.refusals import (
     TenantNotReported,
     WrongKind,
 )
+from gateway.store.onboarding.remapping import Move
 from gateway.store.organizations import COMPANY, PROVIDER, RESELLER, CloudTenant, Location, Organization, Site
 from gateway.store.overrides import Override
 from gateway.store.parking import ParkedBatch, Parking
@@ -270,7 +272,7 @@ __all__ = [
     "LicenceNotAssigned", "LicenceNotShared", "LicenceOfAnother", "LicenceProduct", "LicenceRevoked",
     "LicenceServer", "LicenceServerState", "LicenceServerWaiting", "LicenceState", "LicenceTerms",
     "LicenceUsage", "LicenceWanted", "LicenceWorkload", "LicensedCount", "Line", "Link", "Location",
-    "LocationFacts", "Looked", "Machine", "MaintenanceWindow", "Missing", "NewIncident", "NewReport",
+    "LocationFacts", "Looked", "Machine", "MaintenanceWindow", "Missing", "Move", "NewIncident", "NewReport",
     "NewSighting", "NewStatement", "NewTokens", "NotFound", "NotTheEngine", "Operation", "Order",
     "Organization", "OrganizationDisabled", "OrganizationStatus", "Override", "Overrun", "Page", "ParkedBatch",
     "Parking", "PayloadError", "Place", "Presence", "ProductUnknown", "Progress", "ProjectedAgent",

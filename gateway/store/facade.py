@@ -46,6 +46,7 @@ from gateway.store.onboarding.departures import Departures
 from gateway.store.onboarding.intake import Intake
 from gateway.store.onboarding.linting import Lint
 from gateway.store.onboarding.mappings import Mappings
+from gateway.store.onboarding.remapping import Remapping
 from gateway.store.organizations import Organizations
 from gateway.store.overrides import Overrides
 from gateway.store.paths import Paths
@@ -94,6 +95,7 @@ class Store:
         self.intake = Intake(db)
         self.lint = Lint(db)
         self.mappings = Mappings(db)
+        self.remapping = Remapping(db)
         self.organizations = Organizations(db)
         self.logins = LoginSessions(db)
         self.overrides = Overrides(db)

@@ -1,0 +1,108 @@
+"""`fieldgate remap`: what was taken on for the wrong company, moved to the right one, and shown first."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from gateway.cli.common import Provider, now_ms, open_provider, operator
+from gateway.cli.companies import By
+from gateway.cli.errors import UNUSABLE, CommandError
+from gateway.cli.options import DEFAULT_DATA, Data
+from gateway.cli.output import say
+from gateway.store import LicenceState, Move, Standing, TenantMapping
+
+__all__ = ["remap"]
+
+
+def remap(
+    company: str,
+    to: str,
+    /,
+    *,
+    why: str,
+    agent: Annotated[Sequence[str], Parameter(negative="")] = (),
+    tenant: Annotated[Sequence[str], Parameter(negative="")] = (),
+    everything: Annotated[bool, Parameter(negative="")] = False,
+    yes: Annotated[bool, Parameter(negative="")] = False,
+    by: By = None,
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Move agents and cloud tenants from one company to another: shown first, and done with --yes. Sessions go on, history stays.
+
+    Parameters
+    ----------
+    company
+        The company (name or uid) that they were taken on for by mistake.
+    to
+        The company whose they are.
+    why
+        The reason, kept for the audit.
+    agent
+        An agent's uid; several times for several.
+    tenant
+        A tenant's name or uid; several times for several.
+    everything
+        All of the company's agents and tenants.
+    yes
+        Do it; without, it is only shown.
+    """
+    if everything == bool(agent or tenant):
+        raise CommandError(
+            "name what to move by --agent and --tenant, or say --everything", exit_code=UNUSABLE
+        )
+    if not why.strip():
+        raise CommandError("--why is empty: say why, it is kept for the audit", exit_code=UNUSABLE)
+    with open_provider(data) as provider:
+        store = provider.store
+        source, target = store.companies.find(company), store.companies.find(to)
+        agents = {
+            each.uid: each.host_name
+            for each in store.agents.list(now_ms=now_ms(), organization_uid=source.uid)
+            if each.standing is not Standing.REVOKED and (everything or each.uid in agent)
+        }
+        if missing := [uid for uid in agent if uid not in agents]:
+            raise CommandError(
+                f"{source.name} has no agent {missing[0]!r}: fieldgate agent list --company {company!r}"
+            )
+        tenants = _tenants(provider, source.uid, tenant, everything=everything)
+        move = Move(
+            from_uid=source.uid, to_uid=target.uid, agents=tuple(agents),
+            tenants=tuple((each.site_uid, each.tenant_uid) for each in tenants),
+        )  # fmt: skip
+        if yes:
+            store.remapping.move(move, why=why, by=operator(by), now_ms=now_ms())
+            provider.ring()
+        licences = store.licences.list(organization_uid=source.uid, state=LicenceState.ACTIVE)
+    for uid, host_name in agents.items():
+        say(f"agent   {host_name} ({uid})")
+    for each in tenants:
+        say(f"tenant  {each.tenant_name} of {each.site_name}")
+    for licence in licences:
+        say(
+            f"stays   licence {licence.terms.uid}: it is signed for {source.name}. Generate one for {target.name}, then revoke this one"
+        )
+    verb = "moved" if yes else "would be moved"
+    say("", f"{len(agents)} agents and {len(tenants)} tenants {verb} from {source.name} to {target.name}")
+    if not yes:
+        say(
+            "Closed months stay as they are; what is open of this month counts for the new company. Say it again with --yes."
+        )
+
+
+def _tenants(
+    provider: Provider, company_uid: str, named: Sequence[str], *, everything: bool
+) -> list[TenantMapping]:
+    """Those that were named, each by one name."""
+    mapped = provider.store.mappings.of_company(company_uid)
+    if everything:
+        return mapped
+    chosen = []
+    for name in named:
+        fits = [each for each in mapped if name in (each.tenant_uid, each.tenant_name)]
+        if len(fits) != 1:
+            raise CommandError(
+                f"the company has {len(fits)} tenants {name!r}: name one by its uid, fieldgate tenant list"
+            )
+        chosen += fits
+    return chosen
