@@ -22,10 +22,12 @@ from gateway.store import (
     AgentFacts,
     AlarmCondition,
     AlarmSubject,
+    AuthorityFacts,
     EdgeFacts,
     EngineMark,
     IncidentFacts,
     LagFacts,
+    LicenceFacts,
     Looked,
     RuleChange,
     Store,
@@ -47,6 +49,8 @@ OF_AGENTS: Final = (
     "agent-connection", "backup-server-connection", "agent-version", "data-collection-delay", "clock-skew",
     "certificate-expiring", "duplicate-installation", "quarantine",
 )  # fmt: skip
+
+OF_LICENCES: Final = ("licence-exceeded", "licence-expiring", "shared-licence-key")
 
 
 class Facts(Protocol):
@@ -178,6 +182,12 @@ class Engine:
                 ("cloud-gateway-connection", estate.edges(), {EdgeFacts.scope: None}),
             ]
         return found + self._judged(looks, now_ms)
+
+    def _licensing(self) -> list[Look]:
+        licences = self.store.alarm_licensing.licences()
+        looks: list[Look] = [(name, licences, {LicenceFacts.scope: None}) for name in OF_LICENCES]
+        authority = self.store.alarm_licensing.authority()
+        return [*looks, ("authority-connection", [authority], {AuthorityFacts.scope: None})]
 
     def _incidents(self) -> Look:
         return "tls-inspection", self.store.alarm_estate.incidents(), {IncidentFacts.scope: None}

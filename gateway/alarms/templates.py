@@ -10,6 +10,7 @@ from typing import Final
 
 import attrs
 
+from gateway.alarms.business import authority_unreachable, licence_exceeded, licence_expiring, licence_shared
 from gateway.alarms.evaluations import (
     Wrong,
     edge_connection,
@@ -88,6 +89,27 @@ _ALL = (
         name="company-storage-quota", title="Company storage quota", about="cloud-tenant", evaluate=tenant_quota,
         says="A cloud tenant is about to use up its quota; an error once it has.",
         threshold="per cent", values=rule(WARNING, threshold=80, tolerance=2),
+    ),
+    Template(
+        name="licence-exceeded", title="Licence exceeded", about="licence", evaluate=licence_exceeded,
+        says="A licence is nearly used up; an error once more is used than it has.",
+        threshold="per cent", values=rule(WARNING, threshold=80, tolerance=2),
+    ),
+    Template(
+        name="licence-expiring", title="Licence expiring", about="licence", evaluate=licence_expiring,
+        says="A licence ends soon; an error once it has ended.",
+        threshold="days", values=rule(WARNING, threshold=30),
+    ),
+    Template(
+        name="shared-licence-key", title="Shared licence key", about="licence", evaluate=licence_shared,
+        says="One licence is on several servers, whose use is summed up (one step less grave where it may be).",
+        values=rule(WARNING),
+    ),
+    Template(
+        name="authority-connection", title="Pulse connection state", about="licensing-authority",
+        evaluate=authority_unreachable,
+        says="The licensing authority does not answer; nothing that it is asked is lost.",
+        threshold="attempts in vain", values=rule(ERROR, threshold=3),
     ),
     Template(
         name="agent-connection", title="Agent connection state", about="agent", evaluate=agent_connection,

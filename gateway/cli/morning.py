@@ -19,7 +19,7 @@ SHOWN = 200
 def morning(
     *, hours: int = 24, company: str | None = None, data: Data = DEFAULT_DATA, json_: Json = False
 ) -> None:
-    """Show what to look at: jobs that did not end well, machines without a restore point, quotas near their end.
+    """Show what to look at: jobs that did not end well, machines without a restore point, quotas and licences near their end.
 
     Parameters
     ----------
@@ -38,6 +38,7 @@ def morning(
             "jobs": VIEWS["morning/jobs"],
             "workloads": without_restore_point(hours),
             "quotas": VIEWS["morning/quotas"],
+            "licences": VIEWS["morning/licences"],
         }
         pages = {
             name: provider.store.views.page(view, Asked(limit=SHOWN), scope, now_ms=now_ms())
@@ -94,4 +95,18 @@ def morning(
         as_json=False,
         empty="none",
         show={"storageQuota": size, "comfortableQuota": size},
+    )
+    say("", f"Licences near their limit: {pages['licences'].total}")
+    rows(
+        pages["licences"].rows,
+        {
+            "organizationName": "COMPANY",
+            "product": "PRODUCT",
+            "usedPercent": "USED %",
+            "usedPoints": "USED",
+            "points": "POINTS",
+            "expirationDate": "ENDS",
+        },
+        as_json=False,
+        empty="none",
     )

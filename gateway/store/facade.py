@@ -8,6 +8,7 @@ from gateway.store.access.keys import ApiKeys
 from gateway.store.access.sessions import LoginSessions
 from gateway.store.access.users import Users
 from gateway.store.agents import Agents
+from gateway.store.alarms.business import LicensingFacts
 from gateway.store.alarms.estate import EstateFacts
 from gateway.store.alarms.facts import AlarmFacts
 from gateway.store.alarms.machines import MachineFacts
@@ -70,6 +71,7 @@ class Store:
         self.alarm_deliveries = AlarmDeliveries(db)
         self.alarm_estate = EstateFacts(db)
         self.alarm_facts = AlarmFacts(db)
+        self.alarm_licensing = LicensingFacts(db)
         self.alarm_machines = MachineFacts(db)
         self.alarm_rules = AlarmRules(db)
         self.alarm_work = AlarmWork(db)

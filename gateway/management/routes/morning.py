@@ -20,6 +20,7 @@ __all__ = ["MORNING"]
 TAG: Final = "Morning"
 JOBS: Final = VIEWS["morning/jobs"]
 WORKLOADS: Final = VIEWS["morning/workloads"]
+LICENCES: Final = VIEWS["morning/licences"]
 QUOTAS: Final = VIEWS["morning/quotas"]
 MOST_HOURS: Final = 24 * 366
 
@@ -64,5 +65,9 @@ MORNING: Final[tuple[HTTPRouteHandler, ...]] = (
     listing(
         "/morning/quotas", QUOTAS, permission=Permission.INFRASTRUCTURE_READ, operation_id="GetQuotasNearTheirEnd",
         summary=QUOTAS.says, tag=TAG,
+    ),
+    listing(
+        "/morning/licences", LICENCES, permission=Permission.LICENSING_READ, operation_id="GetLicencesNearTheirLimit",
+        summary=LICENCES.says, tag=TAG,
     ),
 )  # fmt: skip

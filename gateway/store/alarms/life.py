@@ -181,17 +181,18 @@ def over(alarm: Alarm, *, now_ms: int) -> tuple[Alarm | None, Happened | None]:
 
 
 def begin(alarm: Alarm | None, condition: AlarmCondition, *, uid: str, now_ms: int) -> Alarm:
-    """A condition has become true: its alarm, pending."""
+    """A condition has become true: its alarm, pending. Of a known one all else stays as people saw it last."""
+    if alarm is not None:
+        return attrs.evolve(alarm, state=AlarmState.PENDING, holds=True, since_ms=now_ms)
     subject = condition.subject
-    fresh = Alarm(
-        uid=uid if alarm is None else alarm.uid, template=condition.template, scope=condition.scope,
+    return Alarm(
+        uid=uid, template=condition.template, scope=condition.scope,
         object_uid=subject.uid, object_kind=subject.kind, object_name=subject.name,
         organization_uid=subject.organization_uid, location_uid=subject.location_uid, agent_uid=subject.agent_uid,
         computer_name=subject.computer_name, state=AlarmState.PENDING, severity=condition.severity,
         message=condition.message, occurrence=condition.occurrence, remark="", who="", holds=True, told=False,
         since_ms=now_ms, changed_ms=now_ms, repeat_count=0, raised_ms=None, window_id=None,
     )  # fmt: skip
-    return fresh if alarm is None else attrs.evolve(fresh, raised_ms=alarm.raised_ms)
 
 
 def raised(alarm: Alarm, condition: AlarmCondition, *, now_ms: int) -> Step:

@@ -8,6 +8,8 @@ from typing import Final
 import attrs
 import sqlalchemy as sa
 
+from gateway.store.licensing.schema import licences
+from gateway.store.licensing.values import LicenceState
 from gateway.store.onboarding.schema import tenant_mappings
 from gateway.store.schema import (
     agents,
@@ -193,6 +195,46 @@ QUOTAS: Final = View(
         Property(
             name="comfortableQuota", kind=Kind.INTEGER, says="The quota of which it would use 70 per cent, in bytes.",
             example=1185714285714, column=COMFORTABLE,
+        ),
+    ),
+)  # fmt: skip
+
+LICENCES_NEAR: Final = View(
+    name="morning/licences", model="LicenceNearItsLimit",
+    says="Licences of which 80 per cent are used or more.", key=None,
+    source=licences.outerjoin(organizations, organizations.c.uid == licences.c.organization_uid),
+    organization=licences.c.organization_uid,
+    where=(licences.c.state == LicenceState.ACTIVE.value)
+    & (licences.c.points > 0)
+    & (licences.c.used_points * 100 >= licences.c.points * NEAR_PERCENT),
+    identity=(licences.c.uid,), default_sort=(Order("usedPercent", descending=True),),
+    properties=(
+        Property(
+            name="licenceUid", kind=Kind.UID, says="The licence.", example="6f1d7c3a-5b0e-4a57-9a1c-2d3e4f5a6b7c",
+            column=licences.c.uid, sort=False,
+        ),
+        Property(name="product", kind=Kind.TEXT, says="Its product.", example="Backup", column=licences.c.product),
+        Property(
+            name="organizationUid", kind=Kind.UID, says="Whose it is; null: nobody's yet.",
+            example="0b4f7c0e-3f0d-4d35-9a2e-5f1b3c9d7e21", column=licences.c.organization_uid, nullable=True, sort=False,
+        ),
+        Property(
+            name="organizationName", kind=Kind.TEXT, says="That organization's name.", example="Bäckerei Ölund",
+            column=organizations.c.name, nullable=True,
+        ),
+        Property(
+            name="points", kind=Kind.INTEGER, says="How many points it has.", example=100, column=licences.c.points
+        ),
+        Property(
+            name="usedPoints", kind=Kind.INTEGER, says="How many are used.", example=83, column=licences.c.used_points
+        ),
+        Property(
+            name="usedPercent", kind=Kind.INTEGER, says="How much of it that is.", example=83,
+            column=licences.c.used_points * 100 // sa.func.nullif(licences.c.points, 0),
+        ),
+        Property(
+            name="expirationDate", kind=Kind.TIME, says="When it ends; null: never.", example="2027-11-24T00:00:00.000Z",
+            column=licences.c.expires_ms, nullable=True,
         ),
     ),
 )  # fmt: skip

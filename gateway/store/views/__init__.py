@@ -12,6 +12,7 @@ from typing import Final
 from gateway.store.access.views import API_KEYS, AUDIT, USERS
 from gateway.store.alarms.morning import (
     JOBS_TO_LOOK_AT,
+    LICENCES_NEAR,
     QUOTAS,
     WITHOUT_RESTORE_POINT,
     without_restore_point,
@@ -76,6 +77,7 @@ VIEWS: Final[Mapping[str, View]] = {
         JOBS_TO_LOOK_AT,
         WITHOUT_RESTORE_POINT,
         QUOTAS,
+        LICENCES_NEAR,
         SITES,
         TENANTS,
         LOCATIONS,

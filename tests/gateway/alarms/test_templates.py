@@ -9,7 +9,7 @@ import pytest
 from gateway.alarms import TEMPLATES, TemplateRefused, change_template, template_named, values_of
 from gateway.alarms.evaluations import job_state, journal_lag, least
 from gateway.alarms.watching import fails, lost_together
-from gateway.store import JobFacts, LagFacts, LocationFacts, Machine, Severity
+from gateway.store import JobFacts, LagFacts, LicenceFacts, LocationFacts, Machine, Severity
 from protocol import JobStatus
 from tests.gateway.alarms.conftest import NOW, Estate
 
@@ -154,3 +154,39 @@ def test_after_so_many_repetitions_nobody_is_told(estate: Estate) -> None:
     assert estate.only().repeat_count == 5
     events = [each.event for each in estate.store.alarm_deliveries.log(hook.uid)]
     assert sorted(events) == ["raised", "repeated"]
+
+
+def licence(**changed: Any) -> LicenceFacts:
+    facts = LicenceFacts(
+        licence_uid="l", product="Backup", organization_uid="o", points=100, used_points=0, expires_ms=None, shared=False,
+        servers=1,
+    )  # fmt: skip
+    return attrs.evolve(facts, **changed)
+
+
+def severity_of(name: str, facts: LicenceFacts, *, holding: bool = False) -> str | None:
+    """How grave a template finds a licence."""
+    template = TEMPLATES[name]
+    wrong = template.evaluate(facts, template.values, NOW, holding=holding)
+    return None if wrong is None else wrong.severity.value
+
+
+def test_a_licence_that_is_nearly_used_up() -> None:
+    """From 80 per cent a warning, beyond all of it an error; within the tolerance it still is if it was."""
+    used = [severity_of("licence-exceeded", licence(used_points=points)) for points in (79, 80, 100, 101)]
+    assert used == [None, "warning", "warning", "error"]
+    assert severity_of("licence-exceeded", licence(used_points=78), holding=True) == "warning"
+
+
+def test_a_licence_that_ends() -> None:
+    """A month before, and once it has ended."""
+    day = 24 * 3_600_000
+    ends = [severity_of("licence-expiring", licence(expires_ms=NOW + days * day)) for days in (31, 30, 0)]
+    assert ends == [None, "warning", "error"]
+    assert severity_of("licence-expiring", licence()) is None
+
+
+def test_a_key_on_several_servers() -> None:
+    """Less grave where that is meant."""
+    assert severity_of("shared-licence-key", licence(servers=2)) == "warning"
+    assert severity_of("shared-licence-key", licence(servers=2, shared=True)) == "info"
