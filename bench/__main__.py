@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import codec, edge, evidence, herd, journal, projector, sizing, store, tls
+from bench import codec, edge, evidence, herd, journal, projector, restore, sizing, store, tls
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 SUITES = {
@@ -20,6 +20,7 @@ SUITES = {
     "edge": edge,
     "evidence": evidence,
     "herd": herd,
+    "restore": restore,
     "codec": codec,
     "journal": journal,
     "store": store,

@@ -287,6 +287,39 @@ async def test_more_than_the_credit_ends_the_transfer(
             assert spooled(provider) == {}
 
 
+async def test_whoever_waits_for_the_disk_holds_up_nobody(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a chunk is being written, records and heartbeats of the others, and of that very session, are taken."""
+    done, append = threading.Event(), spool.Spool.append
+
+    def slow(self: spool.Spool, part: spool.Part, data: bytes) -> None:
+        assert done.wait(LIMIT_S)
+        append(self, part, data)
+
+    async with running_edge(provider, journal_segment=SEGMENT) as edge:
+        agent, other = await enrolled(edge), await enrolled(edge)
+        async with (
+            asked(provider, edge, agent) as (line, uid),
+            other.session(edge.remote_port) as line_2,
+        ):
+            monkeypatch.setattr(spool.Spool, "append", slow)
+            await line.say(offer(uid))
+            credit = await line.expect(BulkCredit)
+            await line.say(BulkChunk(transfer_uid="t1", offset=0, data=DATA[: credit.credit]))
+            for each, session in ((other, line_2), (agent, line)):
+                seen_ms = edge.agent(each.uid).session.seen_ms  # type: ignore[union-attr]  # it has one
+                provider.clock.ahead_ms += 1000
+                await session.heartbeat()
+                await each.send(session, each.cut())
+                await each.acknowledged(session)
+                assert edge.agent(each.uid).session.seen_ms > seen_ms  # type: ignore[union-attr]  # likewise
+            assert not done.is_set()
+            done.set()
+            assert (await send(line, DATA)).offset == len(DATA)
+        assert spooled(provider) == {uid: DATA}
+
+
 async def test_what_is_larger_than_the_command_allows_is_refused(provider: Provider) -> None:
     async with running_edge(provider, journal_segment=SEGMENT) as edge:
         agent = await enrolled(edge)

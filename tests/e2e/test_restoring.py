@@ -12,13 +12,15 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.e2e.stage import Said, Stage, stage_in, uid_of, until
+from tests.e2e.stage import Said, Stage, lines_of, stage_in, uid_of, until
+from tests.helpers.provider import Process
 
 pytestmark = pytest.mark.skipif(
     shutil.which("restic") is None, reason="restic is not installed: apt install restic"
 )
 
 BACKUP_HOST = "fileserver"
+LARGE = 40_000_000
 
 
 @attrs.define
@@ -28,6 +30,8 @@ class Host:
     stage: Stage
     folder: Path
     state: Path
+    edge: Process
+    agent: Process
 
     @property
     def files(self) -> Path:
@@ -47,6 +51,11 @@ class Host:
             "restore", verb, uid_of(self.state), f"{BACKUP_HOST}: {self.files}", *words, "--json"
         )
 
+    def log(self) -> list[dict[str, Any]]:
+        """The log of restores."""
+        found: list[dict[str, Any]] = self.stage.fieldgate("restore", "sessions", "--json").json
+        return found
+
     def asked(self, verb: str, *words: str) -> Any:
         """What it says, as JSON."""
         said = self.restore(verb, *words)
@@ -58,17 +67,18 @@ class Host:
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     folder = tmp_path_factory.mktemp("host")
     with stage_in(folder, heartbeat_s="1", limits_drain_s="1") as stage:
-        stage.edge()
+        edge = stage.edge()
         stage.projector()
         state = stage.next_state()
         token = stage.fieldgate("token", "create", "--company", "Northwind", "--json").json["token"]
         assert stage.agent("enroll", "--state", str(state), "--token", token).code == 0
-        host = Host(stage, folder, state)
+        host = Host(stage, folder, state, edge, edge)
         (folder / "password").write_text("secret")
         (folder / "password").chmod(0o600)
         (folder / "restored").mkdir()
         (host.files / "reports [old]").mkdir(parents=True)
         (host.files / "report.bin").write_bytes(os.urandom(300_000))
+        (host.files / "large.bin").write_bytes(os.urandom(LARGE))
         (host.files / "reports [old]" / "über*.txt").write_text("Grüße")
         host.restic("init", "--quiet")
         host.restic("backup", "--quiet", "--host", BACKUP_HOST, str(host.files))
@@ -83,7 +93,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
             password_file = "{folder}/password"
             """
         )
-        stage.run_agent(state)
+        host.agent = stage.run_agent(state)
         store = stage.store()
         until(lambda: store.restores.workloads(uid_of(state), f"{BACKUP_HOST}: {host.files}"))
         store.close()
@@ -98,6 +108,7 @@ def test_a_file_comes_back_as_it_was(host: Host, tmp_path: Path) -> None:
     path = host.files / "report.bin"
     assert {path: item["type"] for path, item in items.items()} == {
         str(path): "file",
+        str(host.files / "large.bin"): "file",
         str(host.files / "reports [old]"): "folder",
     }
     assert items[str(path)]["size_bytes"] == 300_000
@@ -109,6 +120,37 @@ def test_a_file_comes_back_as_it_was(host: Host, tmp_path: Path) -> None:
     session = host.asked("start", point["uid"], str(path), "--to", str(target), "--by", "ada")
     assert target.read_bytes() == path.read_bytes()
     assert session["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_download_outlives_its_agent_and_its_edge(host: Host, tmp_path: Path) -> None:
+    """Each is killed in the middle: the agent reads the item again, the edge has what has come, and the hash is right in the end."""
+    [point] = host.asked("points")
+    path, target = host.files / "large.bin", tmp_path / "large.bin"
+    session = host.asked("start", point["uid"], str(path))
+
+    def received() -> int:
+        part = host.stage.provider.data / "spool" / "edge" / f"{session['uid']}.part"
+        return part.stat().st_size if part.exists() else 0
+
+    until(received)
+    host.agent.kill()
+    before = received()
+    assert before < LARGE
+    host.agent = host.stage.run_agent(host.state)
+    until(lambda: received() > before)
+    host.edge.kill()
+    host.edge = host.stage.edge()
+    ended = until(
+        lambda: [each for each in host.log() if each["uid"] == session["uid"] and each["finished_ms"]]
+    )
+    assert (ended[0]["state"], ended[0]["size_bytes"]) == ("succeeded", LARGE)
+    fetched = host.stage.fieldgate("restore", "download", session["uid"], "--to", str(target))
+    assert fetched.code == 0, fetched.text
+    assert target.read_bytes() == path.read_bytes()
+    offsets = [line["offset"] for line in lines_of(host.edge) if line.get("event") == "file begins"]
+    assert offsets
+    assert all(offset >= before for offset in offsets)
+    assert not list((host.state / "transfers").iterdir())
 
 
 def test_files_are_restored_onto_the_server_and_nowhere_else(host: Host) -> None:
@@ -151,6 +193,6 @@ def test_files_are_restored_onto_the_server_and_nowhere_else(host: Host) -> None
     assert (whole.code, "FG-5003" in whole.text) == (1, True)
     assert not [*host.files.glob(".fieldgate*"), *folder.glob(".fieldgate*")]
 
-    log = host.stage.fieldgate("restore", "sessions", "--json").json
+    log = host.log()
     assert [each["mode"] for each in log][:4] == ["in-place", "in-place", "in-place", "keep-both"]
     assert {each["created_by"] for each in log} >= {"ada"}
