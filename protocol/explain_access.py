@@ -84,9 +84,9 @@ ACCESS: Final[dict[Code, Explanation]] = {
         "Take one of 15 characters or more, such as several words; there are no other rules.",
     ),
     Code.USER_NAME_UNFIT: Explanation(
-        "user name unfit",
-        "A user's name has something in it that can't be read, is empty, or has more than 128 characters.",
-        "Take another: a login name or an address, as people type it.",
+        "name unfit",
+        "The name of a user or a key has something in it that can't be read, is empty, or has more than 128 characters.",
+        "Take another, as people would type it.",
     ),
     Code.OIDC_REFUSED: Explanation(
         "OpenID login refused",

@@ -67,7 +67,7 @@ def kind_of(text: str) -> CredentialKind:
 
 def digest_of(text: str) -> bytes:
     """What the store knows it by."""
-    return hashlib.sha256(text.encode()).digest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
 
 
 def _check_of(text: str) -> str:

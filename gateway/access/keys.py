@@ -1,13 +1,17 @@
 """API keys: made and shown once."""
 
+from typing import Final
+
 import attrs
 
 from gateway.access.credentials import CredentialKind, digest_of, new_credential
-from gateway.access.refusals import RoleMisplaced
+from gateway.access.refusals import RoleMisplaced, UserNameUnfit
 from gateway.access.roles import REACHES, Role, permissions_of
 from gateway.store import Store, StoredKey, StoredUser
 
-__all__ = ["NewKey", "create_key", "require_place"]
+__all__ = ["LONGEST_NAME", "NewKey", "create_key", "require_place", "require_readable"]
+
+LONGEST_NAME: Final = 128
 
 
 @attrs.frozen
@@ -40,7 +44,9 @@ def create_key(
     Raises:
         NotFound: there is no such organization or user.
         RoleMisplaced: the role is none of that kind of organization, or the user may less, or is of another one.
+        UserNameUnfit: the name can't be read, or is too long.
     """
+    require_readable(name)
     require_place(store, role, organization_uid)
     if user_uid is not None:
         _require_no_more(role, organization_uid, store.users.get(user_uid), read_only=read_only)
@@ -59,6 +65,16 @@ def _require_no_more(role: Role, organization_uid: str, user: StoredUser, *, rea
         raise RoleMisplaced(
             f"a key of {user.name!r} is one of the same organization, and may no more than that user"
         )
+
+
+def require_readable(name: str) -> None:
+    """Make sure that lists and the audit can show *name*.
+
+    Raises:
+        UserNameUnfit: they can't.
+    """
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise UserNameUnfit(f"a name can be read, and has at most {LONGEST_NAME} characters")
 
 
 def require_place(store: Store, role: Role, organization_uid: str) -> None:

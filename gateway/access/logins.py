@@ -29,6 +29,7 @@ from gateway.access.refusals import (
     LoginRefused,
     RefreshReused,
 )
+from gateway.access.users import set_password
 from gateway.store import Conflict, NewTokens, RefreshOutcome, Store, StoredUser
 
 __all__ = ["ACCESS_MS", "REFRESH_MS", "RETRY_MS", "SESSION_MS", "Issued", "Logins"]
@@ -91,6 +92,19 @@ class Logins:
             raise LoginRefused(WRONG)
         attempts.succeed(name_key, network, counted, now_ms=now_ms)
         return user
+
+    def change_password(self, user: StoredUser, old: str, new: str, *, address: str, now_ms: int) -> None:
+        """Let a user take another password, who knows the one before; the user's sessions end.
+
+        Raises:
+            Conflict: an OpenID provider vouches for this user, or it is disabled.
+            LoginHeldBack: too many attempts failed, here as at a login.
+            LoginRefused: that is not the one before.
+            PasswordUnfit: the new one is too easy to guess.
+        """
+        with self._passwords.room():
+            self._verified(name_key_of(user.name), old, network=network_of(address), now_ms=now_ms)
+        set_password(self._store, user, new, by=f"user {user.name}", now_ms=now_ms)
 
     def admit(self, user: StoredUser, *, method: str, network: str, now_ms: int) -> Issued:
         """Begin a session of a user of whom it is certain who that is.

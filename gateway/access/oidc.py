@@ -14,13 +14,13 @@ from typing import Final
 import attrs
 import structlog
 
-from gateway.access.keys import require_place
+from gateway.access.keys import LONGEST_NAME, require_place
 from gateway.access.lockout import name_key_of, network_of
 from gateway.access.logins import Issued, Logins
 from gateway.access.oidc_provider import OidcProvider
 from gateway.access.oidc_rules import LEEWAY_MS, Begun, Worth, believed, worth_of
 from gateway.access.refusals import LoginBusy, LoginRefused, OidcNoRole, OidcRefused, RoleMisplaced
-from gateway.access.users import LONGEST_NAME, change_user
+from gateway.access.users import change_user
 from gateway.config import Oidc
 from gateway.store import Conflict, NotFound, Store, StoredUser
 

@@ -120,7 +120,7 @@ class PasswordUnfit(AccessError):
 
 
 class UserNameUnfit(AccessError):
-    """What was to become a user's name can't be read, or is too long."""
+    """What was to become the name of a user or a key can't be read, or is too long."""
 
     code = Code.USER_NAME_UNFIT
 

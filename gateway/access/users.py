@@ -1,17 +1,12 @@
 """Users: added with a role and a password, or known by an OpenID provider."""
 
-from typing import Final
-
-from gateway.access.keys import require_place
+from gateway.access.keys import require_place, require_readable
 from gateway.access.lockout import name_key_of
 from gateway.access.passwords import hashed, require_fit
-from gateway.access.refusals import UserNameUnfit
 from gateway.access.roles import Role
 from gateway.store import Store, StoredUser
 
 __all__ = ["add_user", "change_user", "find_user", "require_name", "set_password", "unlock_user"]
-
-LONGEST_NAME: Final = 128
 
 
 def add_user(
@@ -49,10 +44,8 @@ def require_name(name: str) -> str:
     Raises:
         UserNameUnfit: none may.
     """
-    name_key = name_key_of(name)
-    if not name_key or len(name) > LONGEST_NAME:
-        raise UserNameUnfit(f"a user's name can be read, and has at most {LONGEST_NAME} characters")
-    return name_key
+    require_readable(name)
+    return name_key_of(name)
 
 
 def find_user(store: Store, name: str) -> StoredUser:

@@ -26,7 +26,7 @@ from gateway.management.rest.listing import REFUSALS, Uid, listing, one
 from gateway.management.rest.models import one_model
 from gateway.management.rest.patch import PatchOperation, PatchRefused, patched
 from gateway.management.rest.reach import Name, OrganizationUid, ReadOnly, answered, seen, within_reach
-from gateway.management.services import Provided
+from gateway.management.services import Provided, ProvidedLogins
 from gateway.store import VIEWS
 
 __all__ = ["USERS_ROUTES"]
@@ -65,6 +65,13 @@ class NewPassword(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """A user's next password."""
 
     password: Password
+
+
+class PasswordChange(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """One's own next password."""
+
+    old_password: Password
+    new_password: Password
 
 
 OF_USER: Final = {
@@ -149,6 +156,31 @@ def put_password(
     return answered(services, request.user, USERS, user_uid)
 
 
+@put(
+    "/users/me/password",
+    operation_id="ChangeOwnPassword",
+    summary="Take another password.",
+    description="For users who log in by password. All of one's sessions end, this one, too.",
+    tags=[TAG],
+    opt={"permission": Permission.SELF},
+    status_code=204,
+    responses=REFUSALS,
+    sync_to_thread=True,
+)
+def put_own_password(
+    request: Request[Principal, Any, Any],
+    services: Provided,
+    logins: ProvidedLogins,
+    data: JSONBody[PasswordChange],
+) -> None:
+    """Whoever has only a token of the user's can't."""
+    user = services.store.users.get(request.user.subject_uid)
+    address = request.client.host if request.client else ""
+    logins.change_password(
+        user, data.old_password, data.new_password, address=address, now_ms=services.now_ms()
+    )
+
+
 @post(
     "/users/{user_uid:str}/unlock",
     operation_id="UnlockUser",
@@ -198,6 +230,7 @@ USERS_ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     create_user,
     patch_user,
     put_password,
+    put_own_password,
     unlock,
     disable_user,
 )  # fmt: skip

@@ -110,6 +110,9 @@ def test_what_can_t_be_is_refused_with_its_code(rest: Rest) -> None:
         ({"more": 1}, (400, "FG-6001")),
     ):
         assert refusal(new_user(rest, key, **changed)) == expected, changed
+    for name in (" ", "ex\0port"):
+        made = rest.ask("POST", "/apiKeys", key=key, json={"name": name, "role": "operator"})
+        assert refusal(made) == (400, "FG-6064")
     past = {"name": "export", "role": "operator", "expirationTime": "2020-01-01T00:00:00Z"}
     assert refusal(rest.ask("POST", "/apiKeys", key=key, json=past)) == (400, "FG-6001")
     assert rest.ask("GET", "/users", key=key).json()["data"] == []
@@ -130,6 +133,24 @@ def test_a_key_of_a_user_s_is_no_way_past_what_the_user_may(rest: Rest) -> None:
     assert rest.ask("GET", "/about", key=secret).status_code == 200
     patch(rest, key, uid, role="operator")
     assert rest.ask("GET", "/about", key=secret).status_code == 401
+
+
+def test_a_user_takes_another_password(rest: Rest) -> None:
+    """By the one before, not by a token alone; then everything takes a login. A key has none."""
+    new_user(rest, rest.key(Role.ADMINISTRATOR), role="read-only")
+    token = log_in(rest).json()["access_token"]
+
+    def change(key: str, old: str, new: str) -> Any:
+        return rest.ask("PUT", "/users/me/password", key=key, json={"oldPassword": old, "newPassword": new})
+
+    assert refusal(change(token, "another", PASSWORD + "!")) == (401, "FG-6059")
+    assert refusal(change(token, PASSWORD, "short")) == (400, "FG-6063")
+    assert refusal(change(rest.key(Role.OPERATOR), PASSWORD, PASSWORD + "!")) == (404, "FG-1016")
+    assert change(token, PASSWORD, PASSWORD + "!").status_code == 204
+    assert rest.ask("GET", "/about", key=token).status_code == 401
+    assert log_in(rest).status_code == 400
+    assert log_in(rest, password=PASSWORD + "!").status_code == 200
+    assert ("user Anna", "password set") in [(entry.who, entry.action) for entry in rest.store.audit.list()]
 
 
 def test_everybody_stays_within_its_own_reach(rest: Rest) -> None:
