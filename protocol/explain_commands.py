@@ -55,7 +55,7 @@ COMMANDS: Final[dict[Code, Explanation]] = {
     ),
     Code.BULK_NOT_ASKED: Explanation(
         "a file that no command asked for",
-        "An agent offered a file, or sent a part of one, that answers no unfinished collect-logs command which it was given in this session. "
+        "An agent offered a file, or sent a part of one, that answers no unfinished command which asks for one and which it was given in this session. "
         "Nothing of it was kept.",
         "After a command was cancelled this may happen once, and means nothing. An agent that does it again and again is not ours, or broken: "
         "look at it, and revoke it if need be.",
@@ -74,7 +74,7 @@ COMMANDS: Final[dict[Code, Explanation]] = {
     Code.BULK_TOO_BIG: Explanation(
         "a file is larger than it may be",
         "An agent offered a file that is larger than the command allows, or sent more of it than it had announced. Nothing of it was kept.",
-        "Send the command anew, with a larger --max-bytes if more is wanted; 64 MiB is the most.",
+        "Send the command anew, with a larger --max-bytes if more is wanted; of logs, 64 MiB is the most.",
     ),
     Code.BULK_HASH_MISMATCH: Explanation(
         "a file is not what it was said to be",
