@@ -13,7 +13,7 @@ from agent.bulk import Bulk, BulkError
 from agent.collectors.contract import Ability, Collector, Take, UnknownPointError, UnknownWorkloadError
 from agent.execution.executor import Action, Progress
 from agent.execution.ledger import End
-from agent.execution.staging import Stage
+from agent.execution.staging import SPARE_BYTES, Stage
 from protocol import FieldError, Outcome, commands, listing
 
 T = TypeVar("T")
@@ -108,7 +108,9 @@ class Restores:
             return await self._send(stage, LISTING, said, progress, command_uid)
 
     def _stage(self, said: Reading, command_uid: str) -> Stage:
-        return Stage(self.state, command_uid, max_bytes=said.file_limit)
+        # A listing is small, and wanted most where the disk is full.
+        spare_bytes = 0 if said.is_brief else SPARE_BYTES
+        return Stage(self.state, command_uid, max_bytes=said.file_limit, spare_bytes=spare_bytes)
 
     async def _send(
         self, stage: Stage, name: str, said: Reading, progress: Progress, command_uid: str

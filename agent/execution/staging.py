@@ -29,17 +29,21 @@ SPARE_BYTES: Final = LIMIT_BYTES
 class Stage:
     """One such file: `async with`, write, `finish`; at the end of the block it is gone."""
 
-    def __init__(self, state: Path, command_uid: str, *, max_bytes: int) -> None:
+    def __init__(
+        self, state: Path, command_uid: str, *, max_bytes: int, spare_bytes: int = SPARE_BYTES
+    ) -> None:
         """Nothing is written yet.
 
         Args:
             state: the agent's folder.
             max_bytes: how large the file may become.
+            spare_bytes: what must stay free on the disk.
         """
         # A word of the gateway's is no part of a path.
         self.path = state / FOLDER / hashlib.sha256(command_uid.encode()).hexdigest()[:32]
         self.size_bytes = 0
         self._max_bytes = max_bytes
+        self._spare_bytes = spare_bytes
         self._digest = hashlib.sha256()
         self._block = bytearray()
         self._file: BinaryIO | None = None
@@ -99,9 +103,9 @@ class Stage:
 
     def _put(self, block: bytes) -> None:
         assert self._file is not None  # noqa: S101  # it was begun
-        if shutil.disk_usage(self.path.parent).free - len(block) < SPARE_BYTES:
+        if shutil.disk_usage(self.path.parent).free - len(block) < self._spare_bytes:
             raise CollectorError(
-                f"this server's disk has no room for it: {SPARE_BYTES >> 20} MiB must stay free",
+                f"this server's disk has no room for it: {self._spare_bytes >> 20} MiB must stay free",
                 Code.RESTORE_NO_ROOM,
             )
         try:

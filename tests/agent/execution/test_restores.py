@@ -228,12 +228,13 @@ async def test_what_is_larger_than_allowed_is_not_sent(desk: Desk) -> None:
 
 
 async def test_the_disk_keeps_its_room(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the outbox may need stays free."""
+    """What the outbox may need stays free; a listing is small, and can be had all the same."""
     usage = shutil.disk_usage(desk.restores.state)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=SPARE_BYTES + staging.BLOCK))
     with pytest.raises(CollectorError, match="512 MiB must stay free") as caught:
         await desk.do(commands.DownloadItem(workload_uid="w1", point_uid="p1", path="/a"))
     assert caught.value.code is Code.RESTORE_NO_ROOM
+    assert (await desk.listed(browsing())).rows
 
 
 async def test_what_the_gateway_refuses_is_said(desk: Desk) -> None:
