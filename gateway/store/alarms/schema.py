@@ -24,6 +24,7 @@ alarms = table(
     sa.UniqueConstraint("template", "scope", "object_uid"),
     sa.Index("ix_alarms_scope", "scope", "template"),
     sa.Index("ix_alarms_state", "state", "changed_ms"),
+    sa.Index("ix_alarms_changed_ms", "changed_ms", "uid"),
     sa.Index("ix_alarms_organization_uid", "organization_uid", "state", "changed_ms"),
     sa.Index(None, "agent_uid"),
     sa.Index("ix_alarms_window_id", "window_id", sqlite_where=QUIET, postgresql_where=QUIET),
