@@ -149,6 +149,7 @@ class Engine:
             if now_ms < self._sweep_ms:
                 return
             self._sweep_ms = now_ms + SWEEP_MS
+            self.store.alarm_deliveries.prune(now_ms=now_ms)
         page = self.store.alarm_facts.page(self._swept, limit=PAGE_AGENTS)
         if page and self._swept == 0:
             self._first = page[0][0]

@@ -234,6 +234,16 @@ def test_a_claimed_delivery_whose_sender_died_is_sent_again(rig: Rig) -> None:
     assert rig.receiver.requests[0]["webhook-id"] == due.delivery.uid
 
 
+def test_what_was_told_a_month_ago_is_forgotten(rig: Rig) -> None:
+    """With the next sweep; what still waits is not."""
+    rig.fail()
+    rig.send(SOON)
+    rig.fail("r2", NOW + 10)
+    later = NOW + 31 * 24 * HOUR_MS
+    rig.estate.engine.tick(later)
+    assert [line.state for line in rig.log()] == ["waiting"]
+
+
 def test_the_thread_raises_and_tells(estate: Estate, receiver: receivers.Receiver, tmp_path: Path) -> None:
     """As the management process runs it, and ends when it is told to."""
     settings = Alarms(webhook_hosts=("127.0.0.1",), webhook_ca=str(write_ca(tmp_path / "ca.pem")))
