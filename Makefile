@@ -14,8 +14,10 @@ AGENTS ?= 10000
 MINUTES ?= 10
 RATE ?= 1000
 REPORT ?= build/soak
+# Of `make fuzz-rest`.
+FUZZ_SECONDS ?= 600
 
-.PHONY: demo test check format bench lock clean mitmproxy openid lab packaging executable soak
+.PHONY: demo test check format bench lock clean mitmproxy openid lab packaging executable soak fuzz-rest
 
 demo: $(VENV)/.installed  ## a gateway on 6180 and 9999 and a fleet of simulated backup servers
 	$(BIN)/fieldgate demo
@@ -50,6 +52,9 @@ bench: $(VENV)/.installed  ## measure everything again and rewrite bench/RESULTS
 
 soak: $(VENV)/.installed  ## a fleet at a gateway of its own for a while, and a verdict (docs/load-testing.md)
 	$(BIN)/python -m bench.soak --agents $(AGENTS) --minutes $(MINUTES) --rate $(RATE) --report $(REPORT)
+
+fuzz-rest: $(VENV)/.installed  ## ten minutes of everything that the REST description allows, and of what it does not
+	$(BIN)/python -m tests.e2e.fuzzing_rest --seconds $(FUZZ_SECONDS)
 
 lock: $(VENV)/.installed  ## resolve pyproject.toml again; the lock carries hashes and no address
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-header --no-annotate --all-extras -o requirements.lock pyproject.toml

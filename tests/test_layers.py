@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "gateway.access": {"attrs", "cryptography", "jwt", "structlog", "protocol", "gateway.store", "gateway.config"},
     "gateway.alarms": {"attrs", "structlog", "protocol", "gateway.store", "gateway.config"},
     "gateway.management": {
-        "anyio", "attrs", "jsonpatch", "litestar", "msgspec", "structlog", "uvicorn",
+        "anyio", "attrs", "h11", "jsonpatch", "litestar", "msgspec", "structlog", "uvicorn",
         "protocol", "certs", "gateway.access", "gateway.alarms", "gateway.licensing", "gateway.store", "gateway.config", "gateway.beats",
         "gateway.billing", "gateway.bookkeeping", "gateway.onboarding", "gateway.datafolder", "gateway.decisions",
         "gateway.minting", "gateway.restores",

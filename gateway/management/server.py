@@ -15,9 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
+import h11
 import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from gateway.management.rest.errors import unreadable
 
 __all__ = ["Certificates", "Server"]
 
@@ -92,6 +95,21 @@ class _Connection(H11Protocol):
         super().data_received(data)
         if self.cycle is not before:
             self._end()
+
+    def send_400_response(self, msg: str) -> None:
+        """In the form of all refusals; the connection ends, for nobody knows where the next request would begin."""
+        head = [
+            (b"content-type", b"application/json"),
+            (b"cache-control", b"no-store"),
+            (b"connection", b"close"),
+        ]
+        for event in (
+            h11.Response(status_code=400, headers=head, reason=b"Bad Request"),
+            h11.Data(data=unreadable(msg)),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end()

@@ -38,7 +38,7 @@ from gateway.restores import ListingInvalid, NoAnswer, OperatorsOnly, RestoreErr
 from gateway.store import Conflict, NotFound, StoreError, StoreFull, StoreLocked, StoreUnreachable
 from protocol import Code, commands
 
-__all__ = ["HANDLERS", "ErrorBody", "Refused", "answer_of"]
+__all__ = ["HANDLERS", "ErrorBody", "Refused", "answer_of", "unreadable"]
 
 log = structlog.get_logger()
 
@@ -130,6 +130,22 @@ STATUS_OF_ACCESS: Final[dict[type[AccessError], int]] = {
 """Of whoever is known, or would be."""
 
 
+def unreadable(why: str) -> bytes:
+    """The body of a refusal of what is no HTTP request, which no application has seen."""
+    return msgspec.json.encode(_body(400, Code.REST_BODY_INVALID, why, None))
+
+
+def _body(status: int, code: Code, message: str, retry_after_s: int | None) -> ErrorBody:
+    entry = ErrorEntry(
+        message=message if len(message) <= MOST_CHARACTERS else message[: MOST_CHARACTERS - 1] + "…",
+        type=TYPES.get(status, "logical"),
+        code=status,
+        fg_code=str(code),
+        retry_after=msgspec.UNSET if retry_after_s is None else retry_after_s,
+    )
+    return ErrorBody(errors=[entry])
+
+
 def answer_of(
     status: int,
     code: Code,
@@ -139,21 +155,13 @@ def answer_of(
     headers: dict[str, str] | None = None,
 ) -> Response[ErrorBody]:
     """The refusal, as a response."""
-    entry = ErrorEntry(
-        message=message if len(message) <= MOST_CHARACTERS else message[: MOST_CHARACTERS - 1] + "…",
-        type=TYPES.get(status, "logical"),
-        code=status,
-        fg_code=str(code),
-        retry_after=msgspec.UNSET if retry_after_s is None else retry_after_s,
-    )
+    body = _body(status, code, message, retry_after_s)
     told = dict(headers or {})
     if retry_after_s is not None:
         told["Retry-After"] = str(retry_after_s)
     if status == 401:
         told["WWW-Authenticate"] = 'Bearer realm="fieldgate"'
-    return Response(
-        ErrorBody(errors=[entry]), status_code=status, headers=told, media_type="application/json"
-    )
+    return Response(body, status_code=status, headers=told, media_type="application/json")
 
 
 def _refused(_: Request[Any, Any, Any], error: Refused) -> Response[ErrorBody]:
@@ -197,6 +205,12 @@ def _too_deep(_: Request[Any, Any, Any], error: RecursionError) -> Response[Erro
     """Nothing of ours goes that deep by itself: it is the body's depth."""
     log.info("body nested too deeply", error=str(error))
     return answer_of(400, Code.REST_BODY_INVALID, "the body is nested too deeply")
+
+
+def _not_utf8(_: Request[Any, Any, Any], error: UnicodeDecodeError) -> Response[ErrorBody]:
+    """What JSON decoders raise, which is no fault of ours."""
+    log.info("body is not UTF-8", error=error.reason)
+    return answer_of(400, Code.REST_BODY_INVALID, "the body is not UTF-8")
 
 
 def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorBody]:
@@ -255,6 +269,7 @@ HANDLERS: Final[dict[int | type[Exception], Any]] = {
     RestoreError: _restore_error,
     HTTPException: _http_error,
     RecursionError: _too_deep,
+    UnicodeDecodeError: _not_utf8,
     Exception: _bug,
 }
 """Which exception becomes what answer."""

@@ -33,14 +33,14 @@ class Meta(msgspec.Struct, rename="camel"):
     paging_info: Paging
 
 
-_TYPES: Final[dict[Kind, type]] = {
+_TYPES: Final[dict[Kind, Any]] = {
     Kind.UID: str,
     Kind.TEXT: str,
     Kind.WORD: str,
     Kind.TIME: str,
     Kind.INTEGER: int,
     Kind.FLAG: bool,
-    Kind.OBJECT: dict[str, Any],
+    Kind.OBJECT: Any,
 }
 _FORMATS: Final = {Kind.TIME: {"format": "date-time"}}
 
@@ -53,7 +53,7 @@ def _annotation(property_: Property) -> Any:
         description=property_.says, examples=[property_.example], extra_json_schema=extra or None
     )
     kind: Any = _TYPES[property_.kind]
-    if property_.nullable:
+    if property_.nullable and property_.kind is not Kind.OBJECT:  # any JSON, null as well
         return Annotated[kind | msgspec.UnsetType | None, meta]
     return Annotated[kind | msgspec.UnsetType, meta]
 

@@ -129,12 +129,6 @@ class ReportSettingsEnvelope(msgspec.Struct):
     data: ReportSettings
 
 
-FILE: Final = {
-    200: ResponseSpec(
-        bytes, description="The file.", media_type="application/octet-stream", generate_examples=False
-    ),
-    **REFUSALS,
-}
 STATEMENT: Final = {
     200: ResponseSpec(
         dict[str, Any],
@@ -275,7 +269,10 @@ def _file(form: str, media_type: str, write: Any) -> HTTPRouteHandler:
         summary=f"A statement as {form.upper()}.",
         tags=[TAG],
         opt={"permission": Permission.BILLING_READ},
-        responses=FILE,
+        responses={
+            200: ResponseSpec(bytes, description="The file.", media_type=media_type, generate_examples=False),
+            **REFUSALS,
+        },
         sync_to_thread=True,
     )
     def report_file(

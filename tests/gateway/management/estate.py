@@ -4,36 +4,43 @@ import contextlib
 import datetime as dt
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 from litestar import Litestar
 from litestar.routes import HTTPRoute
+from litestar.testing import TestClient
 
 from certs import Authority
 from gateway.access import Role, create_key
 from gateway.alarms import Engine
 from gateway.config import Config, Management
 from gateway.management import Services, application
+from gateway.management.description.examples import example_of
 from gateway.store import RESELLER, CompanyDetails, Store, open_store
 from tests.gateway.store.views.estate import NOW, Estate, make_estate
 
-__all__ = ["NOW", "Asked", "Scene", "operations", "scene_in"]
+__all__ = [
+    "EVERYBODYS", "LISTS", "MONTH", "NOW", "PROVIDERS", "Asked", "Scene", "bodies", "operations", "scene_in", "uid_for",
+]  # fmt: skip
 
 MONTH: Final = "2025-10"
 
 LISTS: Final = {
     # parameter: the list that has it, the property of its rows, where the path itself is not below such a list
     "alarm_uid": ("/alarms/active", "instanceUid"),
-    "point_uid": None,
-    "report_month": None,
     "report_uid": ("/licensing/reports", "reportUid"),
     "template_uid": ("/alarms/templates", "instanceUid"),
     "window_id": ("/maintenanceWindows", "windowId"),
 }
-"""None: what stands in `Scene.known`."""
+
+
+PROVIDERS: Final = {"site_uid", "webhook_uid", "window_id"}
+"""What is of these is the provider's own: nobody else's reach has it."""
+EVERYBODYS: Final = {"template_uid", "report_uid", "report_month"}
+"""Rules of alarms hold for all; of a statement everybody gets the own part, which may be empty."""
 
 
 @attrs.frozen
@@ -81,6 +88,7 @@ class Scene:
     stranger_uid: str
     strange_reseller_uid: str
     known: dict[str, str]
+    patches: dict[str, Any] = attrs.field(factory=dict)
     description: dict[str, Any] = attrs.field(factory=dict)
     _keys: dict[tuple[Role, str], str] = attrs.field(factory=dict)
 
@@ -93,16 +101,29 @@ class Scene:
             self._keys[role, organization_uid] = made.secret
         return self._keys[role, organization_uid]
 
-    def body(self, asked: Asked, organization_uid: str) -> tuple[str, Any] | None:
+    def query(self, asked: Asked) -> dict[str, Any]:
+        """The query parameters that it must have, by their examples."""
+        path = re.sub(r":\w+}", "}", asked.path)
+        parameters = self.description["paths"][path][asked.method.lower()].get("parameters", ())
+        schemas = self.description["components"]["schemas"]
+        return {
+            each["name"]: example_of(each["schema"], schemas)
+            for each in parameters
+            if each["in"] == "query" and each.get("required")
+        }
+
+    def body(self, asked: Asked, organization_uid: str, *, real: bool = False) -> tuple[str, Any] | None:
         """Type and value of a body that is in order, about that organization; none where none is taken.
 
-        A patch is of nothing: the operation is refused where there is something that it could be of.
+        A patch is of nothing unless it is to be *real*: the operation is refused where there is something that it could be of.
         """
         path = re.sub(r":\w+}", "}", asked.path)
         content = self.description["paths"][path][asked.method.lower()].get("requestBody", {}).get("content")
         if content is None:
             return None
         [(kind, media), *_] = content.items()
+        if asked.method == "PATCH" and real:
+            return kind, self.patches.get(path.removeprefix("/api/v3"), media["example"])
         if asked.method == "PATCH":
             return kind, [{"op": "test", "path": "/nothing", "value": 1}]
         about = dict.fromkeys(("organizationUid", "companyUid"), organization_uid)
@@ -133,11 +154,56 @@ def scene_in(folder: Path) -> Iterator[Scene]:
         engine.tick(NOW)
         engine.stop()
         services = Services(store=store, config=lambda: config, now_ms=lambda: NOW, ring=lambda: None)
-        yield Scene(
+        scene = Scene(
             app=application(services), store=store, estate=estate, company_uid=company, sibling_uid=sibling.uid,
             reseller_uid=estate.reseller_uid, stranger_uid=stranger, strange_reseller_uid=other.uid,
             known={"report_month": MONTH, "point_uid": "p1"},
         )  # fmt: skip
+        furnish(scene)
+        yield scene
+
+
+def furnish(scene: Scene) -> None:
+    """What the provider itself has: a month that is closed, a webhook, a time of maintenance."""
+    administrator = {"Authorization": f"Bearer {scene.key(Role.ADMINISTRATOR, scene.estate.provider_uid)}"}
+    made = (
+        ("/licensing/reports/finalization", {"date": MONTH}),
+        ("/webhooks", {"name": "desk", "url": "https://desk.example/hook"}),
+        (
+            "/maintenanceWindows",
+            {"name": "patch day", "startTime": "2026-11-24T20:00:00Z", "endTime": "2026-11-24T22:00:00Z"},
+        ),
+    )
+    with TestClient(scene.app, base_url="https://provider.example") as client:
+        scene.description = client.get("/schema/openapi.json").json()
+        for path, body in made:
+            answer = client.post(f"/api/v3{path}", json=body, headers=administrator)
+            assert answer.status_code < 300, answer.text
+
+
+def uid_for(rows: Callable[[str], list[dict[str, Any]]], scene: Scene, asked: Asked, name: str) -> str:
+    """One of the company's for a parameter: from the list that its path is below.
+
+    Args:
+        rows: gives those of a list, as the administrator sees it.
+    """
+    if name in scene.known:
+        return scene.known[name]
+    if name == "workload_uid" and "restorePoints" in asked.path:
+        return "w1"  # as its server calls it
+    where = LISTS.get(name)
+    above = asked.path.partition(f"/{{{name}")[0].removeprefix("/api/v3")
+    path, key = where or (above, None)
+    lists = {each.path.removeprefix("/api/v3") for each in operations(scene.app) if each.method == "GET"}
+    assert path in lists, f"{asked}: nobody knows a {name}; tell in estate.LISTS which list has them"
+    for row in rows(path):
+        if str(row.get("name", "")).endswith(" asks"):
+            continue  # whoever asks is not what is asked about
+        mine = row.get("organizationUid", row.get("assignedForCompany"))
+        uid = row[key or next(iter(row))]
+        if name in PROVIDERS | EVERYBODYS or scene.company_uid in (mine, uid) or uid == scene.reseller_uid:
+            return str(uid)
+    raise AssertionError(f"{asked}: the estate has no {name} of the company's in {path}")
 
 
 def bodies(kind: str, value: Any) -> dict[str, Any]:
