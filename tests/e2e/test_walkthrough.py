@@ -1,0 +1,110 @@
+"""docs/walkthrough.md, run as it stands, but for the ports."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from certs import chain_to_pem
+from tests.gateway.sinks.receiver import Receiver, authority, receiving
+from tests.helpers.provider import free_ports
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/walkthrough.md"
+LIMIT_S = 500
+PORTS = ("6180", "9999", "1280", "9180")
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("restic") is None, reason="restic is not installed: apt install restic"
+)
+
+
+def script(text: str, replaced: dict[str, str]) -> str:
+    """The page's lines of shell, with a mark before each part."""
+    parts = []
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        title = section.splitlines()[0]
+        lines = "\n".join(re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL))
+        parts.append(f"echo '## {title}'\n{lines}")
+    code = "set -euo pipefail\n" + "\n".join(parts)
+    for old, new in replaced.items():
+        code = re.sub(rf"\b{old}\b", new, code)
+    return code
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, str], Receiver, Path]]:
+    """What each part said, who was told of the alarm, and the folder."""
+    folder = tmp_path_factory.mktemp("walk")
+    for name, module in (("fieldgate", "gateway"), ("fieldgate-agent", "agent")):
+        program = folder / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m {module} "$@"\n')
+        program.chmod(0o755)
+    with receiving() as receiver:
+        (folder / "receiver.pem").write_bytes(chain_to_pem(authority().root_certificates()))
+        ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+        ports["8443"] = receiver.url.split(":")[2].split("/")[0]
+        (folder / "walk.sh").write_text(script(PAGE.read_text("utf-8"), ports), encoding="utf-8")
+        environment = os.environ | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+        with (folder / "said").open("wb") as output:
+            process = subprocess.Popen(
+                ["bash", "walk.sh"], cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )  # fmt: skip
+            try:
+                code = process.wait(LIMIT_S)
+            except subprocess.TimeoutExpired:
+                code = -1
+        said = (folder / "said").read_text("utf-8", errors="replace")
+        try:
+            assert code == 0, f"{code}:\n{said[-3000:]}"
+            parts = re.split(r"^## ", said, flags=re.MULTILINE)[1:]
+            yield {part.splitlines()[0]: part for part in parts}, receiver, folder
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+
+
+def test_the_order_is_enforced(walk: tuple[dict[str, str], Receiver, Path]) -> None:
+    """No licence before a cloud tenant, and the missing step is named."""
+    said = walk[0]["Its cloud tenant"]
+    assert "FG-6162" in said
+    assert "refused: exit code 3" in said
+
+
+def test_the_licence_is_installed_and_near_its_limit(walk: tuple[dict[str, str], Receiver, Path]) -> None:
+    """On the server, by its agent's own word."""
+    assert "revision 1 installed" in walk[0]["A licence"]
+
+
+def test_somebody_is_told_of_the_failed_job(walk: tuple[dict[str, str], Receiver, Path]) -> None:
+    """By a webhook, and in the list."""
+    assert "the job failed: exit code 1" in walk[0]["A job fails"]
+    assert "ledgers" in walk[0]["A job fails"]
+    assert walk[1].bodies
+
+
+def test_the_file_is_the_same(walk: tuple[dict[str, str], Receiver, Path]) -> None:
+    """To the byte."""
+    assert "the same to the byte" in walk[0]["A file comes back"]
+
+
+def test_the_company_leaves_with_a_receipt(walk: tuple[dict[str, str], Receiver, Path]) -> None:
+    """Its agent is turned away for good, and what was counted can still be proved."""
+    assert list((walk[2] / "leaving").iterdir())
+    assert "the chains hold" in walk[0]["The tenant leaves"]
+    assert "FG-" in (walk[2] / "agent.log").read_text("utf-8")
+
+
+def test_the_statement_is_the_providers(walk: tuple[dict[str, str], Receiver, Path]) -> None:
+    """And the chain that it rests on holds."""
+    assert "statement.json: valid" in walk[0]["A month"]
+    assert "the chains hold" in walk[0]["A month"]
