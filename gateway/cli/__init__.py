@@ -109,7 +109,10 @@ COMMANDS = {
     "token": ("tenants:token_app", "Enrollment tokens: one string that lets agents in."),
     "agent": ("agents:agent_app", "Agents: list, show, accept, reject, revoke."),
     "alarm": ("alarms:alarm_app", "Alarms: what is wrong, who looks after it, and that it is over."),
-    "morning": ("morning:morning", "Show what failed, what has no restore point, what is nearly full."),
+    "morning": (
+        "morning:morning",
+        "Show what to look at: jobs that did not end well, machines without a restore point, quotas and licences near their end.",
+    ),
     "webhook": ("webhooks:webhook_app", "Webhooks: who is told of alarms, and what came of it."),
     "inspection": (
         "inspection:inspection_app",

@@ -1,7 +1,9 @@
 """Alarms at the command line: what is wrong, who looks after it, and that it is over."""
 
+from typing import Annotated
+
 import attrs
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from gateway.cli.alarm_rules import alarm_set, alarm_templates, maintenance_app
 from gateway.cli.common import now_ms, open_provider, operator
@@ -24,7 +26,7 @@ alarm_app.command(maintenance_app, name="maintenance")
 def alarm_list(
     *,
     company: str | None = None,
-    resolved: bool = False,
+    resolved: Annotated[bool, Parameter(negative="")] = False,
     data: Data = DEFAULT_DATA,
     json_: Json = False,
 ) -> None:

@@ -33,7 +33,7 @@ def product_set(
     *,
     name: str,
     edition: str = "Standard",
-    workload: list[str],
+    workload: Annotated[list[str], Parameter(negative="")],
     by: By = None,
     data: Data = DEFAULT_DATA,
 ) -> None:

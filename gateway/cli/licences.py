@@ -24,7 +24,8 @@ licence_app.command(licence_verify, name="verify")
 
 Flag = Annotated[bool, Parameter(negative="")]
 Count = Annotated[
-    list[str], Parameter(help="How many of a workload of the product, as ID=COUNT. Once for each.")
+    list[str],
+    Parameter(help="How many of a workload of the product, as ID=COUNT. Once for each.", negative=""),
 ]
 Until = Annotated[
     str | None,
@@ -124,7 +125,9 @@ def licence_extend(
     *,
     expires: str | None = None,
     support: str | None = None,
-    workload: Annotated[list[str] | None, Parameter(help="Its workloads from now on, as ID=COUNT.")] = None,
+    workload: Annotated[
+        list[str] | None, Parameter(help="Its workloads from now on, as ID=COUNT.", negative="")
+    ] = None,
     by: By = None,
     data: Data = DEFAULT_DATA,
     json_: Json = False,

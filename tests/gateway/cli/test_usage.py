@@ -75,7 +75,7 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         assert (sub.default_command.__doc__ or "").partition("\n")[0][:30] in shown.replace("\n", " ")
         for argument in sub.assemble_argument_collection(parse_docstring=True):
             hidden = argument.parameter.show is False
-            assert set(argument.negatives) <= {"--no-follow"}, command
+            assert set(argument.negatives) <= {"--no-follow", "--off"}, command
             assert hidden or argument.parameter.help, f"{command}: {argument.name} is not described"
 
 
