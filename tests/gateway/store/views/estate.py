@@ -40,6 +40,13 @@ NAMES: Final = (
 """Servers may be called like this, and so may what they report."""
 
 
+FILLED: Final = {
+    "managementAgents", "unverifiedAgents", "sites", "sites/tenants", "locations", "backupServers", "repositories", "jobs",
+    "jobSessions", "protectedWorkloads/virtualMachines", "protectedWorkloads/computers", "protectedWorkloads/fileShares",
+}  # fmt: skip
+"""What the estate has rows of; other rooms' views answer here, too, if only of nothing."""
+
+
 @attrs.frozen(kw_only=True)
 class Estate:
     """A provider with a site, a reseller with one company of two, and agents with all that they reported."""
