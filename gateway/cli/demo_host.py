@@ -4,6 +4,7 @@ Run as a program of its own beside the demo. It makes a repository in the demo's
 time, and becomes that agent. The repository goes with the demo; who the agent is stays, as the simulated ones do.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -35,6 +36,8 @@ def clear_away(data: Path) -> None:
     for name in ("repository", "agent/collectors"):
         shutil.rmtree(data / FOLDER / name, ignore_errors=True)
     (data / FOLDER / "password").unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # what somebody restored stays
+        (data / FOLDER / "restored").rmdir()
 
 
 def _prepare(data: Path) -> Path:

@@ -61,7 +61,9 @@ def test_an_operator_waits_for_a_connected_agents_word(stage: Stage) -> None:
         [command] = listed()
         assert command["state"] == "failed"
         audit = stage.fieldgate("inspection", "audit", "--json").json
-        assert [entry["action"] for entry in audit if command["uid"] in entry["about"]][::-1] == [
+        deeds = [entry["action"] for entry in audit if command["uid"] in entry["about"]][::-1]
+        # A slow machine hears that it has begun before it hears that there is no such job.
+        assert [deed for deed in deeds if deed != "command begun"] == [
             "command queued",
             "command delivered",
             "command failed",
