@@ -60,5 +60,5 @@ def test_the_figures_are_the_codes() -> None:
     page = DOCS.read_text(encoding="utf-8")
     assert f"| `--outbox-mib` | run | {LIMIT_BYTES >> 20} |" in page
     files = re.findall(r"^    ([a-z-]+\.[a-z]+)  ", agent.state.__doc__ or "", re.MULTILINE)
-    assert len(files) == 8
+    assert len(files) == 9
     assert [name for name in files if f"| `{name}` |" not in page] == []

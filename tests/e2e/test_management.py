@@ -89,8 +89,13 @@ def test_its_certificate_leads_to_our_ca(plane: Plane) -> None:
 
 
 def test_agents_are_listed(plane: Plane) -> None:
-    """With what the gateway knows of them now."""
-    answer = plane.ask("/infrastructure/managementAgents")
+    """With what the gateway knows of them now; that an agent is there is told to the store a moment after it came."""
+    path = "/infrastructure/managementAgents"
+    until(
+        lambda: plane.ask(path)["data"][0]["connectionStatus"] != "Unknown",
+        lambda: text_of(plane.serve)[-3000:],
+    )
+    answer = plane.ask(path)
     [row] = answer["data"]
     assert row["instanceUid"] == uid_of(plane.agent)
     assert row["connectionStatus"] == "Online"

@@ -148,7 +148,8 @@ class Browser:
     async def _snapshots(self, workload_uid: str) -> list[Snapshot]:
         snapshots = await self.shelf.look()
         found = [each for each in snapshots if self.report.workload_uid(each.source) == workload_uid]
-        if not found:
+        own = (self.report.workload_uid(job.source) for job in self.report.jobs)
+        if not found and workload_uid not in own:
             raise UnknownWorkloadError(workload_uid)
         return found
 

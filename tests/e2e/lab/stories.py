@@ -171,7 +171,7 @@ def _public(lab: Lab, gateway: LabGateway, runs: list[Run]) -> list[Result]:
     end = datetime.now(UTC) + timedelta(seconds=SHORT_S)
     lab.public.leaf("public-leaf", (NAME, SECOND), end=end)
     gateway.restart()
-    until(lambda: datetime.now(UTC) > end + timedelta(seconds=1))
+    until(lambda: datetime.now(UTC) > end + timedelta(seconds=1), limit_s=2 * SHORT_S)
     return results + told(lab, gateway, named(runs, "expired"), **known)
 
 

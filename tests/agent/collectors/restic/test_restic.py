@@ -104,6 +104,14 @@ def test_what_somebody_else_backed_up_is_seen(seen: Seen) -> None:
     assert (configured.schedule, configured.last_run_ms, own.restore_points) == ("manual", 0, 0)
 
 
+async def test_a_source_of_a_job_that_has_not_run_yet_has_no_restore_points(place: Place) -> None:
+    """It is listed among the workloads, so asking for its restore points is no mistake."""
+    collector = place.collector(place.job(schedule="manual"))
+    rows = map(Workload.from_row, (await collector.inventory()).workloads)
+    [own] = [each for each in rows if not each.restore_points]
+    assert list(await collector.restore_points(own.uid)) == []
+
+
 def test_usage(seen: Seen) -> None:
     """What restic says that it holds, how many restore points each source has, and the newest of the machine."""
     said = json.loads(seen.place.restic("stats", "--json", "--mode", "raw-data"))
