@@ -41,6 +41,9 @@ TELL_S = 0.1
 # Journals are looked for, gaps are looked after, lag is measured this often.
 LOOK_S = 1.0
 
+# The database is asked this often whether it has grown so much that it should plan anew.
+PLAN_S = 3600.0
+
 # An idle look costs 0.3 ms of CPU for each journal: 1 % of a core for one. A record waits at most this long.
 IDLE_S = 0.04
 
@@ -82,7 +85,7 @@ class Projector:
         self._alarms = Alarms(clock.monotonic)
         self._untold: dict[tuple[int, bool], ReleasedMark] = {}
         self._unrung = False
-        self._told_at = self._looked_at = float("-inf")
+        self._told_at = self._looked_at = self._planned_at = float("-inf")
         self._read_bytes = FIRST_READ_BYTES
 
     @property
@@ -120,6 +123,9 @@ class Projector:
             self._project(reads, with_chores=looking, telling=telling)
         if looking:
             self._looked_at = at
+        if at - self._planned_at >= PLAN_S:
+            self._planned_at = at
+            self._store.refresh_statistics()
         if telling and self._unrung:
             self._told_at, self._unrung = at, False
             self._bell()

@@ -100,8 +100,7 @@ def _copy_rows(source: Connection, target: Connection) -> None:
 
 
 def _in_pieces(source: Connection, table: sa.Table) -> Iterator[list[dict[str, Any]]]:
-    written = [column for column in table.c if column.computed is None]
-    streamed = source.execution_options(yield_per=ROWS).execute(sa.select(*written)).mappings()
+    streamed = source.execution_options(yield_per=ROWS).execute(sa.select(table)).mappings()
     for rows in streamed.partitions(ROWS):
         yield [dict(row) for row in rows]
 

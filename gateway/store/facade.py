@@ -173,6 +173,14 @@ class Store:
         """
         migrate(self._db)
 
+    def refresh_statistics(self) -> None:
+        """Let the database know how much there is of what, which it plans its ways by; cheap where little has changed.
+
+        Raises:
+            StoreError: locked or unreachable.
+        """
+        self._db.refresh_statistics()
+
     def close(self) -> None:
         """Close every connection."""
         self._db.close()

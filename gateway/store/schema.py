@@ -246,7 +246,7 @@ def items(name: str, *parts: sa.Column[object], sorted_by: Sequence[str] = ()) -
     return table(
         name, key("agent_id", Int), key("uid"), *parts, *columns(Int, "revision"),
         *columns(Text, "instance_uid?"), *columns(Ordinal, "name_folded?" if folded else ""),
-        sa.Index(None, "instance_uid"), *[sa.Index(None, *each.split(), "agent_id", "uid") for each in sorted_by],
+        sa.Index(None, "instance_uid", unique=True), *[sa.Index(None, *each.split(), "agent_id", "uid") for each in sorted_by],
         clustered=True,
     )  # fmt: skip
 
@@ -275,6 +275,9 @@ cloud_tenants = items(
     *columns(Int, "quota_bytes used_bytes vm_backups server_backups workstation_backups lease_expires_ms"),
 )  # fmt: skip
 
+SINCE = sa.text("coalesce(start_ms, end_ms)")
+"""When a run began; where that was not heard of, when it ended."""
+
 job_sessions = table(
     "job_sessions",
     key("agent_id", Int),
@@ -282,13 +285,11 @@ job_sessions = table(
     *columns(Text, "job_uid"),
     *columns(Int, "start_ms? end_ms? status attempts duration_ms processed_bytes transferred_bytes code"),
     *columns(Text, "message"),
-    # when it began; where that was not heard of, when it ended
-    sa.Column("since_ms", Int, sa.Computed("coalesce(start_ms, end_ms)")),
     sa.Index(None, "agent_id", "job_uid", "start_ms"),
-    # Ranges of time over all agents, over those of one state, and over an agent's.
-    sa.Index(None, "since_ms", "agent_id"),
-    sa.Index(None, "status", "since_ms", "agent_id"),
-    sa.Index(None, "agent_id", "since_ms", "status"),
+    # Ranges of time over all agents, over those of one state, and over an agent's: since when it is known of.
+    sa.Index("ix_job_sessions_since", SINCE, "agent_id", "status"),
+    sa.Index("ix_job_sessions_status_since", "status", SINCE, "agent_id"),
+    sa.Index("ix_job_sessions_agent_id_since", "agent_id", SINCE, "status"),
     clustered=True,
 )
 

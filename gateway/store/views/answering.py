@@ -3,7 +3,10 @@
 A page costs two queries. The first counts what fits, up to EXACT and no further. The second fetches the rows; and for a large view
 the count says which way is the shorter one, where a planner would have to guess. Where few rows fit, they are found by the condition and
 sorted then. Where many do, the rows of the page are met soon by going through the table in the order asked for, which a large view
-offers by an index only. Either way no more than some ten thousand rows are touched, in a table of millions.
+offers by an index only. Either way no more than some ten thousand rows are touched, in a table of millions. The rows' other columns,
+with the joins that they take, are fetched for the page alone.
+
+Within a scope a large table is entered by the organization's agents, whose items lie together.
 """
 
 import json
@@ -14,6 +17,7 @@ from typing import Any, Final
 import attrs
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.util import find_tables
 
 from gateway.store.engine import Database
 from gateway.store.errors import NotFound
@@ -47,11 +51,16 @@ class Views:
         properties = selected(view, asked.select)
         now = {"now_ms": now_ms}
         with self._db.read() as connection:
-            query = prepared(view, asked, scope, self._known(connection), now_ms=now_ms)
+            dialect = attrs.evolve(self._known(connection), scoped=view.large and scope != Scope.everything())
+            query = prepared(view, asked, scope, dialect, now_ms=now_ms)
             counted = int(connection.execute(query.counting(), now).scalar_one())
+            few = counted <= EXACT
+            if view.large and not few:
+                walked = (asked.sort or view.default_sort)[0].property
+                query = prepared(view, asked, scope, attrs.evolve(dialect, walked=walked), now_ms=now_ms)
             rows: Sequence[Any] = ()
-            if asked.offset < counted or counted > EXACT:
-                rows = connection.execute(query.fetching(properties, counted), now).all()
+            if asked.offset < counted or not few:
+                rows = connection.execute(query.fetching(properties, few=few), now).all()
         return Page(
             rows=[shown(properties, row) for row in rows],
             total=min(counted, EXACT),
@@ -73,8 +82,9 @@ class Views:
             raise absent from None
         own = [] if view.where is None else [view.where]
         query = sa.select(*[each.column for each in view.properties]).select_from(view.source)
-        query = query.where(property_.column == wanted, *own, *within(view, scope))
         with self._db.read() as connection:
+            tested = [*own, *within(view, scope, self._known(connection))]
+            query = query.where(property_.column == wanted, *tested)
             row = connection.execute(query, {"now_ms": now_ms}).first()
         if row is None:
             raise absent
@@ -116,22 +126,56 @@ class Query:
         some = self._of(sa.literal(1)).limit(EXACT + 1).subquery()
         return sa.select(sa.func.count()).select_from(some)
 
-    def fetching(self, properties: Sequence[Property], counted: int) -> sa.Select[Any]:
+    def fetching(self, properties: Sequence[Property], *, few: bool) -> sa.Select[Any]:
         """The page's rows, a column for each of the properties."""
         columns = [each.column.label(f"p{n}") for n, each in enumerate(properties)]
-        if not self.view.large or counted > EXACT:
-            query = self._of(*columns).order_by(*[each.directed() for each in self.orders])
-        else:
-            by = [attrs.evolve(each, column=each.column.label(f"o{n}")) for n, each in enumerate(self.orders)]
+        if not self.view.large:
+            return self._paged(self._of(*columns), self.orders)
+        # First which rows, then what is in them: joins are made for those of the page alone.
+        labels = [f"o{n}" for n in range(len(self.orders))]
+        found = self._of(*[each.column.label(label) for label, each in zip(labels, self.orders, strict=True)])
+        if few:
             # Materialized: the planner must not put the order into it and walk through the table after all.
-            found = self._of(*columns, *[each.column for each in by]).cte("found").prefix_with("MATERIALIZED")
-            query = sa.select(*[found.c[column.name] for column in columns]).order_by(
-                *[attrs.evolve(each, column=found.c[f"o{n}"]).directed() for n, each in enumerate(by)]
-            )
-        return query.limit(self.asked.limit).offset(self.asked.offset)
+            fitting = found.cte("fitting").prefix_with("MATERIALIZED")
+            page = self._paged(sa.select(fitting), self._by(fitting, labels)).subquery("page")
+        else:
+            page = self._paged(found, self.orders).subquery("page")
+        keys = zip(self.view.ties, labels[-len(self.view.ties) :], strict=True)
+        joined = sa.join(
+            page, self.view.source, sa.and_(*[column == page.c[label] for column, label in keys])
+        )
+        by = [each.directed() for each in self._by(page, labels)]
+        return sa.select(*columns).select_from(joined).order_by(*by)
 
     def _of(self, *columns: Any) -> sa.Select[Any]:
-        return sa.select(*columns).select_from(self.view.source).where(*self.tests)
+        mentioned = (*columns, *self.tests, *[each.column for each in self.orders])
+        needed: set[sa.FromClause] = set()
+        for each in mentioned:
+            needed.update(find_tables(each, check_columns=True))
+        return sa.select(*columns).select_from(pruned(self.view.source, needed)).where(*self.tests)
+
+    def _by(self, found: sa.FromClause, labels: list[str]) -> list[Ordered]:
+        """The order, over columns that were found before."""
+        pairs = zip(labels, self.orders, strict=True)
+        return [attrs.evolve(each, column=found.c[label]) for label, each in pairs]
+
+    def _paged(self, query: sa.Select[Any], by: list[Ordered]) -> sa.Select[Any]:
+        ordered = query.order_by(*[each.directed() for each in by])
+        return ordered.limit(self.asked.limit).offset(self.asked.offset)
+
+
+def pruned(source: sa.FromClause, needed: set[sa.FromClause]) -> sa.FromClause:
+    """*source* without the outer joins of tables that are not *needed*.
+
+    Databases leave such joins out, too, but only after they have decided that an index does not have all columns that those mention.
+    """
+    if not isinstance(source, sa.Join):
+        return source
+    if source.isouter and source.right not in needed:
+        return pruned(source.left, needed)
+    assert source.onclause is not None  # noqa: S101  # all of ours have one
+    left = pruned(source.left, needed.union(find_tables(source.onclause, check_columns=True)))
+    return sa.join(left, source.right, source.onclause, isouter=source.isouter)
 
 
 def prepared(view: View, asked: Asked, scope: Scope, dialect: Dialect, *, now_ms: int) -> Query:
@@ -143,18 +187,21 @@ def prepared(view: View, asked: Asked, scope: Scope, dialect: Dialect, *, now_ms
     return Query(
         view,
         asked,
-        tests(view, asked, dialect, now_ms) + within(view, scope),
+        tests(view, asked, dialect, now_ms) + within(view, scope, dialect),
         orders(view, asked, dialect),
     )
 
 
-def within(view: View, scope: Scope) -> list[Test]:
+def within(view: View, scope: Scope, dialect: Dialect) -> list[Test]:
     """What a row must fit to exist for whoever asks."""
     if scope == Scope.everything():
         return []
     if view.organization is None:
         return [sa.false()]
-    return [inside(view.organization, scope)]
+    if view.agent is None:
+        return [inside(view.organization, scope)]
+    agent = view.agent if dialect.walked is None else dialect.unindexed(view.agent)
+    return [agent.in_(sa.select(agents.c.id).where(inside(agents.c.organization_uid, scope)))]
 
 
 def inside(organization: sa.ColumnElement[str], scope: Scope) -> Test:

@@ -39,6 +39,7 @@ JOBS: Final = View(
     ),
     organization=agents.c.organization_uid,
     where=jobs.c.instance_uid.is_not(None),
+    agent=jobs.c.agent_id,
     identity=(jobs.c.agent_id, jobs.c.uid),
     large=True,
     default_sort=(Order("name"),),
@@ -58,7 +59,7 @@ JOBS: Final = View(
         ),
         Property(
             name="lastResult", kind=Kind.WORD, says="What the last run came to that ended, told as soon as it did.",
-            example="Warning", column=job_results.c.status, words=STATUSES, nullable=True, sort=False,
+            example="Warning", column=job_results.c.status, words=STATUSES, nullable=True, filter=False, sort=False,
         ),
         Property(
             name="lastEndTime", kind=Kind.TIME, says="When that run ended.", example="2026-11-24T01:17:00.000Z",
@@ -117,6 +118,7 @@ def protected(kind: WorkloadKind, *, name: str, model: str, says: str, example: 
         .outerjoin(jobs, of_same_agent(jobs, workloads, workloads.c.job_uid)),
         organization=agents.c.organization_uid,
         where=sa.and_(workloads.c.kind == int(kind), workloads.c.instance_uid.is_not(None)),
+        agent=workloads.c.agent_id,
         identity=(workloads.c.agent_id, workloads.c.uid),
         large=True,
         default_sort=(Order("name"),),

@@ -26,7 +26,7 @@ def whose() -> tuple[Property, ...]:
         ),
         Property(
             name="organizationName", kind=Kind.TEXT, says="That organization's name.", example="Bäckerei Ölund",
-            column=organizations.c.name, nullable=True, sort=False,
+            column=organizations.c.name, nullable=True, filter=False, sort=False,
         ),
         Property(
             name="locationUid", kind=Kind.UID, says="The organization's place where its server is.",
@@ -36,8 +36,8 @@ def whose() -> tuple[Property, ...]:
 
 
 def from_items(item: sa.FromClause) -> sa.Join:
-    """An item with its agent and that one's organization."""
-    return item.join(agents, agents.c.id == item.c.agent_id).outerjoin(
+    """An item with its agent and that one's organization, by outer joins: databases leave out those that a question does not need."""
+    return item.outerjoin(agents, agents.c.id == item.c.agent_id).outerjoin(
         organizations, organizations.c.uid == agents.c.organization_uid
     )
 

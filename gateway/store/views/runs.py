@@ -10,6 +10,8 @@ from gateway.store.views.backups import STATUSES
 from gateway.store.views.describing import Kind, Property, View
 from gateway.store.views.items import from_items, whose
 
+# As the table's indexes have it.
+SINCE: Final = sa.func.coalesce(job_sessions.c.start_ms, job_sessions.c.end_ms)
 DAY_MS: Final = 24 * 3600 * 1000
 
 JOB_SESSIONS: Final = View(
@@ -20,6 +22,7 @@ JOB_SESSIONS: Final = View(
         jobs, sa.and_(jobs.c.agent_id == job_sessions.c.agent_id, jobs.c.uid == job_sessions.c.job_uid)
     ),
     organization=agents.c.organization_uid,
+    agent=job_sessions.c.agent_id,
     identity=(job_sessions.c.agent_id, job_sessions.c.session_uid),
     large=True,
     window="startTime",
@@ -41,7 +44,7 @@ JOB_SESSIONS: Final = View(
         *whose(),
         Property(
             name="startTime", kind=Kind.TIME, says="When it began; where that was not heard of, when it ended.",
-            example="2026-11-24T01:00:00.000Z", column=job_sessions.c.since_ms,
+            example="2026-11-24T01:00:00.000Z", column=SINCE,
         ),
         Property(
             name="endTime", kind=Kind.TIME, says="When it ended.", example="2026-11-24T01:17:00.000Z",

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import attrs
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
 from gateway.store.folding import fold
 from gateway.store.views.asking import (
@@ -39,6 +41,9 @@ COMPARISONS: Final[dict[Operation, Callable[[Any, Any], Any]]] = {
     Operation.GREATER_THAN: operator.gt,
     Operation.GREATER_THAN_OR_EQUAL: operator.ge,
 }
+PLUS: Final = custom_op[Any]("+")
+COMMON: Final = CLOSED | {Kind.INTEGER, Kind.TIME}
+"""Kinds of properties by which very many rows may be alike."""
 LOWER: Final = (Operation.EQUALS, Operation.GREATER_THAN, Operation.GREATER_THAN_OR_EQUAL)
 UPPER: Final = (Operation.LESS_THAN, Operation.LESS_THAN_OR_EQUAL)
 
@@ -49,9 +54,28 @@ class Dialect:
 
     Attributes:
         folding: PostgreSQL's collation whose `lower` is our `fold`; None on SQLite, which has a function of ours.
+        scoped: whether a large table is entered by the agents of an organization. Few of its rows are meant then, and not to be looked for
+            among all that have the same flag or word, or lie in the same range.
+        walked: the property in whose order a large table is gone through, because many of its rows fit (answering.py).
     """
 
     folding: str | None
+    walked: str | None = None
+    scoped: bool = False
+
+    def searched(self, view: View, property_: Property, column: Expression) -> Expression:
+        """A column to be compared: not by an index where there is a better way into the table."""
+        elsewhere = self.walked is not None and self.walked != property_.name
+        common = property_.kind in COMMON and property_.name != view.window
+        if elsewhere or (self.scoped and common):
+            return self.unindexed(column)
+        return column
+
+    def unindexed(self, column: Expression) -> Expression:
+        """A column that SQLite does not look for an index of. PostgreSQL knows by its statistics which way is the shorter one."""
+        return (
+            column if self.folding is not None else UnaryExpression(column, operator=PLUS, type_=column.type)
+        )
 
     def by_code_points(self, column: Expression) -> Expression:
         """A text to be compared or sorted."""
@@ -167,18 +191,18 @@ def _compare(view: View, compare: Compare, dialect: Dialect) -> Test:
     values = operands(view, property_, compare)
     if property_.kind is Kind.TEXT:
         return _text(view, property_, compare, values, dialect)
+    column = dialect.searched(view, property_, property_.column)
     if compare.operation in ORDERING:
-        return _ordered(property_, compare.operation, property_.column, values[0])
-    return _equal(property_, compare.operation, property_.column, values)
+        return _ordered(property_, compare.operation, column, values[0])
+    return _equal(property_, compare.operation, column, values)
 
 
 def _text(view: View, property_: Property, compare: Compare, values: list[Any], dialect: Dialect) -> Test:
     """Of a large view by the folded column, which has an index: what is equal as it is written, is so in small letters, too."""
     ignorecase = compare.collation is Collation.IGNORECASE
     if property_.folded is not None:
-        small = _texts(
-            property_, compare.operation, property_.folded, [v and fold(v) for v in values], dialect
-        )
+        folded = dialect.searched(view, property_, property_.folded)
+        small = _texts(property_, compare.operation, folded, [v and fold(v) for v in values], dialect)
         if ignorecase:
             return small
         exact = _texts(
@@ -188,7 +212,8 @@ def _text(view: View, property_: Property, compare: Compare, values: list[Any], 
         return sa.and_(small, exact) if narrows else exact
     if not ignorecase:
         ordered = compare.operation in ORDERING
-        column = dialect.by_code_points(property_.column) if ordered else property_.column
+        column = dialect.searched(view, property_, property_.column)
+        column = dialect.by_code_points(column) if ordered else column
     elif view.large:
         raise QueryRefused(f"{property_.name} is compared as it is written only: collation ordinal")
     else:
@@ -211,7 +236,7 @@ def _texts(
     if _has_nul(value):
         return sa.true() if operation is Operation.NOT_EQUALS else sa.false()
     if operation is Operation.CONTAINS:
-        return sa.and_(_present(property_), dialect.position(column, value) > 0)
+        return sa.and_(_present(property_, column), dialect.position(column, value) > 0)
     if operation is Operation.STARTS_WITH:
         return _begins(property_, column, value)
     return _equal(property_, operation, column, values)
@@ -223,11 +248,11 @@ def _has_nul(value: str | None) -> bool:
 
 def _begins(property_: Property, column: Expression, value: str) -> Test:
     if property_.folded is None:
-        return sa.and_(_present(property_), sa.func.substr(column, 1, len(value)) == value)
+        return sa.and_(_present(property_, column), sa.func.substr(column, 1, len(value)) == value)
     bounds = [column >= value]
     if (behind := _behind(value)) is not None:
         bounds.append(column < behind)
-    return sa.and_(_present(property_), *bounds)
+    return sa.and_(_present(property_, column), *bounds)
 
 
 def _behind(beginning: str) -> str | None:
@@ -244,7 +269,7 @@ def _ordered(property_: Property, operation: Operation, column: Expression, valu
     compare = COMPARISONS[operation]
     test: Test = compare(column, value)
     if property_.empty is not None and compare(property_.empty, value):
-        return sa.and_(test, _present(property_))
+        return sa.and_(test, _present(property_, column))
     return test
 
 
@@ -256,22 +281,22 @@ def _equal(property_: Property, operation: Operation, column: Expression, values
             return _equal(property_, Operation.IN, column, [each for each in others if each not in values])
         (value,) = values
         if value is None or value == property_.empty:
-            return _present(property_) if value is None else sa.true()
-        return sa.or_(column != value, _missing(property_))
+            return _present(property_, column) if value is None else sa.true()
+        return sa.or_(column != value, _missing(property_, column))
     present = [value for value in values if value is not None and value != property_.empty]
     test: Test = column.in_(present) if len(present) != 1 else column == present[0]
-    return sa.or_(test, _missing(property_)) if None in values else test
+    return sa.or_(test, _missing(property_, column)) if None in values else test
 
 
-def _missing(property_: Property) -> Test:
+def _missing(property_: Property, column: Expression) -> Test:
     if property_.empty is not None:
-        return sa.and_(property_.column == property_.empty)
-    missing: Test = property_.column.is_(None)
+        return sa.and_(column == property_.empty)
+    missing: Test = column.is_(None)
     return missing if property_.nullable else sa.false()
 
 
-def _present(property_: Property) -> Test:
+def _present(property_: Property, column: Expression) -> Test:
     if property_.empty is not None:
-        return sa.and_(property_.column != property_.empty)
-    present: Test = property_.column.is_not(None)
+        return sa.and_(column != property_.empty)
+    present: Test = column.is_not(None)
     return present if property_.nullable else sa.true()

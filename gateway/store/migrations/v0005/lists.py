@@ -38,29 +38,33 @@ INDEXES: Final = {
         "kind, agent_id, uid",
         "enabled, agent_id, uid",
     ),
-    "job_sessions": ("since_ms, agent_id", "status, since_ms, agent_id", "agent_id, since_ms, status"),
 }  # fmt: skip
+
+# When a run began; where that was not heard of, when it ended.
+SINCE: Final = "coalesce(start_ms, end_ms)"
+RUNS: Final = {
+    "since": f"({SINCE}), agent_id, status",
+    "status_since": f"status, ({SINCE}), agent_id",
+    "agent_id_since": f"agent_id, ({SINCE}), status",
+}
 
 
 def make_lists(connection: Connection) -> None:
     """Add the columns, fill them, make the indexes."""
     postgresql = connection.dialect.name == "postgresql"
     collation = 'COLLATE "C"' if postgresql else ""
-    # SQLite can't add a stored column, and makes indexes of others, too; PostgreSQL does not.
-    big, kept = ("BIGINT", "STORED") if postgresql else ("INTEGER", "VIRTUAL")
     for table in MINTED:
         connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN instance_uid TEXT")
     for table in NAMED:
         connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN name_folded TEXT {collation}")
-    connection.exec_driver_sql(
-        f"ALTER TABLE job_sessions ADD COLUMN since_ms {big} GENERATED ALWAYS AS (coalesce(start_ms, end_ms)) {kept}"
-    )
     for table in MINTED:
         _fill(connection, table)
-        _index(connection, table, "instance_uid")
+        connection.exec_driver_sql(f"CREATE UNIQUE INDEX ix_{table}_instance_uid ON {table} (instance_uid)")
     for table, indexes in INDEXES.items():
         for columns in indexes:
             _index(connection, table, columns)
+    for name, columns in RUNS.items():
+        connection.exec_driver_sql(f"CREATE INDEX ix_job_sessions_{name} ON job_sessions ({columns})")
 
 
 def _fill(connection: Connection, table: str) -> None:

@@ -39,7 +39,7 @@ EQUALS, IN = Operation.EQUALS, Operation.IN
             "not compared by contains; by equals, in, startsWith",
         ),
         (JOBS, Compare("locationUid", EQUALS, None), "too many to find those that have none"),
-        (JOBS, Compare("lastResult", IN, ["Failed", None]), "too many to find those that have none"),
+        (JOBS, Compare("repositoryUid", IN, [None]), "too many to find those that have none"),
         (JOBS, Compare("type", EQUALS, "x", Collation.IGNORECASE), "as it is written only"),
         (AGENTS, Compare("type", Operation.LESS_THAN, "Client"), "by equals, notEquals, in"),
         (AGENTS, Compare("type", EQUALS, "client"), "expected one of Client, CloudConnect, got 'client'"),
