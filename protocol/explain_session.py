@@ -149,7 +149,8 @@ SESSION: Final[dict[Code, Explanation]] = {
         "TLS handshake failed",
         "The handshake was begun and not completed. The message carries the alert, and who sent it.",
         "unknown_ca from the agent means that it saw another certificate than ours, or has outdated pins; certificate_expired "
-        "or bad_certificate often mean a wrong clock on the agent's server.",
+        "or bad_certificate often mean a wrong clock on the agent's server. On an agent whose connection is closed before it has heard a byte: "
+        'the edge is full or has banned its address for flooding (FG-2128 in the edge\'s log and metrics, docs/edge.md "Storms"); it tries again.',
     ),
     Code.INTERNAL_ERROR: Explanation(
         "internal error",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import attrs
 from cyclopts import Parameter
@@ -23,6 +23,7 @@ __all__ = [
     "WorkloadName",
     "desk_of",
     "instruction_of",
+    "point_named",
     "restore_browse",
     "restore_points",
     "restore_search",
@@ -39,6 +40,8 @@ Rows = Annotated[int, Parameter(validator=Number(gte=1, lte=listing.MAX_ROWS))]
 Timeout = Annotated[
     float, Parameter(validator=Number(gte=1, lte=3600), help="Seconds to wait for the agent's answer.")
 ]
+
+LATEST: Final = "latest"
 
 T = TypeVar("T", bound=commands.Instruction)
 
@@ -103,7 +106,7 @@ def restore_browse(
     Parameters
     ----------
     point
-        The restore point's uid, as `restore points` shows it.
+        The restore point's uid, as `restore points` shows it; `latest` for the newest.
     path
         The folder, from the top of the restore point.
     limit
@@ -118,7 +121,7 @@ def restore_browse(
         question = instruction_of(
             commands.BrowseRestorePoint,
             workload_uid=uid,
-            point_uid=point,
+            point_uid=point_named(provider, asked.uid, uid, point, who=who, wait_s=timeout),
             path=path,
             after=after,
             limit=limit,
@@ -149,7 +152,7 @@ def restore_search(
     Parameters
     ----------
     point
-        The restore point's uid, as `restore points` shows it.
+        The restore point's uid, as `restore points` shows it; `latest` for the newest.
     text
         Part of the name of a file or folder; capital or small does not matter.
     below
@@ -166,7 +169,7 @@ def restore_search(
         question = instruction_of(
             commands.SearchRestorePoint,
             workload_uid=uid,
-            point_uid=point,
+            point_uid=point_named(provider, asked.uid, uid, point, who=who, wait_s=timeout),
             text=text,
             path=below,
             after=after,
@@ -213,6 +216,20 @@ def workload_named(provider: Provider, agent_uid: str, text: str) -> str:
         )
         raise CommandError(what, code=Code.NOT_FOUND)
     return next(iter(known))
+
+
+def point_named(
+    provider: Provider, agent_uid: str, workload_uid: str, text: str, *, who: str, wait_s: float
+) -> str:
+    """The uid of the workload's restore point of that uid; of `latest`, the agent is asked for the newest that it has now."""
+    if text != LATEST:
+        return text
+    question = instruction_of(commands.ListRestorePoints, workload_uid=workload_uid, limit=1)
+    page = desk_of(provider).asked(agent_uid, question, scope=Scope.everything(), who=who, wait_s=wait_s)
+    for point in page.rows:
+        if isinstance(point, listing.Point):
+            return point.uid
+    raise CommandError("it has no restore point", exit_code=FAILED, code=Code.RESTORE_SOURCE_UNKNOWN)
 
 
 def _show_items(page: Page, *, empty: str, as_json: bool) -> None:

@@ -16,11 +16,13 @@ from gateway.cli.errors import FAILED, UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import ago, json_line, rows, say, size
 from gateway.cli.restore_points import (
+    LATEST,
     AgentName,
     By,
     WorkloadName,
     desk_of,
     instruction_of,
+    point_named,
     restore_browse,
     restore_points,
     restore_search,
@@ -35,6 +37,8 @@ __all__ = ["restore_app"]
 
 POLL_S: Final = 0.2
 TTL_MS: Final = 3600 * 1000
+ASK_S: Final = 60.0
+"""For the newest restore point."""
 
 restore_app = App(name="restore")
 restore_app.command(restore_points, name="points")
@@ -74,7 +78,7 @@ def restore_start(
     Parameters
     ----------
     point
-        The restore point's uid, as `restore points` shows it.
+        The restore point's uid, as `restore points` shows it; `latest` for the newest.
     paths
         The files and folders, as `restore browse` shows them.
     mode
@@ -97,7 +101,11 @@ def restore_start(
         raise CommandError("--to is for downloads", exit_code=UNUSABLE)
     with open_provider(data) as provider, told_plainly():
         asked = agent_named(provider, agent)
-        where = {"workload_uid": workload_named(provider, asked.uid, workload), "point_uid": point}
+        of = workload_named(provider, asked.uid, workload)
+        where = {"workload_uid": of, "point_uid": point}
+        if point == LATEST:  # only once the rest of what was typed makes sense
+            _wanted(where, paths, mode, folder, everything=everything, max_bytes=max_bytes)
+            where["point_uid"] = point_named(provider, asked.uid, of, point, who=who, wait_s=ASK_S)
         wanted = _wanted(where, paths, mode, folder, everything=everything, max_bytes=max_bytes)
         desk = desk_of(provider)
         session = desk.begin(asked.uid, wanted, scope=Scope.everything(), who=who, ttl_ms=TTL_MS)

@@ -105,6 +105,7 @@ def test_a_file_comes_back_as_it_was(host: Host, tmp_path: Path) -> None:
     [point] = host.asked("points")
     assert point["uid"] == json.loads(host.restic("snapshots", "--json"))[0]["id"]
     items = {item["path"]: item for item in host.asked("browse", point["uid"], str(host.files))}
+    assert items == {item["path"]: item for item in host.asked("browse", "latest", str(host.files))}
     path = host.files / "report.bin"
     assert {path: item["type"] for path, item in items.items()} == {
         str(path): "file",
@@ -126,7 +127,8 @@ def test_a_download_outlives_its_agent_and_its_edge(host: Host, tmp_path: Path) 
     """Each is killed in the middle: the agent reads the item again, the edge has what has come, and the hash is right in the end."""
     [point] = host.asked("points")
     path, target = host.files / "large.bin", tmp_path / "large.bin"
-    session = host.asked("start", point["uid"], str(path))
+    session = host.asked("start", "latest", str(path))
+    assert session["point_uid"] == point["uid"]
 
     def received() -> int:
         part = host.stage.provider.data / "spool" / "edge" / f"{session['uid']}.part"

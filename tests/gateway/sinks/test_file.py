@@ -69,6 +69,14 @@ def test_somebody_elses_file_is_left_alone(tmp_path: Path, content: bytes) -> No
     assert path.read_bytes() == content
 
 
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    """A device keeps nothing, and a FIFO without a reader would be waited for: neither can be delivered to."""
+    os.mkfifo(tmp_path / "fifo")
+    for path in (Path("/dev/null"), tmp_path / "fifo"):
+        with pytest.raises(SinkUnusable, match="no regular file"):
+            FileSink(path)
+
+
 def test_what_a_full_disk_cuts_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader never meets a piece of a line in the middle; tried again, everything is there once."""
     path = tmp_path / "lines"
