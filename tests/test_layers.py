@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "gateway.restores": {"attrs", "protocol", "gateway.store"},
     "gateway.billing": {"attrs", "cryptography", "fpdf", "protocol", "certs", "gateway.store"},
     "gateway.onboarding": {
-        "attrs", "protocol", "certs", "certs.inspection", "gateway.decisions", "gateway.store",
+        "attrs", "protocol", "certs", "certs.inspection", "gateway.billing", "gateway.decisions", "gateway.store",
     },
     "gateway.licensing": {"attrs", "structlog", "protocol", "certs", "gateway.config", "gateway.onboarding", "gateway.outgoing", "gateway.store"},
     "gateway.edge": {

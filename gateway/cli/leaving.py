@@ -6,7 +6,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from gateway.billing import Books, Period, excerpt
 from gateway.bookkeeping import books_of
 from gateway.cli.common import now_ms, open_provider, operator
 from gateway.cli.companies import By
@@ -14,7 +13,6 @@ from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data
 from gateway.cli.output import say, when
 from gateway.onboarding import leave, receipt_bytes
-from gateway.store import StatementState, Store
 
 __all__ = ["company_leave"]
 
@@ -48,38 +46,18 @@ def company_leave(
         raise CommandError(
             f"{to} is no folder: the last usage and the receipt are written to it", exit_code=UNUSABLE
         )
-    who, now = operator(by), now_ms()
     with open_provider(data) as provider:
         leaving = provider.store.companies.find(company)
-        usage, receipt = (to / f"{leaving.uid}-{name}.json" for name in ("final-usage", "receipt"))
         books = books_of(provider.folder, provider.config, provider.store, now_ms)
-
-        def final_usage(uid: str) -> bytes:
-            """Written once: what a later run would write is less."""
-            if not usage.exists():
-                month = Period.containing(now, books.zone)
-                until_now = Period(from_ms=month.from_ms, to_ms=now + 1, zone=books.zone)
-                _write(usage, books.vouch(excerpt(books.statement(until_now), {uid})).data)
-            return usage.read_bytes()
-
-        open_since = _open_since(provider.store, books, now)
-        done = leave(
-            provider.decisions, leaving.uid, why=why, final_usage=final_usage, usage_before_ms=open_since, by=who, now_ms=now
-        )  # fmt: skip
-        _write(receipt, receipt_bytes(done.document))
+        done = leave(provider.decisions, books, leaving.uid, why=why, by=operator(by), now_ms=now_ms())
+    usage, receipt = (to / f"{leaving.uid}-{name}.json" for name in ("final-usage", "receipt"))
+    _write(usage, done.final_usage)
+    _write(receipt, receipt_bytes(done.document))
     say(
         f"{leaving.name} has left. Its last usage: {usage}",
         f"Receipt: {receipt}, SHA-256 {done.sha256} (the audit has it, too)",
-        f"Reports of usage since {when(open_since)} are kept until their month is final: say this again then.",
+        f"Reports of usage since {when(done.usage_kept_since_ms)} are kept until their month is final: say this again then.",
     )
-
-
-def _open_since(store: Store, books: Books, now: int) -> int:
-    """When the first month began that is not final yet."""
-    this = Period.containing(now, books.zone)
-    last = this.before()
-    known = store.statements.of_month(last.month or "")
-    return this.from_ms if any(each.state is StatementState.FINAL for each in known) else last.from_ms
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -8,13 +8,13 @@ reports of usage that it rested on.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
 
+from gateway.billing import Books, Period, excerpt
 from gateway.decisions import Decisions
-from gateway.store import COMPANY, KEPT, Store, WrongKind, time_text
+from gateway.store import COMPANY, KEPT, StatementState, Store, WrongKind, time_text
 
 __all__ = ["Receipt", "leave", "receipt_bytes"]
 
@@ -28,6 +28,10 @@ class Receipt:
     document: dict[str, Any]
     sha256: str
     """Of receipt_bytes; the audit has it, too."""
+    final_usage: bytes
+    """The company's last statement, signed."""
+    usage_kept_since_ms: int
+    """Reports of usage since then belong to months that are not final: they are erased by the next run after that."""
 
 
 def receipt_bytes(document: dict[str, Any]) -> bytes:
@@ -35,28 +39,19 @@ def receipt_bytes(document: dict[str, Any]) -> bytes:
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
-def leave(
-    decisions: Decisions,
-    company_uid: str,
-    *,
-    why: str,
-    final_usage: Callable[[str], bytes],
-    usage_before_ms: int,
-    by: str,
-    now_ms: int,
-) -> Receipt:
+def leave(decisions: Decisions, books: Books, company_uid: str, *, why: str, by: str, now_ms: int) -> Receipt:
     """Take a company's leave.
 
     Args:
         decisions: of the provider.
+        books: its books: they say which months are final, and vouch for the last usage.
         company_uid: who leaves.
         why: the reason, kept with the departure.
-        final_usage: writes the company's last statement where the caller keeps it, and gives its bytes.
-        usage_before_ms: reports of usage of before that are erased; later ones belong to months that are not final.
         by: who does it.
         now_ms: the time.
 
     Raises:
+        AuthorityError: nobody can sign the last usage.
         NotFound: there is no such company.
         OSError, RevocationLogError: the revocation log can't be written or read.
         WrongKind: it is a reseller.
@@ -66,7 +61,8 @@ def leave(
     if company.kind != COMPANY:
         raise WrongKind(f"{company.name} is a {company.kind}: its companies leave, or come to another")
     departure = store.departures.begin(company_uid, why=why, by=by, now_ms=now_ms)
-    statement = final_usage(company_uid)
+    statement = _final_usage(store, books, company_uid, now_ms)
+    usage_before_ms = _open_since(store, books, now_ms)
     for token in store.departures.living_tokens(company_uid):
         decisions.revoke_token(token, by=by, now_ms=now_ms)
     people = _end_access(store, company_uid, by=by, now_ms=now_ms)
@@ -108,7 +104,28 @@ def leave(
     }
     sha256 = hashlib.sha256(receipt_bytes(document)).hexdigest()
     store.departures.end(company_uid, document, sha256=sha256, by=by, now_ms=now_ms)
-    return Receipt(document=document, sha256=sha256)
+    return Receipt(
+        document=document, sha256=sha256, final_usage=statement, usage_kept_since_ms=usage_before_ms
+    )
+
+
+def _final_usage(store: Store, books: Books, company_uid: str, now_ms: int) -> bytes:
+    """Of the month until now; made once: what a later run would find is less."""
+    kept = store.departures.get(company_uid).final_usage
+    if kept is not None:
+        return kept
+    month = Period.containing(now_ms, books.zone)
+    until_now = Period(from_ms=month.from_ms, to_ms=now_ms + 1, zone=books.zone)
+    made = books.vouch(excerpt(books.statement(until_now), {company_uid})).data
+    return store.departures.keep_usage(company_uid, made)
+
+
+def _open_since(store: Store, books: Books, now_ms: int) -> int:
+    """When the first month began that is not final yet."""
+    this = Period.containing(now_ms, books.zone)
+    last = this.before()
+    known = store.statements.of_month(last.month or "")
+    return this.from_ms if any(each.state is StatementState.FINAL for each in known) else last.from_ms
 
 
 def _end_access(store: Store, company_uid: str, *, by: str, now_ms: int) -> int:

@@ -63,6 +63,8 @@ class Departure:
     ended_ms: int | None
     receipt: str | None
     """Of its last end: JSON."""
+    final_usage: bytes | None
+    """Its last statement, signed: made once."""
 
 
 @attrs.frozen
@@ -101,6 +103,20 @@ class Departures:
         if row is None:
             raise NotFound("the company does not leave")
         return Departure(**row)
+
+    def keep_usage(self, company_uid: str, statement: bytes) -> bytes:
+        """Keep the last statement of a company that leaves, unless there is one; the one that is kept.
+
+        Raises:
+            NotFound: it does not leave.
+        """
+        mine = departures.c.organization_uid == company_uid
+        first = sa.update(departures).where(mine, departures.c.final_usage.is_(None))
+        with self._db.write() as connection:
+            connection.execute(first.values(final_usage=statement))
+        kept = self.get(company_uid).final_usage
+        assert kept is not None  # noqa: S101  # just written, and nothing takes it back
+        return kept
 
     def living_agents(self, company_uid: str) -> list[str]:
         """The uids of its agents that nobody has revoked."""

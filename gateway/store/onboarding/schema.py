@@ -5,7 +5,7 @@ An organization without a row in `organization_details` (one that an older proce
 
 import sqlalchemy as sa
 
-from gateway.store.columns import Flag, Int, Text, columns, key, reference
+from gateway.store.columns import Blob, Flag, Int, Text, columns, key, reference
 from gateway.store.schema import table
 
 organization_details = table(
@@ -56,4 +56,5 @@ departures = table(
     *columns(Text, "begun_by why"),
     *columns(Int, "ended_ms?"),
     *columns(Text, "receipt?"),  # of its last end: JSON
+    *columns(Blob, "final_usage?"),
 )

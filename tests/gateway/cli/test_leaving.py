@@ -81,8 +81,10 @@ def test_what_was_interrupted_goes_on(
     with monkeypatch.context() as patched:
         patched.setattr(leaving, "_end_access", locked)
         run(capsys, data, *words, "sold", expect=1)
-    usage = (tmp_path / f"{acme}-final-usage.json").read_bytes()
-    assert not (tmp_path / f"{acme}-receipt.json").exists()
+    assert not list(tmp_path.glob("*.json"))
+    with opened(data) as store:
+        usage = store.departures.get(acme).final_usage
+    assert usage is not None
     run(capsys, data, *words, "again")
     first, _ = receipt_of(tmp_path, acme)
     assert (first["why"], first["agentsRevokedNow"]) == ("sold", 2)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from gateway.store.columns import Flag, Int, Text, columns, key, new_metadata, reference, table_maker
+from gateway.store.columns import Blob, Flag, Int, Text, columns, key, new_metadata, reference, table_maker
 
 metadata = new_metadata()
 table = table_maker(metadata)
@@ -60,6 +60,7 @@ departures = table(
     *columns(Text, "begun_by why"),
     *columns(Int, "ended_ms?"),
     *columns(Text, "receipt?"),
+    *columns(Blob, "final_usage?"),
 )
 
 
