@@ -247,9 +247,12 @@ class RunResult:
     unreleased: int
     """Records that were not in the store when the fleet stopped."""
     verification: Verification | None
+    """None: it was not asked for, or could not be done."""
     personas: tuple[PersonaOutcome, ...]
     expectations: tuple[Expectation, ...]
     warnings: tuple[str, ...]
+    not_verified: str = ""
+    """Why the verification that was asked for could not be done; the figures stand without it."""
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -262,6 +265,8 @@ class RunResult:
             yield f"FG-4013: the store differs from what the agents were told in {verification.found:,} events"
         elif verification is not None and not verification.passed:
             yield "nothing was verified: no event was released"
+        if self.not_verified:
+            yield f"not verified: {self.not_verified}"
         for each in self.expectations:
             if not each.passed:
                 value = "not measured" if each.value is None else f"{each.value:g}"

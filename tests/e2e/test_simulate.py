@@ -15,6 +15,7 @@ from agent.service import now_ms
 from agent.simulator.verification import CELLS
 from agent.state import StateFolder
 from tests.e2e.stage import Said, Stage, stage_in, text_of, uid_of, until
+from tests.e2e.unreadable import SAID
 from tests.helpers.provider import Process
 
 COUNT, SECONDS, RATE = 25, 4, 4
@@ -188,6 +189,23 @@ def test_status_tells_a_process_that_was_killed(simulated: Simulated) -> None:
     (state / "status.json").write_text(json.dumps(said | {"written_ms": now_ms() - 100_000}))
     dead = stage.agent("status", "--state", str(state), "--json")
     assert (dead.code, dead.json["state"]) == (1, "not running")
+
+
+def test_a_store_that_cant_be_read_costs_no_figures(simulated: Simulated) -> None:
+    """Minutes of load are not to be driven again because of a command at the end: all is told, and that it was not verified."""
+    stage = simulated.stage
+    edge, projector = stage.edge(), stage.projector()
+    said = stage.run(
+        "tests.e2e.unreadable", "simulate", "--data", str(stage.provider.data), "--count", "2", "--duration", "1",
+        "--rate", "4", "--verify", "--json",
+    )  # fmt: skip
+    edge.terminate()
+    projector.terminate()
+    result = json.loads(said.text[said.text.index("{") :])
+    assert said.code == 1
+    assert SAID in result["not_verified"]
+    assert result["verification"] is None
+    assert result["events"] > 0 == result["unreleased"]
 
 
 def test_no_process_outlives_who_started_it(simulated: Simulated) -> None:

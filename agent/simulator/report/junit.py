@@ -78,7 +78,9 @@ def _cases(run: RunResult) -> Iterator[_Case]:
         value = "not measured" if each.value is None else amount(each.value)
         yield _Case("expectation", each.expression, "" if each.passed else f"it was {value}", "expectation")
     verification = run.verification
-    if verification is None:
+    if run.not_verified:
+        yield _Case("verification", "exactly once", run.not_verified, "not verified")
+    elif verification is None:
         yield _Case("verification", "exactly once", skipped="the store was not looked at")
     elif not verification.passed:
         found = (

@@ -76,7 +76,8 @@ def tiles_of(run: RunResult) -> Iterator[Tile]:
     """In the order of their weight."""
     verification = run.verification
     if verification is None:
-        yield Tile("lost, doubled, altered", "not verified", "the store was not looked at")
+        says = "the store could not be compared" if run.not_verified else "the store was not looked at"
+        yield Tile("lost, doubled, altered", "not verified", says, "bad" if run.not_verified else "")
     else:
         for name, count, says in (
             ("lost", verification.missing, "released, and not in the store"),
