@@ -39,7 +39,7 @@ MAY_IMPORT = {
         "protocol", "certs", "certs.inspection", "transport", "gateway.journal", "gateway.store", "gateway.config",
     },
     "gateway.access": {"attrs", "cryptography", "jwt", "structlog", "protocol", "gateway.store", "gateway.config"},
-    "gateway.alarms": {"attrs", "structlog", "protocol", "gateway.store", "gateway.config"},
+    "gateway.alarms": {"attrs", "structlog", "protocol", "gateway.config", "gateway.outgoing", "gateway.store"},
     "gateway.management": {
         "anyio", "attrs", "h11", "jsonpatch", "litestar", "msgspec", "structlog", "uvicorn",
         "protocol", "certs", "gateway.access", "gateway.alarms", "gateway.licensing", "gateway.store", "gateway.config", "gateway.beats",

@@ -42,13 +42,14 @@ def run_engine(store: Store, config: Config, stop: threading.Event) -> None:
     sends = {ReceiverKind.WEBHOOK: lambda due, now_ms: webhooks.send(due, now_ms=now_ms)}
     pool = ThreadPoolExecutor(WORKERS, "alarm-sender")
     sender = Sender(store, sends, pool, wall_ms)
+    teller = threading.Thread(target=_tell, args=(sender, engine, stop), name="alarm-teller")
+    teller.start()
     while not stop.is_set():
         wait_s = IDLE_S
         try:
-            now_ms = wall_ms()
-            more = engine.tick(now_ms)
+            more = engine.tick(wall_ms())
             if engine.works:
-                sender.tick(now_ms)
+                sender.wake.set()
                 wait_s = 0.0 if more else POLL_S
         except NotTheEngine:
             engine.lost()
@@ -58,8 +59,26 @@ def run_engine(store: Store, config: Config, stop: threading.Event) -> None:
             # Whatever it is, alarms that nobody raises any more are worse than a line like this every other second.
             log.exception("the alarm engine stumbled")
         stop.wait(wait_s)
+    sender.wake.set()
+    teller.join()
     pool.shutdown(wait=False, cancel_futures=True)
     try:
         engine.stop()
     except StoreError as error:
         log.warning("the alarm engine's lease runs out by itself", why=str(error))
+
+
+def _tell(sender: Sender, engine: Engine, stop: threading.Event) -> None:
+    """Send what is due while this process is the one that works: when something new is, or when there is room again."""
+    while not stop.is_set():
+        try:
+            if engine.works:
+                sender.tick(wall_ms())
+        except StoreError as error:
+            log.warning("deliveries wait for the store", code=str(error.code), why=str(error))
+        except Exception:
+            # See above.
+            log.exception("the sender of alarms stumbled")
+            stop.wait(IDLE_S)
+        sender.wake.wait(POLL_S)
+        sender.wake.clear()

@@ -1,7 +1,8 @@
-"""Sends what the queue holds, some at a time, beside the engine and never in its way.
+"""Sends what the queue holds, many at a time, beside the engine and never in its way.
 
-One delivery at a time for each receiver. One that has failed keeps its receiver quiet until the delivery is due again, for a minute at
-most: a dead receiver costs an attempt now and then, not a thread.
+Of its threads a receiver has few until it has answered well, then more, and one after it has failed. So a receiver that is slow costs the others
+nothing, and a good one hears of hundreds of alarms within seconds. After a failure it is left alone until that delivery is due again, for a minute
+at most. What becomes of one alarm is never on its way twice at once to the same receiver: "resolved" does not overtake "raised".
 """
 
 import threading
@@ -16,7 +17,11 @@ from gateway.store import Attempt, DueDelivery, ReceiverKind, Store, StoreError
 
 __all__ = ["WORKERS", "Send", "Sender"]
 
-WORKERS: Final = 4
+# They wait for others' answers, not for our processor.
+WORKERS: Final = 32
+# At once to a receiver of which nothing is known, and to one that answers well.
+FIRST: Final = 2
+MOST: Final = 8
 # Longer than any attempt takes: then whoever made it has died.
 DEAD_MS: Final = 60_000
 QUIET_MS: Final = 60_000
@@ -35,7 +40,12 @@ class Sender:
     sends: Mapping[ReceiverKind, Send]
     pool: Executor
     now_ms: Callable[[], int]
-    _busy: set[str] = attrs.field(factory=set)
+    wake: threading.Event = attrs.field(factory=threading.Event)
+    """Set when there is room again: `tick` may find something to send."""
+    _flying: dict[str, set[str]] = attrs.field(factory=dict)
+    """Of each receiver: the alarms of which it is being told."""
+    _most: dict[str, int] = attrs.field(factory=dict)
+    """How many deliveries a receiver gets at once."""
     _quiet: dict[str, int] = attrs.field(factory=dict)
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
 
@@ -47,22 +57,27 @@ class Sender:
         """
         with self._lock:
             self._quiet = {uid: until for uid, until in self._quiet.items() if until > now_ms}
-            kept = {*self._busy, *self._quiet}
-            room = WORKERS - len(self._busy)
+            flying = {uid: frozenset(alarms) for uid, alarms in self._flying.items()}
+            most, quiet = dict(self._most), set(self._quiet)
+        room = WORKERS - sum(map(len, flying.values()))
+
+        def share(uid: str) -> int:
+            return 0 if uid in quiet else most.get(uid, FIRST) - len(flying.get(uid, ()))
+
         for kind in self.sends:
             if room <= 0:
                 return
             claimed = self.store.alarm_deliveries.claim(
-                kind, busy=kept, limit=room, now_ms=now_ms, again_ms=now_ms + DEAD_MS
+                kind, share=share, flying=flying, limit=room, now_ms=now_ms, again_ms=now_ms + DEAD_MS
             )
             room -= len(claimed)
+            with self._lock:
+                for due in claimed:
+                    self._flying.setdefault(due.receiver.uid, set()).add(due.delivery.alarm_uid)
             for due in claimed:
-                with self._lock:
-                    self._busy.add(due.receiver.uid)
                 self.pool.submit(self._deliver, due)
 
     def _deliver(self, due: DueDelivery) -> None:
-        uid = due.receiver.uid
         try:
             attempt = self.sends[due.receiver.kind](due, self.now_ms())
             now_ms = self.now_ms()
@@ -73,9 +88,7 @@ class Sender:
                 delivery=due.delivery.uid,
                 outcome=attempt.outcome,
             )
-            if attempt.retry_ms is not None:
-                with self._lock:
-                    self._quiet[uid] = min(attempt.retry_ms, now_ms + QUIET_MS)
+            self._learn(due.receiver.uid, attempt, now_ms)
         except StoreError as error:
             # The attempt is made again when it counts as dead.
             log.warning("delivery not noted", receiver=due.receiver.name, why=str(error))
@@ -83,5 +96,22 @@ class Sender:
             # A pool keeps to itself what its tasks raise, and nobody asks this one.
             log.exception("delivery crashed", receiver=due.receiver.name)
         finally:
-            with self._lock:
-                self._busy.discard(uid)
+            self._landed(due)
+            self.wake.set()
+
+    def _learn(self, uid: str, attempt: Attempt, now_ms: int) -> None:
+        with self._lock:
+            if attempt.delivered:
+                self._most[uid] = min(self._most.get(uid, FIRST) * 2, MOST)
+            else:
+                self._most[uid] = 1
+            if attempt.retry_ms is not None:
+                self._quiet[uid] = min(attempt.retry_ms, now_ms + QUIET_MS)
+
+    def _landed(self, due: DueDelivery) -> None:
+        uid = due.receiver.uid
+        with self._lock:
+            flying = self._flying[uid]
+            flying.discard(due.delivery.alarm_uid)
+            if not flying:
+                del self._flying[uid]

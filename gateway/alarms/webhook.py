@@ -15,14 +15,15 @@ environment are not used. An answer is read no further than its excerpt.
 import base64
 import binascii
 import contextlib
+import functools
 import hashlib
 import hmac
 import http.client
 import secrets
 import socket
 import ssl
-import threading
-from collections.abc import Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ import attrs
 
 from gateway.alarms.addresses import AddressRefused, Resolve, permitted, resolve
 from gateway.alarms.backoff import retried
+from gateway.outgoing import Connection, limited
 from gateway.store import Attempt, DueDelivery, StoreError
 from protocol import Code, printable
 
@@ -131,8 +133,7 @@ class Webhooks:
         """One attempt, and what came of it."""
         try:
             host, port, path = parsed_webhook(due.receiver.target)
-            addresses = permitted(host, port, allowed=self.allowed, resolver=self.resolver)
-            answered = self._post(due, host, port, path, addresses=addresses, now_ms=now_ms)
+            answered = self._post(due, host, port, path, now_ms=now_ms)
         except (AddressRefused, WebhookUnusable) as refused:
             return Attempt(delivered=False, retry_ms=None, outcome=f"{Code.WEBHOOK_UNUSABLE}: {refused}")
         except ssl.SSLCertVerificationError as error:
@@ -143,27 +144,22 @@ class Webhooks:
             return retried(due, f"{host}: {error or type(error).__name__}", now_ms=now_ms)
         return judged(due, answered, now_ms=now_ms)
 
-    def _post(
-        self, due: DueDelivery, host: str, port: int, path: str, *, addresses: Collection[str], now_ms: int
-    ) -> Answered:
+    def _post(self, due: DueDelivery, host: str, port: int, path: str, *, now_ms: int) -> Answered:
         body = due.delivery.payload.encode()
         at_s = now_ms // 1000
         headers = {
-            "Host": host_header(host, port),
             "Content-Type": "application/json",
             "User-Agent": "fieldgate",
             "webhook-id": due.delivery.uid,
             "webhook-timestamp": str(at_s),
             "webhook-signature": signature(due.secret, due.delivery.uid, at_s, body),
         }
-        raw = connect(addresses, port, timeout_s=self.timeout_s)
-        # The handshake is made below, under the limit.
-        sock = self._tls().wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False)
-        connection = http.client.HTTPConnection(host, port)
-        connection.sock = sock
+        tls = trusting(self.ca)
+        connection = Judged(host, port, timeout=self.timeout_s, context=tls)
+        connection.tls = tls
+        connection.judge = lambda: permitted(host, port, allowed=self.allowed, resolver=self.resolver)
         try:
-            with limited(sock, self.timeout_s):
-                sock.do_handshake()
+            with limited(connection, self.timeout_s):
                 connection.request("POST", path, body, headers)
                 answer = connection.getresponse()
                 said = b""
@@ -174,15 +170,43 @@ class Webhooks:
         finally:
             connection.close()
 
-    def _tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        if self.ca is not None:
-            context.load_verify_locations(self.ca)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        return context
+
+class Judged(Connection):
+    """A connection to an address that was judged right before, and to no other: the name is asked for once."""
+
+    tls: ssl.SSLContext
+    judge: Callable[[], Sequence[str]]
+    """The addresses that it may go to; raises AddressRefused."""
+
+    def connect(self) -> None:
+        """To the first of the addresses that takes a connection, and TLS with the name's certificate."""
+        raw = connected(self.judge(), self.port, timeout_s=float(self.timeout or TIMEOUT_S))
+        self.sock = self.wire = self.tls.wrap_socket(
+            raw, server_hostname=self.host, do_handshake_on_connect=False
+        )
+        self.wire.do_handshake()  # which the limit can end now
 
 
-def connect(addresses: Collection[str], port: int, *, timeout_s: float) -> socket.socket:
+def trusting(ca: Path | None) -> ssl.SSLContext:
+    """TLS with the system's authorities and those in *ca*: as the files are, or were within this minute.
+
+    Raises:
+        OSError: they can't be read.
+    """
+    return _trusting(ca, ca.stat().st_mtime_ns if ca else 0, int(time.monotonic() // 60))
+
+
+@functools.lru_cache(maxsize=2)
+def _trusting(ca: Path | None, changed_ns: int, minute: int) -> ssl.SSLContext:
+    """Reading what the system trusts takes longer than a delivery."""
+    context = ssl.create_default_context()
+    if ca is not None:
+        context.load_verify_locations(ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def connected(addresses: Collection[str], port: int, *, timeout_s: float) -> socket.socket:
     """A connection to the first of these very addresses that takes one.
 
     Raises:
@@ -197,12 +221,6 @@ def connect(addresses: Collection[str], port: int, *, timeout_s: float) -> socke
     raise failed
 
 
-def host_header(host: str, port: int) -> str:
-    """The value of Host."""
-    name = f"[{host}]" if ":" in host else host
-    return name if port == 443 else f"{name}:{port}"
-
-
 def judged(due: DueDelivery, answered: Answered, *, now_ms: int) -> Attempt:
     """What an answer means."""
     status, excerpt = answered.status, answered.excerpt
@@ -214,30 +232,3 @@ def judged(due: DueDelivery, answered: Answered, *, now_ms: int) -> Attempt:
     said = "redirections are not followed" if 300 <= status < 400 else f"answered {status}"
     again = retried(due, said, now_ms=now_ms, retry_after=answered.retry_after)
     return attrs.evolve(again, status=status, excerpt=excerpt)
-
-
-@contextlib.contextmanager
-def limited(sock: socket.socket, limit_s: float) -> Iterator[None]:
-    """A socket's timeout begins anew with every byte of an answer; this one does not.
-
-    Raises:
-        TimeoutError: it was over, whatever that looked like inside.
-    """
-    over = threading.Event()
-
-    def end() -> None:
-        over.set()
-        with contextlib.suppress(OSError):  # it ended by itself this moment
-            sock.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(limit_s, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except (OSError, http.client.HTTPException):
-        if over.is_set():
-            raise TimeoutError from None
-        raise
-    finally:
-        timer.cancel()

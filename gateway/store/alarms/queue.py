@@ -1,7 +1,8 @@
 """The queue of deliveries, as senders use it: `store.alarm_deliveries`."""
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 import attrs
 import sqlalchemy as sa
@@ -22,6 +23,9 @@ from gateway.store.engine import Database
 
 KEPT_MS: Final = 30 * 24 * 3600 * 1000
 AT_A_TIME: Final = 500
+# So many deliveries of a receiver are looked through for different alarms.
+LOOKED_AHEAD: Final = 50
+NOTHING: Final[Mapping[str, Collection[str]]] = MappingProxyType({})
 
 
 @attrs.frozen
@@ -31,39 +35,57 @@ class AlarmDeliveries:
     _db: Database
 
     def claim(
-        self, kind: ReceiverKind, *, busy: Collection[str] = (), limit: int, now_ms: int, again_ms: int
+        self,
+        kind: ReceiverKind,
+        *,
+        share: Callable[[str], int] = lambda uid: 1,
+        flying: Mapping[str, Collection[str]] = NOTHING,
+        limit: int,
+        now_ms: int,
+        again_ms: int,
     ) -> list[DueDelivery]:
-        """Take what is due, one for each receiver, the oldest first; each counts as one more attempt.
+        """Take what is due, the oldest first; each counts as one more attempt.
 
         Args:
-            busy: receivers that something is being sent to.
+            share: how many a receiver of that uid may be sent now, one for each alarm.
+            flying: of receivers the alarms of which they are being told: what else became of those waits.
             again_ms: when an attempt counts as dead, and the delivery is due again.
         """
-        due = (deliveries.c.state == AlarmDeliveryState.WAITING.value) & (deliveries.c.next_ms <= now_ms)
-        to = RECEIVER.add_columns(receivers.c.secret).where(
-            receivers.c.kind == kind.value, receivers.c.enabled, receivers.c.uid.not_in(busy)
-        )
         with self._db.read() as connection:
-            if connection.execute(sa.select(deliveries.c.uid).where(due).limit(1)).first() is None:
-                return []
+            due_to = [uid for uid in connection.execute(waited_for(kind, now_ms)).scalars() if share(uid) > 0]
+        if not due_to:
+            return []
         claimed: list[DueDelivery] = []
         with self._db.write() as connection:
-            for receiver in connection.execute(to.order_by(receivers.c.uid)).mappings().all():
-                oldest = DELIVERY.where(due, deliveries.c.receiver_uid == receiver["uid"])
-                oldest = oldest.order_by(deliveries.c.next_ms, deliveries.c.created_ms).limit(1)
-                row = connection.execute(oldest.with_for_update()).mappings().first()
-                if row is None:
+            query = RECEIVER.add_columns(receivers.c.secret).where(
+                receivers.c.uid.in_(due_to[:limit]), receivers.c.enabled
+            )
+            known = {row["uid"]: row for row in connection.execute(query).mappings()}
+            for uid in due_to[:limit]:
+                most = min(share(uid), limit - len(claimed))
+                if uid not in known or most <= 0:
                     continue
-                delivery = attrs.evolve(delivery_of(row), attempts=row["attempts"] + 1, next_ms=again_ms)
-                claimed.append(
-                    DueDelivery(
-                        delivery=delivery, receiver=receiver_of(receiver), secret=receiver["secret"] or ""
-                    )
+                oldest = (
+                    DELIVERY.where(due_at(now_ms), deliveries.c.receiver_uid == uid)
+                    .where(deliveries.c.alarm_uid.not_in(flying.get(uid, ())))
+                    .order_by(deliveries.c.next_ms, deliveries.c.created_ms)
+                    .limit(LOOKED_AHEAD)
+                    .with_for_update()
                 )
-                stamp = sa.update(deliveries).where(deliveries.c.uid == delivery.uid)
-                connection.execute(stamp.values(attempts=delivery.attempts, next_ms=again_ms))
-                if len(claimed) == limit:
-                    break
+                of_alarm: dict[str, AlarmDelivery] = {}
+                for row in connection.execute(oldest).mappings():
+                    of_alarm.setdefault(row["alarm_uid"], delivery_of(row))
+                receiver, secret = receiver_of(known[uid]), known[uid]["secret"] or ""
+                claimed += [
+                    DueDelivery(
+                        delivery=attrs.evolve(each, attempts=each.attempts + 1, next_ms=again_ms),
+                        receiver=receiver,
+                        secret=secret,
+                    )
+                    for each in list(of_alarm.values())[:most]
+                ]
+            taken = sa.update(deliveries).where(deliveries.c.uid.in_([due.delivery.uid for due in claimed]))
+            connection.execute(taken.values(attempts=deliveries.c.attempts + 1, next_ms=again_ms))
         return claimed
 
     def note(self, uid: str, outcome: Attempt, *, now_ms: int) -> None:
@@ -97,3 +119,27 @@ class AlarmDeliveries:
             return 0
         with self._db.write() as connection:
             return connection.execute(sa.delete(deliveries).where(deliveries.c.uid.in_(uids))).rowcount
+
+
+def due_at(now_ms: int) -> sa.ColumnElement[bool]:
+    """Deliveries that are due."""
+    return (deliveries.c.state == AlarmDeliveryState.WAITING.value) & (deliveries.c.next_ms <= now_ms)
+
+
+def waited_for(kind: ReceiverKind, now_ms: int) -> sa.Select[Any]:
+    """The receivers for whom something is due: who waits for the longest comes first. It asks the index once for each receiver."""
+    oldest = (
+        sa.select(sa.func.min(deliveries.c.next_ms))
+        .where(due_at(now_ms), deliveries.c.receiver_uid == receivers.c.uid)
+        .scalar_subquery()
+    )
+    waiting = (
+        sa.select(receivers.c.uid, oldest.label("oldest"))
+        .where(receivers.c.kind == kind.value, receivers.c.enabled)
+        .subquery()
+    )
+    return (
+        sa.select(waiting.c.uid)
+        .where(waiting.c.oldest.is_not(None))
+        .order_by(waiting.c.oldest, waiting.c.uid)
+    )
