@@ -188,5 +188,5 @@ def refusal(command: StoredCommand) -> AgentRefused:
     code = Code(command.code) if known else None
     text = command.message or f"the command is {command.state}"
     if code is Code.COMMAND_UNSUPPORTED:
-        text = f"the agent is older than restores, and has to be upgraded first: {text}"
+        text = f"the agent is older than restores, or one of a simulated fleet: {text}"
     return AgentRefused(text, code)

@@ -5,6 +5,7 @@ on); `fgCode` is the stable one, which `fieldgate explain` knows. What rooms bel
 by the class where that says enough, by the code where it does not.
 """
 
+import re
 from typing import Annotated, Any, Final, Literal
 from uuid import uuid4
 
@@ -98,6 +99,8 @@ class Refused(Exception):  # noqa: N818  # named after what it is about
 
 
 MOST_CHARACTERS: Final = 1000
+MISSING: Final = re.compile(r"Missing required \w+ parameter '(?P<name>[^']+)'")
+"""How Litestar says that a parameter was left out."""
 """Of a message: some name what was asked for, which may be as long as a request."""
 
 TYPES: Final[dict[int, Type]] = {
@@ -234,6 +237,8 @@ def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respon
 
 def _invalid(error: ValidationException) -> tuple[Code, str]:
     """Which field, and what is wrong with it; never what was sent."""
+    if missing := MISSING.match(error.detail):
+        return Code.REST_PARAMETER_INVALID, f"{missing['name']}: is required"
     found = [each for each in error.extra or () if isinstance(each, dict)]
     in_body = all(each.get("source") in (None, "body") for each in found)
     code = Code.REST_BODY_INVALID if in_body else Code.REST_PARAMETER_INVALID

@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from gateway.management.routes.about import ABOUT
 from gateway.management.routes.access import ACCESS
 from gateway.management.routes.actions import ACTIONS
+from gateway.management.routes.agents import AGENTS
 from gateway.management.routes.alarms import ALARMS
 from gateway.management.routes.enrollment import ENROLLMENT
 from gateway.management.routes.events import EVENTS
@@ -30,6 +31,7 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *ABOUT,
     *ACCESS,
     *ACTIONS,
+    *AGENTS,
     *ALARMS,
     *ENROLLMENT,
     *EVENTS,

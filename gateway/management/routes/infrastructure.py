@@ -45,13 +45,16 @@ def _plural(word: str) -> str:
 
 def _routes(path: str, name: str, word: str, key: str) -> Iterator[HTTPRouteHandler]:
     view = VIEWS[name]
+    # Who finds files and gets them back has to see what there is to look into, and nothing else of the servers.
+    of_workloads = path.startswith("/protectedWorkloads")
+    permission = Permission.RESTORE_READ if of_workloads else Permission.INFRASTRUCTURE_READ
     yield listing(
-        path, view, permission=Permission.INFRASTRUCTURE_READ, operation_id=f"Get{_plural(word)}",
+        path, view, permission=permission, operation_id=f"Get{_plural(word)}",
         summary=view.says, tag=TAG,
     )  # fmt: skip
     if key:
         yield one(
-            f"{path}/{{{key}:str}}", view, key=key, permission=Permission.INFRASTRUCTURE_READ, operation_id=f"Get{word}",
+            f"{path}/{{{key}:str}}", view, key=key, permission=permission, operation_id=f"Get{word}",
             summary=f"One of these: {view.says[0].lower()}{view.says[1:]}", tag=TAG,
         )  # fmt: skip
 

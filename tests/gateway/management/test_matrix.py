@@ -38,7 +38,7 @@ ASKED: Final = sorted(
         for method in handler.http_methods
     ),
     # What ends something comes last: it is what the others are asked about.
-    key=lambda each: (each.method == "DELETE", each.path, each.method),
+    key=lambda each: (each.method == "DELETE", each.path.endswith("/accept"), each.path, each.method),
 )
 
 
@@ -107,7 +107,7 @@ def ask(
     headers = {}
     if asker is not None:
         headers = {"Authorization": f"Bearer {scene.key(asker.role, of(scene, asker))}"}
-    sent: dict[str, Any] = {"headers": headers}
+    sent: dict[str, Any] = {"headers": headers, "params": scene.query(asked)}
     if body := scene.body(asked, scene.company_uid):
         more = bodies(*body)
         sent = more | {"headers": headers | more.get("headers", {})}

@@ -154,7 +154,12 @@ def test_what_an_agent_makes_up_is_not_shown(agent: Agent, data: bytes) -> None:
 @pytest.mark.parametrize(
     ("outcome", "number", "code", "says"),
     [
-        (Outcome.UNSUPPORTED, 5001, Code.COMMAND_UNSUPPORTED, "older than restores, and has to be upgraded"),
+        (
+            Outcome.UNSUPPORTED,
+            5001,
+            Code.COMMAND_UNSUPPORTED,
+            "older than restores, or one of a simulated fleet",
+        ),
         (Outcome.REFUSED, 5003, Code.COMMAND_NOT_ALLOWED, "not here"),
         (Outcome.FAILED, 5041, Code.RESTORE_ITEM_UNKNOWN, "not here"),
         (Outcome.FAILED, 12, None, "not here"),
