@@ -142,8 +142,9 @@ def _usage(place: Place, message: UsageReport) -> int:
     good = [row for index, row in enumerate(message.rows) if index not in bad]
     complete = message.complete and not bad
     why = message.incomplete_why or ("" if complete else f"{len(bad)} rows are in quarantine")
-    place.p.usage.add(
+    branch = place.p.usage.add(
         agent.agent_id,
+        stream_id=place.stream_id,
         epoch=message.epoch,
         sequence=message.first_sequence,
         rows=good,
@@ -160,11 +161,13 @@ def _usage(place: Place, message: UsageReport) -> int:
         Fact(
             at_ms=place.received_ms,
             kind="usage",
-            key=f"{agent.agent_uid}/{message.epoch}/{message.first_sequence}",
+            key=f"{agent.agent_uid}/{message.epoch}/{message.first_sequence}"
+            + (f"/{branch}" if branch else ""),
             payload={
                 "agent_uid": agent.agent_uid,
                 "epoch": message.epoch,
                 "sequence": message.first_sequence,
+                "branch": branch,
                 "rows": len(good),
                 "complete": complete,
                 "why": why,

@@ -162,6 +162,7 @@ def facts_behind(connection: Connection, place: Place) -> list[Line]:
             body = found[0] if found else {key: type_(row.key), "state": "gone"}
         elif row.kind == "usage":
             report = {name: body[name] for name in ("agent_uid", "epoch", "sequence")}
+            report["branch"] = body.setdefault("branch", 0)  # a version before 5 knew none
             body["observations"] = view_rows(connection, "rm_usage", report)
         at = attrs.evolve(place, fact=row.id)
         lines.append(Line(id=f"{place.incarnation}-{row.id}", kind=row.kind, place=at, body=body))

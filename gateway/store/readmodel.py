@@ -143,7 +143,7 @@ READ_MODEL: Final = {
         ("message", TEXT, "for people"),
     ),
     "rm_usage": view(
-        "What is used: every observation of every report.", "agent_uid epoch sequence subject_kind subject_uid metric",
+        "What is used: every observation of every report.", "agent_uid epoch sequence branch subject_kind subject_uid metric",
         AGENT_UID, SYNTHETIC,
         ("epoch", INTEGER, "with `sequence`: which report"),
         ("sequence", INTEGER, "the report's number within the epoch"),
@@ -156,6 +156,7 @@ READ_MODEL: Final = {
         ("received_ms", INTEGER, "by the gateway's clock"),
         ("complete", BOOLEAN, "whether the whole report is complete"),
         ("why?", TEXT, "why it is not"),
+        ("branch", INTEGER, "0; of an agent that was reverted to a snapshot, whose number another report has already: not 0"),
     ),
     "rm_incidents": view(
         "Places whose agents can open no session.", "incident_id",

@@ -105,11 +105,14 @@ class ProjectedRebuild:
         run("DELETE FROM job_results")
         run(RESULTS)
         run(
-            "DELETE FROM usage_observations WHERE EXISTS (SELECT 1 FROM batches b"  # noqa: S608  # text of ours
+            "DELETE FROM usage_observations WHERE stream_id IS NULL AND EXISTS (SELECT 1 FROM batches b"  # noqa: S608  # text of ours
             " WHERE b.agent_id = usage_observations.agent_id AND b.epoch = usage_observations.epoch"
             " AND b.first_sequence <= usage_observations.sequence AND usage_observations.sequence < b.next_sequence"
             f" AND b.first_sequence >= {cut.format('b.stream_id')})"
         )
+        for table in ("usage_observations", "usage_forked"):
+            which = f"stream_id IS NOT NULL AND sequence >= {cut.format(f'{table}.stream_id')}"
+            run(f"DELETE FROM {table} WHERE {which}")  # noqa: S608  # text of ours
         run(
             "DELETE FROM quarantine WHERE batch_id IN (SELECT b.batch_id FROM batches b"  # noqa: S608  # text of ours
             f" WHERE b.first_sequence >= {cut.format('b.stream_id')})"

@@ -44,7 +44,23 @@ usage_observations = table(
     ),  # protocol.UsageMetric; the agent's clock, and ours
     *columns(Flag(), "complete"),  # of the whole report
     *columns(Text, "why?"),  # it is not complete
+    *columns(Int, "stream_id?"),  # which branch of its epoch the report is of; null: written by version 4
     sa.UniqueConstraint("agent_id", "epoch", "sequence", "subject_kind", "subject_uid", "metric"),
+    sa.Index(None, "agent_id", "received_ms"),
+)
+
+# Of an agent that was reverted to a snapshot, whose number another report has already: the rows of the one that came later.
+usage_forked = table(
+    "usage_forked",
+    serial_id(),
+    *columns(Int, "agent_id epoch sequence subject_kind"),
+    *columns(Text, "subject_uid name"),
+    *columns(Int, "metric value observed_ms received_ms"),
+    *columns(Flag(), "complete"),
+    *columns(Text, "why?"),
+    *columns(Int, "stream_id"),
+    sa.UniqueConstraint("stream_id", "sequence", "subject_kind", "subject_uid", "metric"),
+    sa.Index(None, "agent_id", "epoch", "sequence"),
     sa.Index(None, "agent_id", "received_ms"),
 )
 

@@ -24,7 +24,7 @@ from gateway.store.billing.schema import metered_agents, metered_tenants, metere
 from gateway.store.engine import Database
 from gateway.store.errors import NotFound
 from gateway.store.schema import agents
-from gateway.store.schema_operations import usage_observations
+from gateway.store.schema_operations import usage_forked, usage_observations
 
 ROWS = 500
 
@@ -91,17 +91,17 @@ class UsageChain:
             before_ms: erase what came before; None: all, of agents that are gone.
         """
         ids = sa.select(agents.c.id).where(agents.c.uid.in_(agent_uids))
-        r, o = usage_reports, usage_observations
+        r = usage_reports
         which = sa.and_(r.c.agent_id.in_(ids), r.c.erased_ms.is_(None))
-        rows = sa.and_(o.c.agent_id.in_(ids))
         if before_ms is not None:
             which = sa.and_(which, r.c.received_ms < before_ms)
-            rows = sa.and_(rows, o.c.received_ms < before_ms)
         with self._db.write() as connection:
             erased = connection.execute(
                 sa.update(r).where(which).values(salt=None, payload=None, erased_ms=now_ms)
             ).rowcount
-            connection.execute(sa.delete(o).where(rows))
+            for o in (usage_observations, usage_forked):
+                rows = sa.true() if before_ms is None else o.c.received_ms < before_ms
+                connection.execute(sa.delete(o).where(o.c.agent_id.in_(ids), rows))
             for table in (metered_agents, metered_tenants, metered_workloads) if before_ms is None else ():
                 connection.execute(sa.delete(table).where(table.c.agent_id.in_(ids)))
             after = {"agents": sorted(agent_uids), "reports": erased, "before_ms": before_ms}

@@ -44,6 +44,7 @@ KEPT: Final = {
     "sites": "the provider's",
     "streams": "numbers and hashes of what was received",
     "tenant_mappings": "taken back, each with a line in the audit",
+    "usage_forked": "erased with the reports of usage",
     "usage_observations": "erased with the reports of usage",
     "usage_reports": "digests and links, so that the chain holds; payload and salt are erased",
 }

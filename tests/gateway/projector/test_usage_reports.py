@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from gateway.store.schema_operations import feed, usage_observations
@@ -34,7 +35,7 @@ def report(chain: Chain, *rows: Any, complete: bool = True, why: str = "") -> by
 
 def observed(rig: Rig) -> list[dict[str, Any]]:
     """What the table holds, without its ids."""
-    wanted = [column for column in usage_observations.c if column.name not in ("id", "agent_id")]
+    wanted = [column for column in usage_observations.c if column.name not in ("id", "agent_id", "stream_id")]
     with rig.store._db.read() as connection:
         query = sa.select(*wanted).order_by(usage_observations.c.id)
         return [dict(row) for row in connection.execute(query).mappings()]
@@ -111,3 +112,40 @@ def test_usage_and_events_share_one_numbering(rig: Rig) -> None:
 
     assert rig.texts(agent) == ["a", "b"]
     assert [row["sequence"] for row in observed(rig)] == [2]
+
+
+LESS = Usage(
+    subject_kind=UsageSubject.CLOUD_TENANT, subject_uid="ct-1", name="ACME", metric=UsageMetric.STORAGE_BYTES,
+    value=5, observed_ms=9,
+).to_row()  # fmt: skip
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_two_reports_of_one_number_stay_two(rig: Rig, later: bool) -> None:
+    """An agent that was reverted says another thing under a number that it used: neither takes the other's rows, and who follows gets each."""
+    agent, chain, reverted = rig.agent(), Chain(), Chain()
+    first, second = report(chain, STORAGE, POINTS), report(reverted, LESS)
+    rig.journal(agent, first, tag=UsageReport.tag)
+    if later:  # by then the first one's transaction is over
+        rig.drain()
+    rig.journal(agent, second, tag=UsageReport.tag)
+    rig.journal(agent, second, first, tag=UsageReport.tag, edge="south")
+    rig.drain()
+
+    with rig.store._db.read() as connection:
+        seen = connection.execute(sa.text("SELECT sequence, branch, subject_uid, value FROM rm_usage")).all()
+    branches = {row.branch for row in seen}
+    assert len(branches) == 2
+    assert sorted((row.branch != 0, row.subject_uid, row.value) for row in seen) == [
+        (False, "ct-1", 2**45), (False, "vm-7", 14), (True, "ct-1", 5),
+    ]  # fmt: skip
+    place, told = rig.store.following.start(), []
+    while lines := (page := rig.store.following.read(place))[0]:
+        told += [line for line in lines if line.kind == "usage"]
+        place = page[1]
+    assert [sorted(row["value"] for row in line.body["observations"]) for line in told] == [[14, 2**45], [5]]
+    assert [each.value for each in rig.store.usage.latest()] == [5]
+
+    rig.store.usage_chain.erase([agent.agent_uid], by="ann", why="left us", now_ms=9)
+    with rig.store._db.read() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM rm_usage")).scalar() == 0

@@ -19,7 +19,7 @@ def report(
         for name, value in values.items()
     ]  # fmt: skip
     p.usage.add(
-        agent.agent_id, epoch=7, sequence=sequence, rows=rows, complete=not why, why=why, received_ms=received_ms
+        agent.agent_id, stream_id=1, epoch=7, sequence=sequence, rows=rows, complete=not why, why=why, received_ms=received_ms
     )  # fmt: skip
 
 

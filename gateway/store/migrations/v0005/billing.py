@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from gateway.store.columns import Blob, Flag, Int, Text, columns, key, new_metadata, table_maker
+from gateway.store.columns import Blob, Flag, Int, Text, columns, key, new_metadata, serial_id, table_maker
 
 metadata = new_metadata()
 table = table_maker(metadata)
@@ -70,6 +70,20 @@ usage_statements = table(
 )
 
 
+usage_forked = table(
+    "usage_forked",
+    serial_id(),
+    *columns(Int, "agent_id epoch sequence subject_kind"),
+    *columns(Text, "subject_uid name"),
+    *columns(Int, "metric value observed_ms received_ms"),
+    *columns(Flag(), "complete"),
+    *columns(Text, "why?"),
+    *columns(Int, "stream_id"),
+    sa.UniqueConstraint("stream_id", "sequence", "subject_kind", "subject_uid", "metric"),
+    sa.Index(None, "agent_id", "epoch", "sequence"),
+    sa.Index(None, "agent_id", "received_ms"),
+)
+
 METRICS = (
     "storage_bytes", "quota_bytes", "count", "restore_points", "files", "newest_point_ms", "performance_bytes",
     "capacity_bytes", "archive_bytes", "vm_backups", "server_backups", "workstation_backups",
@@ -83,17 +97,28 @@ def words(column: str, names: tuple[str, ...]) -> str:
     return f"CASE {column} {whens} ELSE CAST({column} AS TEXT) END"
 
 
-# As in version 4, with words for the metrics that came since.
-RM_USAGE = f"""
+def observed(table: str, branch: str) -> str:
+    """The observations of one table as others read them."""
+    return f"""
     SELECT a.uid AS agent_uid, a.synthetic AS synthetic, u.epoch, u.sequence,
         {words("u.subject_kind", SUBJECTS)} AS subject_kind, u.subject_uid, u.name,
         {words("u.metric", METRICS)} AS metric,
-        u.value, u.observed_ms, u.received_ms, u.complete, u.why
-    FROM usage_observations u JOIN agents a ON a.id = u.agent_id"""  # noqa: S608  # text of ours
+        u.value, u.observed_ms, u.received_ms, u.complete, u.why, {branch} AS branch
+    FROM {table} u JOIN agents a ON a.id = u.agent_id"""  # noqa: S608  # text of ours
+
+
+# As in version 4, with words for the metrics that came since, and with the reports whose number another one had.
+RM_USAGE = (
+    observed("usage_observations", "CAST(0 AS BIGINT)")
+    + " UNION ALL"
+    + observed("usage_forked", "u.stream_id")
+)
 
 
 def make_billing(connection: Connection) -> None:
     """Make the tables, and the view of usage anew."""
+    integer = "BIGINT" if connection.dialect.name == "postgresql" else "INTEGER"
+    connection.exec_driver_sql(f"ALTER TABLE usage_observations ADD COLUMN stream_id {integer}")
     metadata.create_all(connection)
     if connection.dialect.name == "postgresql":  # who was granted the view keeps it
         connection.exec_driver_sql(f"CREATE OR REPLACE VIEW rm_usage AS {RM_USAGE}")
