@@ -3,8 +3,8 @@
     collecting ──1st──▶ review ──3rd, or by hand──▶ final ──▶ correction 1, 2, …
 
 All days begin where the provider is. Nothing has to happen on time: whoever closes later finds what is due, and the statement is the same.
-A correction is made when the month has another basis than its newest statement, which is to say other reports; that a company was renamed
-since, or given another tenant, changes no statement that is final.
+A correction is made when the month has another basis than its newest statement, which is to say other reports, or a repair of whose a cloud
+tenant was that reaches back into it; that a company was renamed since, or given another tenant, changes no statement that is final.
 """
 
 from collections.abc import Callable, Iterator

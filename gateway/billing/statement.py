@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import attrs
@@ -28,6 +29,7 @@ from gateway.store import (
     History,
     Link,
     Organization,
+    Owned,
     Reported,
     is_protected,
     tenant_figures,
@@ -67,8 +69,8 @@ class Account:
     why: str = ""
     """The last reason for a report's not being complete."""
     erased: int = 0
-    tenants: dict[str, Document] = attrs.field(factory=dict)
-    """Of a site: each tenant's row at its highest."""
+    tenants: dict[tuple[str, str], Document] = attrs.field(factory=dict)
+    """Of a site, by tenant and the company that it was mapped to then (empty: to none): the row at its highest."""
 
     @property
     def licence(self) -> str:
@@ -90,6 +92,9 @@ class Ledger:
         self._history = history
         self._month_begin_ms = partial(month_begin_ms, zone=period.zone)
         self.basis = Basis.of(history, period)
+        self._owners: dict[tuple[int, str], list[Owned]] = {}
+        for owned in history.owned(period.from_ms, period.to_ms):
+            self._owners.setdefault((owned.agent_id, owned.tenant_uid), []).append(owned)
         agents = [agent for agent in history.agents() if not agent.synthetic]
         self.clones = clones_of(agent for agent in agents if agent.agent_uid in self.basis.agents)
         self.accounts: list[Account] = []
@@ -135,9 +140,16 @@ class Ledger:
                 account.listings.setdefault(kind, []).append(listing)
         for uid, name, figures in tenant_figures(report):
             row = {"tenantUid": uid, "tenantName": name, "atMs": at_ms} | figures
-            highest = account.tenants.get(uid)
+            owner = self._owner(account.agent, uid, at_ms)
+            key = (uid, "" if owner is None else owner.uid)
+            highest = account.tenants.get(key)
             if highest is None or used_of(row) > used_of(highest):
-                account.tenants[uid] = row
+                account.tenants[key] = row
+
+    def _owner(self, site: BilledAgent, tenant_uid: str, at_ms: int) -> Organization | None:
+        """The company that a cloud tenant was mapped to at a moment of the period."""
+        owned = self._owners.get((site.agent_id, tenant_uid), ())
+        return next((each.company for each in owned if each.held.at(at_ms)), None)
 
     # -- the document ------------------------------------------------------------------------------------------
 
@@ -156,7 +168,13 @@ class Ledger:
             "servers": [self._server(account) for account in paid if account.reports],
             "appendix": self._appendix(paid),
             "basis": {"reports": self.basis.reports, "sha256": self.basis.sha256},
+            "mappings": self._mappings(),
         }  # fmt: skip
+
+    def _mappings(self) -> Document:
+        """The newest link of the log of whose cloud tenants are (gateway.store.onboarding.ownership)."""
+        n, link = self._history.mappings_link()
+        return {"n": n, "link": link.hex()}
 
     def _companies(self, paid: Sequence[Account]) -> list[Document]:
         organizations = {
@@ -165,13 +183,12 @@ class Ledger:
             if account.listed and account.agent.organization.kind == COMPANY
         }
         storage: dict[str, list[Document]] = {}
-        mappings = self._history.mappings()
+        named = {each.company.uid: each.company for theirs in self._owners.values() for each in theirs}
         for account in paid:
-            for uid, row in sorted(account.tenants.items()):
-                company = mappings.get((account.agent.agent_id, uid))
-                if company is not None:
-                    organizations[company.uid] = company
-                    storage.setdefault(company.uid, []).append(self._tenant(account, row))
+            for (_, company_uid), row in sorted(account.tenants.items(), key=itemgetter(0)):
+                if company_uid:
+                    organizations[company_uid] = named[company_uid]
+                    storage.setdefault(company_uid, []).append(self._tenant(account, row))
         return [
             {
                 "uid": company.uid, "name": company.name,
@@ -219,7 +236,6 @@ class Ledger:
     def _appendix(self, paid: Sequence[Account]) -> Document:
         silent_ms = self.period.to_ms - SILENT_MS
         companies = [each for each in paid if each.agent.organization.kind == COMPANY]
-        mapped = self._history.mappings()
         shared: Counter[str | None] = Counter(
             each.agent.licence_uid for each in paid if each.agent.licence_uid and each.reports
         )
@@ -257,8 +273,8 @@ class Ledger:
             "unmappedTenants": [
                 self._tenant(each, row)
                 for each in paid
-                for uid, row in sorted(each.tenants.items())
-                if (each.agent.agent_id, uid) not in mapped
+                for (_, company_uid), row in sorted(each.tenants.items(), key=itemgetter(0))
+                if not company_uid
             ],
         }
 

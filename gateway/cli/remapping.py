@@ -1,10 +1,13 @@
 """`fieldgate remap`: what was taken on for the wrong company, moved to the right one, and shown first."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from cyclopts import Parameter
 
+from gateway.billing import midnight_ms
 from gateway.cli.common import Provider, now_ms, open_provider, operator
 from gateway.cli.companies import By
 from gateway.cli.errors import UNUSABLE, CommandError
@@ -24,6 +27,7 @@ def remap(
     agent: Annotated[Sequence[str], Parameter(negative="")] = (),
     tenant: Annotated[Sequence[str], Parameter(negative="")] = (),
     everything: Annotated[bool, Parameter(negative="")] = False,
+    since: str | None = None,
     yes: Annotated[bool, Parameter(negative="")] = False,
     by: By = None,
     data: Data = DEFAULT_DATA,
@@ -44,6 +48,8 @@ def remap(
         A tenant's name or uid; several times for several.
     everything
         All of the company's agents and tenants.
+    since
+        The day (2026-10-15) from which on the tenants' storage counts for the other company; default: from now on.
     yes
         Do it; without, it is only shown.
     """
@@ -69,6 +75,7 @@ def remap(
         move = Move(
             from_uid=source.uid, to_uid=target.uid, agents=tuple(agents),
             tenants=tuple((each.site_uid, each.tenant_uid) for each in tenants),
+            since_ms=None if since is None else _midnight(since, ZoneInfo(provider.config.time_zone)),
         )  # fmt: skip
         if yes:
             store.remapping.move(move, why=why, by=operator(by), now_ms=now_ms())
@@ -86,8 +93,21 @@ def remap(
     say("", f"{len(agents)} agents and {len(tenants)} tenants {verb} from {source.name} to {target.name}")
     if not yes:
         say(
-            "Closed months stay as they are; what is open of this month counts for the new company. Say it again with --yes."
+            "What agents report counts for the new company in all months that are not final; tenants' storage "
+            + (
+                "from now on (--since names an earlier day)"
+                if since is None
+                else f"since {since}, as far as it was mapped then"
+            )
+            + ". Say it again with --yes."
         )
+
+
+def _midnight(day: str, zone: ZoneInfo) -> int:
+    try:
+        return midnight_ms(date.fromisoformat(day), zone)
+    except ValueError:
+        raise CommandError(f"--since {day!r} is no day of the form 2026-10-15", exit_code=UNUSABLE) from None
 
 
 def _tenants(

@@ -12,7 +12,7 @@ __all__ = ["usage_audit"]
 
 
 def usage_audit(*, agent: str | None = None, data: Data = DEFAULT_DATA, json_: Json = False) -> int:
-    """Walk the chain of every agent's usage reports: none was altered, left out or put in since it came, or which one was.
+    """Walk the chain of every agent's usage reports, and of whose tenants were: none was altered, left out or put in, or which one was.
 
     Parameters
     ----------
@@ -21,6 +21,7 @@ def usage_audit(*, agent: str | None = None, data: Data = DEFAULT_DATA, json_: J
     """
     with open_provider(data) as provider:
         walked = [*provider.store.usage_chain.walk(agent)]
+        mappings = provider.store.ownership.walk()
     broken = [each for each in walked if each.broken is not None]
     if json_:
         rows([_record(each) for each in walked], {}, as_json=True, empty="")
@@ -34,12 +35,15 @@ def usage_audit(*, agent: str | None = None, data: Data = DEFAULT_DATA, json_: J
                 f"BROKEN: {each.host_name} ({each.agent_uid}), link {each.broken.n} "
                 f"of {when(each.broken.received_ms)}: {each.broken.why}"
             )
-        say(
-            "the chains hold"
-            if not broken
-            else "what these agents reported cannot be relied upon from there on"
-        )
-    return CHECK_FAILED if broken else 0
+        if broken:
+            say("what these agents reported cannot be relied upon from there on")
+        if mappings.broken is not None:
+            say(
+                f"BROKEN: the log of whose each cloud tenant was, change {mappings.broken}: it cannot be relied upon from there on"
+            )
+        if not broken and mappings.broken is None:
+            say(f"the chains hold, and the log of {mappings.changes} changes of whose each cloud tenant was")
+    return CHECK_FAILED if broken or mappings.broken is not None else 0
 
 
 def _record(walked: Walked) -> dict[str, object]:

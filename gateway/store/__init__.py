@@ -27,6 +27,7 @@ doorbell after it returned.
     store.usage_now       cloud licences companies      what is used, by company
     store.statements      page of_month document review finish correct
     store.usage_chain     walk erase          whether reports are as they came
+    store.ownership       walk                whether what is known of whose each cloud tenant was is as it was said
     store.usage_history   reading             what was reported, for who makes a bill of it
     store.following       start read rows_behind     what other programs follow: lines of facts, batches, states
     store.gaps            list declare_lost
@@ -109,7 +110,7 @@ from gateway.store.alarms.working import EngineMark, Looked, NotTheEngine, Unsee
 from gateway.store.audit import AuditEntry
 from gateway.store.billing.auditing import Broken, Walked
 from gateway.store.billing.chain import PayloadError, Reported
-from gateway.store.billing.history import BilledAgent, History, Link
+from gateway.store.billing.history import BilledAgent, History, Link, Owned
 from gateway.store.billing.statements import NewStatement, Statement, StatementState
 from gateway.store.billing.usage_values import (
     CloudUsage,
@@ -205,6 +206,7 @@ from gateway.store.onboarding.departures import KEPT, Departure
 from gateway.store.onboarding.intake import CompanyIntake
 from gateway.store.onboarding.linting import Suspect
 from gateway.store.onboarding.mappings import ReportedTenant, TenantMapping
+from gateway.store.onboarding.ownership import Held, MappingsWalked
 from gateway.store.onboarding.refusals import (
     OrganizationDisabled,
     SiteSilent,
@@ -264,30 +266,31 @@ __all__ = [
     "Asked", "Attempt", "AuditEntry", "AuthorityFacts", "BilledAgent", "Body", "Broken", "Change", "Claim",
     "ClaimEntry", "ClaimOutcome", "CloudTenant", "CloudUsage", "Collation", "CommandPending", "CommandState",
     "CommandView", "Company", "CompanyDetails", "CompanyIntake", "CompanyUsage", "Compare", "Condition",
-    "Conflict", "ConnectionStatus", "Consent", "ConsentGiven", "ContractEnded", "ContractExhausted", "Counted",
-    "CursorMoved", "CursorUnreadable", "Delivered", "Delivery", "Departure", "Directory", "Documents",
-    "DueDelivery", "Edge", "EdgeFacts", "EngineMark", "EnrollOutcome", "Every", "Fact", "Finish", "Found",
-    "Gap", "GapFacts", "GapState", "GapView", "GatewaysChanged", "Halves", "Happened", "History", "Incident",
-    "IncidentAgent", "IncidentFacts", "IncidentState", "IncidentView", "JobFacts", "JobSession", "Judged",
-    "Kind", "LagFacts", "LicenceContract", "LicenceContractUse", "LicenceDeed", "LicenceDeedKind",
-    "LicenceDeedState", "LicenceFacts", "LicenceKind", "LicenceNotAssigned", "LicenceNotShared",
-    "LicenceOfAnother", "LicenceProduct", "LicenceRevoked", "LicenceServer", "LicenceServerState",
-    "LicenceServerWaiting", "LicenceState", "LicenceTerms", "LicenceUsage", "LicenceWanted", "LicenceWorkload",
-    "LicensedCount", "Line", "Link", "Location", "LocationFacts", "Looked", "Machine", "MaintenanceWindow",
-    "Missing", "Move", "NewIncident", "NewReport", "NewSighting", "NewStatement", "NewTokens", "NotFound",
-    "NotTheEngine", "Operation", "Order", "Organization", "OrganizationDisabled", "OrganizationStatus",
-    "Override", "Overrun", "Page", "ParkedBatch", "Parking", "PayloadError", "Place", "Presence",
-    "ProductUnknown", "Progress", "ProjectedAgent", "Projection", "Property", "Quarantined", "QueryRefused",
-    "Receiver", "ReceiverKind", "RefreshOutcome", "Refused", "ReleasedMark", "Reported", "ReportedTenant",
-    "Reporter", "RestoreMode", "RestoreSession", "ResyncWanted", "Revocation", "RuleChange", "RuleValues",
-    "Scope", "ServerUsage", "Severity", "Site", "SiteSilent", "Standing", "Statement", "StatementState",
-    "Store", "StoreDamaged", "StoreError", "StoreFull", "StoreLocked", "StoreMissing", "StoreTooNew",
-    "StoreTooOld", "StoreUnreachable", "StoredBatch", "StoredCode", "StoredCommand", "StoredEvent", "StoredKey",
+    "Conflict", "ConnectionStatus", "Consent", "ConsentGiven", "ContractEnded", "ContractExhausted",
+    "Counted", "CursorMoved", "CursorUnreadable", "Delivered", "Delivery", "Departure", "Directory",
+    "Documents", "DueDelivery", "Edge", "EdgeFacts", "EngineMark", "EnrollOutcome", "Every", "Fact", "Finish",
+    "Found", "Gap", "GapFacts", "GapState", "GapView", "GatewaysChanged", "Halves", "Happened", "Held",
+    "History", "Incident", "IncidentAgent", "IncidentFacts", "IncidentState", "IncidentView", "JobFacts",
+    "JobSession", "Judged", "Kind", "LagFacts", "LicenceContract", "LicenceContractUse", "LicenceDeed",
+    "LicenceDeedKind", "LicenceDeedState", "LicenceFacts", "LicenceKind", "LicenceNotAssigned",
+    "LicenceNotShared", "LicenceOfAnother", "LicenceProduct", "LicenceRevoked", "LicenceServer",
+    "LicenceServerState", "LicenceServerWaiting", "LicenceState", "LicenceTerms", "LicenceUsage",
+    "LicenceWanted", "LicenceWorkload", "LicensedCount", "Line", "Link", "Location", "LocationFacts",
+    "Looked", "Machine", "MaintenanceWindow", "MappingsWalked", "Missing", "Move", "NewIncident", "NewReport",
+    "NewSighting", "NewStatement", "NewTokens", "NotFound", "NotTheEngine", "Operation", "Order",
+    "Organization", "OrganizationDisabled", "OrganizationStatus", "Override", "Overrun", "Owned", "Page",
+    "ParkedBatch", "Parking", "PayloadError", "Place", "Presence", "ProductUnknown", "Progress",
+    "ProjectedAgent", "Projection", "Property", "Quarantined", "QueryRefused", "Receiver", "ReceiverKind",
+    "RefreshOutcome", "Refused", "ReleasedMark", "Reported", "ReportedTenant", "Reporter", "RestoreMode",
+    "RestoreSession", "ResyncWanted", "Revocation", "RuleChange", "RuleValues", "Scope", "ServerUsage",
+    "Severity", "Site", "SiteSilent", "Standing", "Statement", "StatementState", "Store", "StoreDamaged",
+    "StoreError", "StoreFull", "StoreLocked", "StoreMissing", "StoreTooNew", "StoreTooOld",
+    "StoreUnreachable", "StoredBatch", "StoredCode", "StoredCommand", "StoredEvent", "StoredKey",
     "StoredLicence", "StoredReport", "StoredSighting", "StoredStream", "StoredToken", "StoredUsage",
     "StoredUser", "Suspect", "TenantDisabled", "TenantFacts", "TenantMapped", "TenantMapping",
-    "TenantNotReported", "Transfer", "TransferState", "TrustChanged", "Unseen", "UsageCounter", "UsageQuality",
-    "View", "Views", "Walked", "Whose", "WorkloadFacts", "WrongKind", "answer", "effective", "examine",
-    "file_of", "is_protected", "listen", "look_at", "open_store", "passwords_in", "record", "ring",
+    "TenantNotReported", "Transfer", "TransferState", "TrustChanged", "Unseen", "UsageCounter",
+    "UsageQuality", "View", "Views", "Walked", "Whose", "WorkloadFacts", "WrongKind", "answer", "effective",
+    "examine", "file_of", "is_protected", "listen", "look_at", "open_store", "passwords_in", "record", "ring",
     "store_from_copy", "template_uid", "tenant_figures", "time_text", "versions_after_migrating",
     "without_restore_point", "workloads_of",
 ]  # fmt: skip

@@ -47,6 +47,7 @@ from gateway.store.onboarding.departures import Departures
 from gateway.store.onboarding.intake import Intake
 from gateway.store.onboarding.linting import Lint
 from gateway.store.onboarding.mappings import Mappings
+from gateway.store.onboarding.ownership import Ownership
 from gateway.store.onboarding.remapping import Remapping
 from gateway.store.organizations import Organizations
 from gateway.store.overrides import Overrides
@@ -114,6 +115,7 @@ class Store:
         self.views = Views(db)
         self.users = Users(db)
         self.usage_chain = UsageChain(db)
+        self.ownership = Ownership(db)
         self.usage_history = UsageHistory(db)
         self.usage_now = UsageNow(db)
 

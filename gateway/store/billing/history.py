@@ -19,7 +19,8 @@ from gateway.store.billing.schema import metered_workloads, usage_reports
 from gateway.store.engine import Database
 from gateway.store.gaps import GapState
 from gateway.store.licensing.schema import licence_servers, licences
-from gateway.store.onboarding.schema import tenant_mappings
+from gateway.store.onboarding.ownership import NO_CHANGE, Held, held, read_changes
+from gateway.store.onboarding.schema import mapping_changes
 from gateway.store.organizations import Organization
 from gateway.store.schema import agents, gaps, organizations, sites
 
@@ -59,6 +60,18 @@ class Link:
     link: bytes
     erased: bool
     """Its report is gone."""
+
+
+@attrs.frozen(kw_only=True)
+class Owned:
+    """In a stretch of time a site's cloud tenant was a company's."""
+
+    agent_id: int
+    agent_uid: str
+    """Of the site."""
+    tenant_uid: str
+    company: Organization
+    held: Held
 
 
 WorkloadKey = tuple[int, int, str]
@@ -168,18 +181,33 @@ class History:
         )
         return {(row.agent_id, row.kind, row.uid): row.first_ms for row in self._connection.execute(query)}
 
-    def mappings(self) -> dict[tuple[int, str], Organization]:
-        """Whose each mapped cloud tenant is, by (agent_id of the site, tenant's uid)."""
-        m, o = tenant_mappings, organizations
-        query = sa.select(
-            m.c.agent_id, m.c.tenant_uid, o.c.uid, o.c.kind, o.c.name, o.c.created_ms
-        ).select_from(m.join(o, o.c.uid == m.c.company_uid))
-        return {
-            (row.agent_id, row.tenant_uid): Organization(
-                uid=row.uid, kind=row.kind, name=row.name, created_ms=row.created_ms
+    def owned(self, from_ms: int, to_ms: int) -> list[Owned]:
+        """Whose each mapped cloud tenant was within a period, by site, tenant and time; simulated sites are left out, as they are in bills."""
+        o, c = organizations, mapping_changes
+        query = sa.select(o.c.uid, o.c.kind, o.c.name, o.c.created_ms).where(
+            o.c.uid.in_(sa.select(c.c.company_uid).distinct())
+        )
+        companies = {row["uid"]: Organization(**row) for row in self._connection.execute(query).mappings()}
+        real = sa.select(agents.c.id, agents.c.uid).where(
+            agents.c.id.in_(sa.select(c.c.agent_id).distinct()), sa.not_(agents.c.synthetic)
+        )
+        uids = {row.id: row.uid for row in self._connection.execute(real)}
+        found = [
+            Owned(
+                agent_id=agent_id, agent_uid=uids[agent_id], tenant_uid=tenant_uid, company=companies[each.company_uid],
+                held=Held(each.company_uid, max(each.from_ms, from_ms), to_ms if each.to_ms is None else min(each.to_ms, to_ms)),
             )
-            for row in self._connection.execute(query)
-        }
+            for (agent_id, tenant_uid), stretches in held(change for change, _ in read_changes(self._connection)).items()
+            for each in stretches
+            if agent_id in uids and each.from_ms < to_ms and (each.to_ms is None or each.to_ms > from_ms)
+        ]  # fmt: skip
+        return sorted(found, key=lambda each: (each.agent_uid, each.tenant_uid, each.held.from_ms))
+
+    def mappings_link(self) -> tuple[int, bytes]:
+        """Which change of whose tenants are is the newest, and its link: what a statement was made by."""
+        c = mapping_changes
+        row = self._connection.execute(sa.select(c.c.n, c.c.link).order_by(c.c.n.desc()).limit(1)).first()
+        return (0, NO_CHANGE) if row is None else (row.n, bytes(row.link))
 
     def first_report_ms(self) -> int | None:
         """When the oldest report came; None: there is none."""

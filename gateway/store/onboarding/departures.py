@@ -37,6 +37,7 @@ KEPT: Final = {
     "gaps": "numbers of what was missing",
     "licence_servers": "which licence was on which agent: the books",
     "maintenance_windows": "times, and an agent's uid",
+    "mapping_changes": "whose each tenant was, and when: uids and times, which bills rest on",
     "metered_agents": "when an agent reported last: the books",
     "metered_tenants": "of sites, which are the provider's",
     "metered_workloads": "when each workload was first protected: the books of months that are not final yet",

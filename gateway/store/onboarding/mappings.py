@@ -16,6 +16,7 @@ from gateway.store.audit import AuditEntry, note
 from gateway.store.engine import Database
 from gateway.store.errors import NotFound
 from gateway.store.onboarding.companies import require_active
+from gateway.store.onboarding.ownership import note_mapping
 from gateway.store.onboarding.refusals import SiteSilent, TenantDisabled, TenantMapped, TenantNotReported
 from gateway.store.onboarding.schema import tenant_mappings
 from gateway.store.schema import agents, cloud_tenants, inventories, organizations, sites
@@ -100,7 +101,12 @@ class Mappings:
         """
         with self._db.write() as connection:
             mapping = require_mapping(connection, site_uid, tenant_uid)
-            connection.execute(sa.delete(tenant_mappings).where(_is(site_uid, tenant_uid)))
+            gone = sa.delete(tenant_mappings).where(_is(site_uid, tenant_uid))
+            agent_id = connection.execute(gone.returning(tenant_mappings.c.agent_id)).scalar_one()
+            note_mapping(
+                connection, agent_id=agent_id, site_uid=site_uid, tenant_uid=tenant_uid, company_uid=None, since_ms=now_ms,
+                now_ms=now_ms,
+            )  # fmt: skip
             before = {"site_uid": site_uid, "tenant_uid": tenant_uid, "company_uid": mapping.company_uid}
             entry = AuditEntry(
                 at_ms=now_ms, who=by, action="tenant unmapped", about=f"{mapping.tenant_name} of {mapping.site_name}",
@@ -214,6 +220,10 @@ def map_tenant(
         "tenant_name": tenant_name, "mapped_ms": now_ms, "mapped_by": by,
     }  # fmt: skip
     if db.insert_new(connection, tenant_mappings, row):
+        note_mapping(
+            connection, agent_id=site.agent_id, site_uid=site_uid, tenant_uid=tenant_uid, company_uid=company_uid, since_ms=now_ms,
+            now_ms=now_ms,
+        )  # fmt: skip
         after = {"site_uid": site_uid, "tenant_uid": tenant_uid, "company_uid": company_uid}
         entry = AuditEntry(
             at_ms=now_ms, who=by, action="tenant mapped", about=f"{tenant_name} of {site.name}",

@@ -1,7 +1,8 @@
 """The painful repair: agents and cloud tenants that were taken on for the wrong company are moved to the right one, all in one transaction.
 
-History stays where it was made: months that are closed, alarms, incidents and the audit say what was true then. From now on, and in what
-is still open of this month, everything counts for the new company.
+History stays where it was made: alarms, incidents and the audit say what was true then. What an agent reports counts for the new company
+in every month that is not final; a tenant's storage from now on, or from an earlier day that is named (ownership.py), and a month that was final
+by then gets a correction.
 """
 
 import json
@@ -19,6 +20,7 @@ from gateway.store.errors import Conflict
 from gateway.store.feed import note_changed
 from gateway.store.onboarding.companies import require_active, require_company
 from gateway.store.onboarding.mappings import require_mapping
+from gateway.store.onboarding.ownership import note_mapping
 from gateway.store.onboarding.schema import tenant_mappings
 from gateway.store.schema import agents
 from gateway.store.standing import Standing
@@ -33,6 +35,8 @@ class Move:
     agents: Sequence[str] = ()
     tenants: Sequence[tuple[str, str]] = ()
     """Site uid and tenant uid of each."""
+    since_ms: int | None = None
+    """From when on the tenants' storage is the second company's, though no earlier than it became the first one's; None: from now on."""
 
 
 @attrs.frozen
@@ -98,13 +102,20 @@ class Remapping:
         now_ms: int,
     ) -> None:
         mapping = require_mapping(connection, site_uid, tenant_uid)
-        came = {"company_uid": move.to_uid, "mapped_ms": now_ms, "mapped_by": by}
+        since_ms = now_ms if move.since_ms is None else min(now_ms, max(move.since_ms, mapping.mapped_ms))
+        came = {"company_uid": move.to_uid, "mapped_ms": since_ms, "mapped_by": by}
         wanted = sa.and_(
             tenant_mappings.c.site_uid == site_uid, tenant_mappings.c.tenant_uid == tenant_uid,
             tenant_mappings.c.company_uid == move.from_uid,
         )  # fmt: skip
-        if connection.execute(sa.update(tenant_mappings).where(wanted).values(came)).rowcount == 0:
+        moved = sa.update(tenant_mappings).where(wanted).values(came).returning(tenant_mappings.c.agent_id)
+        agent_id = connection.execute(moved).scalar()
+        if agent_id is None:
             raise Conflict(f"the tenant {mapping.tenant_name} of {mapping.site_name} is not that company's")
+        note_mapping(
+            connection, agent_id=agent_id, site_uid=site_uid, tenant_uid=tenant_uid, company_uid=move.to_uid, since_ms=since_ms,
+            now_ms=now_ms,
+        )  # fmt: skip
         about = f"{mapping.tenant_name} of {mapping.site_name}"
         before = {"company_uid": move.from_uid}
         _note(
@@ -113,7 +124,7 @@ class Remapping:
             about,
             move,
             before,
-            {"company_uid": move.to_uid},
+            {"company_uid": move.to_uid, "since_ms": since_ms},
             why=why,
             by=by,
             now_ms=now_ms,

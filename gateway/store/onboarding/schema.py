@@ -37,6 +37,15 @@ tenant_mappings = table(
     sa.Index(None, "company_uid"),
 )
 
+mapping_changes = table(
+    "mapping_changes",
+    key("n", Int),  # 1, 2, 3 … of the chain (ownership.py)
+    *columns(Int, "at_ms since_ms agent_id"),  # when it was said, and from when on it is so
+    *columns(Text, "site_uid tenant_uid company_uid?"),  # null: nobody's
+    *columns(Blob, "link"),
+    sa.Index(None, "agent_id", "tenant_uid"),
+)
+
 consents = table(
     "consents",
     key("token_id", refers_to="tokens.id"),

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from certs import Authority, StatementSigner
 from gateway.billing import Books, Period, StatementRefused, read_signed
 from gateway.billing.statement import canonical
-from gateway.store import AgentEntry, Conflict, NewStatement, StatementState, Store
+from gateway.store import AgentEntry, Conflict, Move, NewStatement, StatementState, Store
 from gateway.store.licensing.schema import licence_servers, licences
 from gateway.store.schema import gaps
 from protocol import UsageSubject
 from tests.helpers.stores import enroll
-from tests.helpers.tenants import Cloud, make_cloud
+from tests.helpers.tenants import Cloud, make_cloud, report_tenants
 from tests.helpers.usage import DAY_MS, HOUR_MS, listing, take, tenant
 
 ZONE = ZoneInfo("Europe/Stockholm")
@@ -332,3 +332,80 @@ def test_forgeries_are_named(scene: Scene, lists: Callable[..., None]) -> None:
     for changed, says in forged(data):
         with pytest.raises(StatementRefused, match=says):
             read_signed(changed).verify(pins())
+
+
+def shares(document: dict[str, Any]) -> dict[str, int]:
+    """What each company pays for of the tenant t1."""
+    return {
+        company["name"]: row["usedStorageQuota"]
+        for company in document["companies"]
+        for row in company["cloud"]
+    }
+
+
+def test_storage_is_paid_for_by_whose_the_tenant_was_then(store: Store, scene: Scene) -> None:
+    """Each company has its own highest; what came while it was nobody's is in the appendix; a later mapping changes no month before it."""
+    site, uid = scene.cloud.agent, scene.cloud.site.uid
+    other = store.companies.add("Anker", by="ann", now_ms=1)
+    begin = OCTOBER.from_ms
+    for agent_ms, company in ((begin + 10 * DAY_MS, scene.company), (begin + 20 * DAY_MS, other.uid)):
+        report_tenants(store, site, {"t1": "T1"}, received_ms=agent_ms, revision=agent_ms)
+        if company == other.uid:
+            store.mappings.unmap(uid, "t1", by="ann", now_ms=agent_ms)
+        store.mappings.map(uid, "t1", company, by="ann", now_ms=agent_ms)
+    with store.projection() as p:
+        for n, (day, used) in enumerate([(1, 70), (11, 30), (12, 40), (19, 35), (21, 20), (25, 25)], 1):
+            take(p, site, n, begin + day * DAY_MS, tenant("t1", 5, storage_bytes=used))
+    document = scene.books.statement(OCTOBER)
+    assert shares(document) == {"Bäckerei Ölund": 40, "Anker": 25}
+    assert [row["usedStorageQuota"] for row in document["appendix"]["unmappedTenants"]] == [70]
+    assert document["mappings"]["n"] == 3
+
+    assert scene.close(OCTOBER.final_ms)[-1][2] is StatementState.FINAL
+    store.mappings.unmap(uid, "t1", by="ann", now_ms=OCTOBER.final_ms + 1)
+    assert shares(scene.books.statement(OCTOBER)) == shares(document)
+    assert scene.close(OCTOBER.final_ms + 2) == []
+
+
+def test_what_is_moved_from_now_on_leaves_a_final_month_as_it_is(store: Store, scene: Scene) -> None:
+    """Whether it is moved, moved back, or taken back and mapped anew."""
+    site, uid = scene.cloud.agent, scene.cloud.site.uid
+    other = store.companies.add("Anker", by="ann", now_ms=1)
+    store.mappings.map(uid, "t1", scene.company, by="ann", now_ms=2000)
+    with store.projection() as p:
+        take(p, site, 1, OCTOBER.from_ms + DAY_MS, tenant("t1", 5, storage_bytes=7))
+    assert scene.close(OCTOBER.final_ms)[-1][2] is StatementState.FINAL
+
+    late = OCTOBER.final_ms + DAY_MS
+    here = Move(from_uid=scene.company, to_uid=other.uid, tenants=((uid, "t1"),))
+    store.remapping.move(here, why="sold", by="ann", now_ms=late)
+    assert scene.close(late) == []
+    back = Move(from_uid=other.uid, to_uid=scene.company, tenants=((uid, "t1"),))
+    store.remapping.move(back, why="unsold", by="ann", now_ms=late + 1)
+    assert scene.close(late + 1) == []
+    store.mappings.unmap(uid, "t1", by="ann", now_ms=late + 2)
+    report_tenants(store, site, {"t1": "T1"}, received_ms=late + 2, revision=9)
+    store.mappings.map(uid, "t1", scene.company, by="ann", now_ms=late + 2)
+    assert scene.close(late + 2) == []
+
+
+def test_a_repair_since_a_day_of_a_final_month(store: Store, scene: Scene) -> None:
+    """The correction bills whose it was from that day on."""
+    site, uid = scene.cloud.agent, scene.cloud.site.uid
+    other = store.companies.add("Anker", by="ann", now_ms=1)
+    store.mappings.map(uid, "t1", scene.company, by="ann", now_ms=2000)
+    with store.projection() as p:
+        for n, (day, used) in enumerate([(1, 7), (20, 9)], 1):
+            take(p, site, n, OCTOBER.from_ms + day * DAY_MS, tenant("t1", 5, storage_bytes=used))
+    scene.close(OCTOBER.final_ms)
+    repair = Move(
+        from_uid=scene.company,
+        to_uid=other.uid,
+        tenants=((uid, "t1"),),
+        since_ms=OCTOBER.from_ms + 10 * DAY_MS,
+    )
+    store.remapping.move(repair, why="typing error", by="ann", now_ms=OCTOBER.final_ms + 1)
+    assert scene.close(OCTOBER.final_ms + 2) == [("2026-10", 1, StatementState.FINAL)]
+    [_, corrected] = store.statements.of_month("2026-10")
+    _, data = store.statements.document(corrected.uid)
+    assert shares(read_signed(data).statement) == {"Bäckerei Ölund": 7, "Anker": 9}

@@ -60,6 +60,14 @@ def test_some_are_moved_by_name(data: Path, capsys: Capture, agents: list[str]) 
     assert of(capsys, data, "Acme") == ({agents[1]}, 0)
 
 
+def test_a_tenant_counts_since_a_day(data: Path, capsys: Capture, agents: list[str]) -> None:
+    """As far back as it was mapped."""
+    words = ("remap", "Acme", "Birke", "--tenant", "Acme", "--since", "2020-01-01", "--why", "x")
+    assert "storage since 2020-01-01" in run(capsys, data, *words)
+    run(capsys, data, *words, "--yes")
+    assert "the log of 2 changes" in run(capsys, data, "usage", "audit")
+
+
 @pytest.mark.parametrize(
     ("words", "exit_code", "says"),
     [
@@ -67,6 +75,7 @@ def test_some_are_moved_by_name(data: Path, capsys: Capture, agents: list[str]) 
         (("Acme", "Birke", "--why", " ", "--everything"), 2, "--why is empty"),
         (("Acme", "Birke", "--why", "x", "--agent", "nobody"), 3, "Acme has no agent 'nobody'"),
         (("Acme", "Birke", "--why", "x", "--tenant", "Contoso"), 3, "the company has 0 tenants 'Contoso'"),
+        (("Acme", "Birke", "--why", "x", "--everything", "--since", "soon"), 2, "--since 'soon' is no day"),
         (("Acme", "Nobody", "--why", "x", "--everything"), 3, "no company is called 'Nobody'"),
     ],
 )

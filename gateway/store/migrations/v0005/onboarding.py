@@ -41,6 +41,15 @@ tenant_mappings = table(
     sa.Index(None, "company_uid"),
 )
 
+mapping_changes = table(
+    "mapping_changes",
+    key("n", Int),
+    *columns(Int, "at_ms since_ms agent_id"),
+    *columns(Text, "site_uid tenant_uid company_uid?"),
+    *columns(Blob, "link"),
+    sa.Index(None, "agent_id", "tenant_uid"),
+)
+
 consents = table(
     "consents",
     key("token_id", refers_to="tokens.id"),
@@ -66,5 +75,7 @@ departures = table(
 
 def make_onboarding(connection: Connection) -> None:
     """Make the tables."""
-    metadata.create_all(connection, tables=[organization_details, tenant_mappings, consents, departures])
+    metadata.create_all(
+        connection, tables=[organization_details, tenant_mappings, mapping_changes, consents, departures]
+    )
     connection.exec_driver_sql("CREATE INDEX ix_tokens_organization_uid ON tokens (organization_uid)")

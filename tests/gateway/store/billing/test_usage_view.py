@@ -15,7 +15,9 @@ def test_every_metric_and_subject_has_a_word(store: Store) -> None:
     rows = [figure(UsageSubject.VM, f"m{metric}", metric, 1, 5) for metric in UsageMetric]
     rows += [figure(kind, f"s{kind}", UsageMetric.COUNT, 1, 5) for kind in UsageSubject]
     with store.projection() as p:
-        p.usage.add(agent.agent_id, stream_id=1, epoch=7, sequence=1, rows=rows, complete=True, why="", received_ms=9)
+        p.usage.add(
+            agent.agent_id, stream_id=1, epoch=7, sequence=1, rows=rows, complete=True, why="", received_ms=9
+        )
     with store._db.read() as connection:
         found = connection.execute(sa.text("SELECT subject_kind, metric, subject_uid FROM rm_usage")).all()
     assert {row.metric for row in found} == {metric.name.lower() for metric in UsageMetric}
