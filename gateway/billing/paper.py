@@ -32,6 +32,7 @@ PARTS: Final = {
     "silent": "Fell silent",
     "incomplete": "Not complete",
     "gaps": "Records lost",
+    "entered": "Entered by hand",
     "erased": "Erased",
     "clones": "Clones",
     "foreignLicences": "Others' licences",

@@ -69,6 +69,11 @@ class Account:
     why: str = ""
     """The last reason for a report's not being complete."""
     erased: int = 0
+    entered: int = 0
+    """How many of its reports were entered by hand."""
+    entered_by: str = ""
+    entered_why: str = ""
+    """Of the last of them."""
     tenants: dict[tuple[str, str], Document] = attrs.field(factory=dict)
     """Of a site, by tenant and the company that it was mapped to then (empty: to none): the row at its highest."""
 
@@ -125,6 +130,10 @@ class Ledger:
 
     def _enter(self, account: Account, report: Reported, first_ms: dict[tuple[int, int, str], int]) -> None:
         at_ms = report.received_ms
+        if report.entered_by:
+            account.entered, account.entered_by, account.entered_why = (
+                account.entered + 1, report.entered_by, report.entered_why,
+            )  # fmt: skip
         if not report.complete:
             account.incomplete, account.why = account.incomplete + 1, report.why
         if report.listed is not None:
@@ -253,6 +262,11 @@ class Ledger:
             ],
             "gaps": [
                 self._named(each) | {"missing": each.agent.missing} for each in paid if each.agent.missing
+            ],
+            "entered": [
+                self._named(each) | {"reports": each.entered, "by": each.entered_by, "why": each.entered_why}
+                for each in paid
+                if each.entered
             ],
             "erased": [self._named(each) | {"reports": each.erased} for each in paid if each.erased],
             "clones": [

@@ -29,6 +29,7 @@ NOTES: Final = {
     "silent": "fell silent: what came later is not known",
     "incomplete": "reports that were not complete",
     "gaps": "records of it are lost",
+    "entered": "reports that a person entered",
     "erased": "reports that were erased",
     "clones": "has the installation id of another server: not counted",
     "foreignLicences": "has a licence that is not the provider's: not counted",
@@ -37,7 +38,7 @@ NOTES: Final = {
 }
 """What each part of the appendix means, in its order."""
 
-SAID: Final = ("why", "lastListed", "of", "licenceId")
+SAID: Final = ("by", "why", "lastListed", "of", "licenceId")
 """What a row of the appendix says besides whose it is."""
 
 

@@ -8,6 +8,7 @@ from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import ago, rows, size, when
 from gateway.cli.statements import usage_close, usage_report, usage_statements, usage_verify
 from gateway.cli.usage_chain import usage_audit
+from gateway.cli.usage_entering import usage_enter
 from gateway.cli.usage_now import usage_cloud, usage_licences
 from gateway.store import StoredUsage
 from protocol import UsageMetric, UsageSubject
@@ -18,6 +19,7 @@ usage_app = App(name="usage")
 usage_app.command(usage_audit, name="audit")
 usage_app.command(usage_close, name="close")
 usage_app.command(usage_cloud, name="cloud")
+usage_app.command(usage_enter, name="enter")
 usage_app.command(usage_licences, name="licences")
 usage_app.command(usage_report, name="report")
 usage_app.command(usage_statements, name="statements")

@@ -27,6 +27,7 @@ doorbell after it returned.
     store.usage_now       cloud licences companies      what is used, by company
     store.statements      page of_month document review finish correct
     store.usage_chain     walk erase          whether reports are as they came
+    store.usage_entries   enter               usage that a person enters: what could not be collected
     store.ownership       walk                whether what is known of whose each cloud tenant was is as it was said
     store.usage_history   reading             what was reported, for who makes a bill of it
     store.following       start read rows_behind     what other programs follow: lines of facts, batches, states

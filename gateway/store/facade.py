@@ -20,6 +20,7 @@ from gateway.store.alarms.windows import Maintenance
 from gateway.store.alarms.working import AlarmWork
 from gateway.store.audit import Audit
 from gateway.store.billing.auditing import UsageChain
+from gateway.store.billing.entering import UsageEntries
 from gateway.store.billing.history import UsageHistory
 from gateway.store.billing.live import UsageNow
 from gateway.store.billing.statements import Statements
@@ -115,6 +116,7 @@ class Store:
         self.views = Views(db)
         self.users = Users(db)
         self.usage_chain = UsageChain(db)
+        self.usage_entries = UsageEntries(db)
         self.ownership = Ownership(db)
         self.usage_history = UsageHistory(db)
         self.usage_now = UsageNow(db)

@@ -124,8 +124,12 @@ class ProjectedRebuild:
         )
         run(f"DELETE FROM batches WHERE first_sequence >= {cut.format('batches.stream_id')}")  # noqa: S608  # text of ours
         whole = "agent_id NOT IN (SELECT agent_id FROM rebuild_cuts WHERE is_missing = 1)"
-        for table in ("inventories", *METERED, *ITEMS):
+        for table in ("inventories", *ITEMS):
             run(f"DELETE FROM {table} WHERE {whole}")  # noqa: S608  # names of ours
+        # What people entered is in no journal, and what is used now rests on it, too.
+        entered = "EXISTS (SELECT 1 FROM usage_reports r WHERE r.agent_id = {}.agent_id AND r.entered)"
+        for table in METERED:
+            run(f"DELETE FROM {table} WHERE {whole} AND NOT {entered.format(table)}")  # noqa: S608  # names of ours
         kept = self._hot.all(
             "SELECT uid FROM agents WHERE id IN (SELECT agent_id FROM rebuild_cuts WHERE is_missing = 1) ORDER BY id"
         )

@@ -104,6 +104,15 @@ def test_the_company_leaves_with_a_receipt(walk: tuple[dict[str, str], Receiver,
     assert "FG-" in (walk[2] / "agent.log").read_text("utf-8")
 
 
+def test_two_earlier_months_are_closed(walk: tuple[dict[str, str], Receiver, Path]) -> None:
+    """All is new in the first, and paid for in the second; in review on day 1, final on day 3; it says that it was entered."""
+    said = walk[0]["A month"]
+    assert said.index("'Servers', 0, 5)") < said.index("'Servers', 5, 0)")
+    closings = re.findall(r"^\d{4}-\d\d +0 +(\w+)", said, re.MULTILINE)
+    assert closings == ["final", "review", "final", "final", "final"]
+    assert "reports that a person entered" in said
+
+
 def test_the_statement_is_the_providers(walk: tuple[dict[str, str], Receiver, Path]) -> None:
     """And the chain that it rests on holds."""
     assert "statement.json: valid" in walk[0]["A month"]

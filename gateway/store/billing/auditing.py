@@ -148,7 +148,7 @@ def _wrong(row: "sa.Row[tuple[object, ...]]", n: int, before: bytes, agent_uid: 
         return f"its report cannot be read: {error}"
     if digest_of(row.salt, payload) != row.digest:
         return "its report is not the one that was linked"
-    said = (report.agent_uid, report.received_ms, report.listed is not None)
-    if said != (agent_uid, row.received_ms, row.listed):
+    said = (report.agent_uid, report.received_ms, report.listed is not None, bool(report.entered_by))
+    if said != (agent_uid, row.received_ms, row.listed, row.entered):
         return "the columns beside its report say something else than the report"
     return ""

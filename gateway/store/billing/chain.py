@@ -45,6 +45,8 @@ class Reported:
         received_ms: by the gateway's clock.
         complete: whether all was measured.
         why: what was not.
+        entered_by: who entered it by hand; empty: an agent reported it.
+        entered_why: why it was entered.
         rows: (kind of subject, its uid, its name, metric, value, observed_ms) each, by subject and metric.
     """
 
@@ -55,6 +57,8 @@ class Reported:
     complete: bool
     why: str
     rows: tuple[tuple[int, str, str, int, int, int], ...]
+    entered_by: str = ""
+    entered_why: str = ""
 
     @classmethod
     def of(
@@ -86,6 +90,8 @@ class Reported:
     def payload(self) -> bytes:
         """What is hashed, and stored."""
         said = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
+        if not self.entered_by:
+            del said["entered_by"], said["entered_why"]
         return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
 
     @classmethod

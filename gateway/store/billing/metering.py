@@ -29,7 +29,7 @@ COLUMNS: Final = (
 
 LINK: Final = insert_into(
     "usage_reports",
-    ("agent_id", "n", "batch_id", "received_ms", "listed", "salt", "payload", "digest", "link"),
+    ("agent_id", "n", "batch_id", "received_ms", "listed", "entered", "salt", "payload", "digest", "link"),
 )
 
 AGENT_COLUMNS: Final = ("agent_id", "told_ms", "complete", "why", "listed_ms", "listed_why")
@@ -113,7 +113,7 @@ class ProjectedMetering:
         self._hot.run(
             LINK,
             (
-                agent_id, n, batch_id, report.received_ms, report.listed is not None, salt, packed_payload(payload), digest,
+                agent_id, n, batch_id, report.received_ms, report.listed is not None, bool(report.entered_by), salt, packed_payload(payload), digest,
                 link_of(before, n, digest),
             ),
         )  # fmt: skip

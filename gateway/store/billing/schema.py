@@ -16,7 +16,9 @@ usage_reports = table(
     key("n", Int),  # 1, 2, 3 … of the agent's chain
     *columns(Blob, "batch_id"),  # which report it is
     *columns(Int, "received_ms"),
-    *columns(Flag(), "listed"),  # whether it lists workloads
+    *columns(
+        Flag(), "listed entered"
+    ),  # whether it lists workloads; whether a person entered it (entering.py)
     *columns(Blob, "salt? payload?"),  # gone when the report is erased
     *columns(Blob, "digest link"),
     *columns(Int, "superseded_by?"),  # a later link is of the same report, read by a later version

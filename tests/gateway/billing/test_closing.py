@@ -409,3 +409,24 @@ def test_a_repair_since_a_day_of_a_final_month(store: Store, scene: Scene) -> No
     [_, corrected] = store.statements.of_month("2026-10")
     _, data = store.statements.document(corrected.uid)
     assert shares(read_signed(data).statement) == {"Bäckerei Ölund": 7, "Anker": 9}
+
+
+def test_a_month_that_was_entered_by_hand_is_billed_and_says_so(store: Store, scene: Scene) -> None:
+    """New in the first month, paid for in the next; until day 3 in review."""
+    for period in (SEPTEMBER, OCTOBER):
+        store.usage_entries.enter(
+            scene.agents[0].agent_uid, {UsageSubject.SERVER: 5}, at_ms=period.from_ms, why="by the customer's list", by="ann",
+            now_ms=NOVEMBER.from_ms,
+        )  # fmt: skip
+    assert scene.close(NOVEMBER.from_ms) == [
+        ("2026-09", 0, StatementState.FINAL), ("2026-10", 0, StatementState.REVIEW),
+    ]  # fmt: skip
+    counted = {}
+    for period in (SEPTEMBER, OCTOBER):
+        document = scene.books.statement(period)
+        [line] = company_of(document)["workloads"]
+        counted[period.month] = (line["rentalCount"], line["newCount"], line["usedCount"])
+        [said] = document["appendix"]["entered"]
+        assert (said["reports"], said["by"], said["why"]) == (1, "ann", "by the customer's list")
+    assert counted == {"2026-09": (0, 5, 5), "2026-10": (5, 0, 5)}
+    assert scene.close(OCTOBER.final_ms) == [("2026-10", 0, StatementState.FINAL)]

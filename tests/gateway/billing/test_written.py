@@ -42,6 +42,7 @@ def statement(*names: str) -> Document:
         "appendix": {
             "notCollected": [server], "silent": [server | {"lastListed": "2026-10-02T00:00:00.000+02:00"}],
             "incomplete": [server | {"reports": 3, "why": "hv2: no answer"}], "gaps": [server | {"missing": 1}],
+            "entered": [server | {"reports": 1, "by": "ann", "why": "off the net"}],
             "erased": [server | {"reports": 2}], "clones": [server | {"installationUid": "i", "of": "a0"}],
             "foreignLicences": [server | {"licenceId": "L-9"}], "sharedLicences": [server | {"licenceId": "L-1"}],
             "unmappedTenants": [TENANT | {"tenantName": "Niemand"}],
@@ -64,9 +65,9 @@ def test_a_line_for_whatever_is_paid_for_and_whatever_is_missing() -> None:
     """In one table, with the same columns."""
     rows = table(statement("Bäckerei Ölund"))
     assert [row["Section"] for row in rows] == [
-        "workloads", "cloud", "notCollected", "silent", "incomplete", "gaps", "erased", "clones", "foreignLicences", "sharedLicences", "unmappedTenants",
+        "workloads", "cloud", "notCollected", "silent", "incomplete", "gaps", "entered", "erased", "clones", "foreignLicences", "sharedLicences", "unmappedTenants",
     ]  # fmt: skip
-    workloads, cloud, *_, incomplete, _gap, _erased, _clone, foreign, _shared, unmapped = rows
+    workloads, cloud, *_, incomplete, _gap, _entered, _erased, _clone, foreign, _shared, unmapped = rows
     assert (workloads["Company"], workloads["Item"], workloads["Licence or site"]) == (
         "Bäckerei Ölund",
         "VMs",

@@ -14,7 +14,7 @@ usage_reports = table(
     key("n", Int),
     *columns(Blob, "batch_id"),
     *columns(Int, "received_ms"),
-    *columns(Flag(), "listed"),
+    *columns(Flag(), "listed entered"),
     *columns(Blob, "salt? payload?"),
     *columns(Blob, "digest link"),
     *columns(Int, "superseded_by?"),
