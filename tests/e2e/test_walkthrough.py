@@ -18,7 +18,7 @@ from tests.helpers.provider import free_ports
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/walkthrough.md"
-LIMIT_S = 500
+LIMIT_S = 700
 PORTS = ("6180", "9999", "1280", "9180")
 
 pytestmark = pytest.mark.skipif(
