@@ -2,15 +2,15 @@
 
 import argparse
 import sys
-import time
 
-from bench.management.lists import LIMIT_MS, RUNS, STORES, Figure, figures
-from bench.management.seeding import Scale
+from bench.management.estate import Scale
+from bench.management.lists import LIMIT_MS, RUNS, Figure, figures
+from bench.management.serving import DATABASES, seeded
 
 
 def line(database: str, figure: Figure) -> str:
     """A figure for people."""
-    return f"{database:11}{figure.view:36}{figure.what:75}{figure.p50_ms:9.1f}{figure.p95_ms:9.1f}"
+    return f"{database:11}{figure.path:60}{figure.what:75}{figure.p50_ms:9.1f}{figure.p95_ms:9.1f}"
 
 
 def main(arguments: list[str]) -> int:
@@ -18,15 +18,12 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.management")
     parser.add_argument("--scale", type=float, default=1.0, help="a share of the full size")
     parser.add_argument("--runs", type=int, default=RUNS, help="how often each question is asked")
-    parser.add_argument("--only", choices=STORES, action="append", help="one database instead of both")
+    parser.add_argument("--only", choices=DATABASES, action="append", help="one database instead of both")
     asked = parser.parse_args(arguments)
     slow = []
-    for database in asked.only or STORES:
-        begun = time.monotonic()
-        with STORES[database](Scale.of(asked.scale)) as store:
-            print(f"{database}: seeded in {time.monotonic() - begun:.0f} s")
-            print(f"{'':122}{'p50 ms':>9}{'p95 ms':>9}")
-            for figure in figures(store, runs=asked.runs):
+    for database in asked.only or DATABASES:
+        with seeded(database, Scale.of(asked.scale)) as client:
+            for figure in figures(client, runs=asked.runs):
                 print(line(database, figure), flush=True)
                 if figure.p95_ms > LIMIT_MS:
                     slow.append(line(database, figure))

@@ -108,5 +108,6 @@ audit = table(
     *columns(Text, "before? after? organization_uid?"),
     sa.Index(None, "at_ms"),
     sa.Index("ix_audit_organization_uid", "organization_uid", "id"),
+    sa.Index(None, "organization_uid", "at_ms"),
     numbered=True,
 )

@@ -37,7 +37,7 @@ BAD = job_results.c.status >= JobStatus.WARNING.value
 JOBS_TO_LOOK_AT: Final = View(
     name="morning/jobs", model="JobToLookAt", says="Jobs whose last run failed or ended with a warning, the newest first.",
     key=None,
-    source=job_results.join(agents, agents.c.id == job_results.c.agent_id)
+    source=job_results.outerjoin(agents, agents.c.id == job_results.c.agent_id)
     .outerjoin(organizations, organizations.c.uid == agents.c.organization_uid)
     .outerjoin(jobs, sa.and_(jobs.c.agent_id == job_results.c.agent_id, jobs.c.uid == job_results.c.job_uid))
     .outerjoin(
@@ -47,7 +47,7 @@ JOBS_TO_LOOK_AT: Final = View(
             job_sessions.c.session_uid == job_results.c.session_uid,
         ),
     ),
-    organization=agents.c.organization_uid, where=BAD, large=True,
+    organization=agents.c.organization_uid, agent=job_results.c.agent_id, where=BAD, large=True,
     identity=(job_results.c.agent_id, job_results.c.job_uid), default_sort=(Order("lastEndTime", descending=True),),
     properties=(
         Property(
@@ -93,9 +93,10 @@ WITHOUT_RESTORE_POINT: Final = View(
     name="morning/workloads", model="WorkloadWithoutRestorePoint",
     says="Protected workloads without a restore point for a day, or for as many hours as are asked for; the longest first.",
     key=None,
-    source=workloads.join(agents, agents.c.id == workloads.c.agent_id)
+    source=workloads.outerjoin(agents, agents.c.id == workloads.c.agent_id)
     .outerjoin(organizations, organizations.c.uid == agents.c.organization_uid),
-    organization=agents.c.organization_uid, where=lacks_since(NOW - DAY_HOURS * HOUR_MS), large=True,
+    organization=agents.c.organization_uid, agent=workloads.c.agent_id, where=lacks_since(NOW - DAY_HOURS * HOUR_MS),
+    large=True,
     identity=(workloads.c.agent_id, workloads.c.uid), default_sort=(Order("latestRestorePointDate"),),
     properties=(
         Property(

@@ -10,6 +10,11 @@ from gateway.store.columns import Flag, Int, Text, columns, key, reference, seri
 from gateway.store.schema import agents, table, workloads
 
 QUIET = sa.text("window_id IS NOT NULL")
+RANK = (
+    "(CASE state WHEN 'active' THEN CASE severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END "
+    "WHEN 'acknowledged' THEN 3 ELSE 4 END)"
+)
+"""What people see of an alarm's state, the gravest first: 0 to 2 while it is active, 3 acknowledged, 4 over."""
 
 alarms = table(
     "alarms",
@@ -28,6 +33,14 @@ alarms = table(
     sa.Index("ix_alarms_organization_uid", "organization_uid", "state", "changed_ms"),
     sa.Index(None, "agent_uid"),
     sa.Index("ix_alarms_window_id", "window_id", sqlite_where=QUIET, postgresql_where=QUIET),
+    sa.Index("ix_alarms_rank", sa.text(RANK), "changed_ms", "uid"),
+    sa.Index("ix_alarms_quiet", sa.text("(window_id IS NOT NULL)"), "changed_ms", "uid"),
+    sa.Index("ix_alarms_severity", "severity", "changed_ms", "uid"),
+    sa.Index("ix_alarms_template", "template", "changed_ms", "uid"),
+    sa.Index(None, "location_uid"),
+    sa.Index(None, "object_uid"),
+    sa.Index(None, "object_name"),
+    sa.Index(None, "computer_name"),
 )
 
 alarm_history = table(

@@ -4,9 +4,17 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from gateway.store.alarms.life import AlarmState, Severity
+from gateway.store.alarms.life import Severity
 from gateway.store.alarms.receivers import AlarmDeliveryState, ReceiverKind
-from gateway.store.alarms.schema import alarm_history, alarms, deliveries, maintenance_windows, receivers
+from gateway.store.alarms.schema import (
+    RANK,
+    alarm_history,
+    alarms,
+    deliveries,
+    maintenance_windows,
+    receivers,
+)
+from gateway.store.columns import Int
 from gateway.store.views.asking import Order
 from gateway.store.views.describing import Kind, Property, View
 
@@ -15,21 +23,30 @@ ALARM: Final = "8a4f0d1c-5b6e-4c1f-9a57-2f9e7f0b1c22"
 TIME: Final = "2026-11-24T01:17:00.000Z"
 
 
-def words(*enumerated: AlarmState | Severity | AlarmDeliveryState) -> dict[str, str]:
+def words(*enumerated: Severity | AlarmDeliveryState) -> dict[str, str]:
     """Words for what stands in the store, in rising order."""
     return {each.value.capitalize(): each.value for each in sorted(enumerated)}
 
 
-STATUS = sa.case((alarms.c.state == AlarmState.ACTIVE.value, alarms.c.severity), else_=alarms.c.state)
-STATUSES: Final = words(*Severity, AlarmState.ACKNOWLEDGED, AlarmState.RESOLVED)
+# As its index has it, character by character.
+STATUS: Final = sa.literal_column(RANK, Int)
+STATUSES: Final = {"Error": 0, "Warning": 1, "Info": 2, "Acknowledged": 3, "Resolved": 4}
 SEVERITIES: Final = words(*Severity)
 
 
 def text(
-    name: str, says: str, example: str, column: sa.ColumnElement[str], *, nullable: bool = False
+    name: str,
+    says: str,
+    example: str,
+    column: sa.ColumnElement[str],
+    *,
+    filtered: bool = True,
+    is_sorted: bool = True,
 ) -> Property:
-    """A text that may be filtered and sorted by."""
-    return Property(name=name, kind=Kind.TEXT, says=says, example=example, column=column, nullable=nullable)
+    """A text that may be filtered and sorted by, unless it is said otherwise."""
+    return Property(
+        name=name, kind=Kind.TEXT, says=says, example=example, column=column, filter=filtered, sort=is_sorted
+    )
 
 
 def uid(
@@ -57,28 +74,34 @@ def time(name: str, says: str, column: sa.ColumnElement[int], *, nullable: bool 
 ACTIVE_ALARMS: Final = View(
     name="alarms/active", model="Alarm", says="Alarms: what is wrong, and what was lately.", key="instanceUid",
     source=alarms, organization=alarms.c.organization_uid, where=alarms.c.raised_ms.is_not(None),
-    default_sort=(Order("time", descending=True),),
+    identity=(alarms.c.changed_ms, alarms.c.uid), large=True, default_sort=(Order("time", descending=True),),
     properties=(
         uid("instanceUid", "The alarm's identity, however often it comes again.", alarms.c.uid, ALARM),
-        text("template", "The template's name.", "job-state", alarms.c.template),
+        text("template", "The template's name.", "job-state", alarms.c.template, is_sorted=False),
         Property(
             name="status", kind=Kind.WORD, says="How grave it is while it is active; else that it is acknowledged or resolved.",
             example="Error", column=STATUS, words=STATUSES,
         ),
         Property(
             name="severity", kind=Kind.WORD, says="How grave it is or was.", example="Error", column=alarms.c.severity,
-            words=SEVERITIES,
+            words=SEVERITIES, sort=False,
         ),
         time("time", "When it was raised, repeated, acknowledged or resolved last.", alarms.c.changed_ms),
-        text("message", "What is wrong.", "failed: the disk of the repository is full", alarms.c.message),
-        text("remark", "A person's words on the last change.", "the disk is ordered", alarms.c.remark),
+        text(
+            "message", "What is wrong.", "failed: the disk of the repository is full", alarms.c.message, filtered=False,
+            is_sorted=False,
+        ),
+        text(
+            "remark", "A person's words on the last change.", "the disk is ordered", alarms.c.remark, filtered=False,
+            is_sorted=False,
+        ),
         Property(
             name="repeatCount", kind=Kind.INTEGER, says="How often it happened since it was raised.", example=3,
-            column=alarms.c.repeat_count,
+            column=alarms.c.repeat_count, filter=False, sort=False,
         ),
-        text("objectType", "What it is about.", "job", alarms.c.object_kind),
-        text("objectUid", "Which one, unique with its agent and template.", "nightly", alarms.c.object_uid),
-        text("objectName", "That one's name.", "Daily servers", alarms.c.object_name),
+        text("objectType", "What it is about.", "job", alarms.c.object_kind, filtered=False, is_sorted=False),
+        text("objectUid", "Which one, unique with its agent and template.", "nightly", alarms.c.object_uid, is_sorted=False),
+        text("objectName", "That one's name.", "Daily servers", alarms.c.object_name, is_sorted=False),
         uid("organizationUid", "Whose it is.", alarms.c.organization_uid, ORGANIZATION),
         uid(
             "locationUid", "Where it is.", alarms.c.location_uid, "a3d2c1b0-9f8e-4d7c-8b6a-5f4e3d2c1b0a", nullable=True
@@ -87,7 +110,7 @@ ACTIVE_ALARMS: Final = View(
             "managementAgentUid", "The agent that is concerned.", alarms.c.agent_uid,
             "6c0a3cf4-6b1f-4a3e-9f57-0a2f3f5d1c11", nullable=True,
         ),
-        text("computerName", "The machine that it is on.", "backup01", alarms.c.computer_name),
+        text("computerName", "The machine that it is on.", "backup01", alarms.c.computer_name, is_sorted=False),
         Property(
             name="isInMaintenance", kind=Kind.FLAG, says="Whether a maintenance window keeps it quiet.", example=False,
             column=alarms.c.window_id.is_not(None), sort=False,

@@ -18,7 +18,7 @@ RESTORE_SESSIONS: Final = View(
     name="restoreSessions", model="RestoreSession",
     says="What was asked to be restored, by whom, and what came of it; the newest first.",
     key="instanceUid",
-    source=restore_sessions.join(agents, agents.c.uid == logged.agent_uid)
+    source=restore_sessions.outerjoin(agents, agents.c.uid == logged.agent_uid)
     .outerjoin(commands, commands.c.uid == logged.uid)
     .outerjoin(transfers, transfers.c.uid == logged.uid),
     organization=logged.organization_uid,

@@ -129,12 +129,10 @@ class Query:
     def fetching(self, properties: Sequence[Property], *, few: bool) -> sa.Select[Any]:
         """The page's rows, a column for each of the properties."""
         columns = [each.column.label(f"p{n}") for n, each in enumerate(properties)]
-        if not self.view.large:
-            return self._paged(self._of(*columns), self.orders)
         # First which rows, then what is in them: joins are made for those of the page alone.
         labels = [f"o{n}" for n in range(len(self.orders))]
         found = self._of(*[each.column.label(label) for label, each in zip(labels, self.orders, strict=True)])
-        if few:
+        if few and self.view.large:
             # Materialized: the planner must not put the order into it and walk through the table after all.
             fitting = found.cte("fitting").prefix_with("MATERIALIZED")
             page = self._paged(sa.select(fitting), self._by(fitting, labels)).subquery("page")
@@ -198,10 +196,12 @@ def within(view: View, scope: Scope, dialect: Dialect) -> list[Test]:
         return []
     if view.organization is None:
         return [sa.false()]
+    by = view.organization if view.agent is None else view.agent
+    by = by if dialect.walked is None else dialect.unindexed(by)
     if view.agent is None:
-        return [inside(view.organization, scope)]
-    agent = view.agent if dialect.walked is None else dialect.unindexed(view.agent)
-    return [agent.in_(sa.select(agents.c.id).where(inside(agents.c.organization_uid, scope)))]
+        return [inside(by, scope)]
+    known_by = agents.c.uid if isinstance(by.type, sa.Text) else agents.c.id
+    return [by.in_(sa.select(known_by).where(inside(agents.c.organization_uid, scope)))]
 
 
 def inside(organization: sa.ColumnElement[str], scope: Scope) -> Test:

@@ -28,8 +28,10 @@ ASYNC_ACTIONS: Final = View(
     name="asyncActions", model="AsyncAction",
     says="What agents were asked to do, the newest first; kept for a hundred days.",
     key="actionId",
-    source=commands.join(agents, agents.c.uid == commands.c.agent_uid),
+    # Each has its agent. By an outer join a page is found before anybody looks for those.
+    source=commands.outerjoin(agents, agents.c.uid == commands.c.agent_uid),
     organization=agents.c.organization_uid,
+    agent=commands.c.agent_uid,
     large=True,
     default_sort=(Order("created", descending=True),),
     properties=(

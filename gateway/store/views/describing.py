@@ -112,8 +112,8 @@ class View:
         source: what its columns come from; a row of it is a row of the list.
         identity: columns that no two rows share, in an order that an index has: the tiebreaker of every order. The key's, if not given.
         organization: of the source, whose row it is; None: the provider's alone.
-        agent: of the source, the number of the agent whose row it is, where that is how it belongs to an organization: the way from a
-            scope into a large table.
+        agent: of the source, the number of the agent whose row it is, or its uid, where that is how it belongs to an organization: the
+            way from a scope into a large table.
         where: which rows of the source are meant.
         large: it may have more rows than may be read for a page: no operation and no order without an index.
         window: the TIME property by whose range the list is always bounded; see `window_ms`.
@@ -129,7 +129,7 @@ class View:
     organization: sa.ColumnElement[str] | None
     default_sort: tuple[Order, ...]
     identity: tuple[sa.ColumnElement[Any], ...] = ()
-    agent: sa.ColumnElement[int] | None = None
+    agent: sa.ColumnElement[Any] | None = None
     where: sa.ColumnElement[bool] | None = None
     large: bool = False
     window: str | None = None

@@ -16,6 +16,7 @@ from litestar.params import JSONBody
 from litestar.types import ASGIApp
 
 from certs import Authority
+from gateway.management.process import listening
 from gateway.management.rest.bodies import bounded
 from gateway.management.rest.errors import HANDLERS
 from gateway.management.server import Certificates, Server
@@ -133,3 +134,11 @@ def test_a_new_certificate_is_shown_to_the_next(served: Running) -> None:
             assert second.getpeercert(binary_form=True) != shown
         first.sendall(request(b"{}"))
         assert first.recv(65536).startswith(b"HTTP/1.1 201")
+
+
+def test_no_answer_waits_for_an_acknowledgement() -> None:
+    """What is written goes out at once: head and body of an answer are written one after the other."""
+    with listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -22,6 +22,10 @@ table = table_maker(metadata)
 
 BAD = sa.text("status >= 3")
 QUIET = sa.text("window_id IS NOT NULL")
+RANK = (
+    "(CASE state WHEN 'active' THEN CASE severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END "
+    "WHEN 'acknowledged' THEN 3 ELSE 4 END)"
+)
 
 job_results = table(
     "job_results",
@@ -49,6 +53,14 @@ alarms = table(
     sa.Index("ix_alarms_organization_uid", "organization_uid", "state", "changed_ms"),
     sa.Index(None, "agent_uid"),
     sa.Index("ix_alarms_window_id", "window_id", sqlite_where=QUIET, postgresql_where=QUIET),
+    sa.Index("ix_alarms_rank", sa.text(RANK), "changed_ms", "uid"),
+    sa.Index("ix_alarms_quiet", sa.text("(window_id IS NOT NULL)"), "changed_ms", "uid"),
+    sa.Index("ix_alarms_severity", "severity", "changed_ms", "uid"),
+    sa.Index("ix_alarms_template", "template", "changed_ms", "uid"),
+    sa.Index(None, "location_uid"),
+    sa.Index(None, "object_uid"),
+    sa.Index(None, "object_name"),
+    sa.Index(None, "computer_name"),
 )
 
 alarm_history = table(

@@ -11,3 +11,6 @@ def make_deeds(connection: Connection) -> None:
     for name in ADDED:
         connection.exec_driver_sql(f"ALTER TABLE audit ADD COLUMN {name} TEXT")
     connection.exec_driver_sql("CREATE INDEX ix_audit_organization_uid ON audit (organization_uid, id)")
+    connection.exec_driver_sql(
+        "CREATE INDEX ix_audit_organization_uid_at_ms ON audit (organization_uid, at_ms)"
+    )

@@ -1,14 +1,13 @@
-"""No filter and no order of a long list goes through a whole table; and the bench asks every list everything that it offers."""
+"""No filter and no order of a long list goes through a whole table."""
 
-import random
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
 import pytest
 
-from bench.management.lists import measured, questions, summed_up
-from bench.management.seeding import Scale, seed
+from bench.management.estate import Scale
+from bench.management.seeding import seed
 from gateway.store import VIEWS, Asked, Compare, Kind, Operation, Order, Property, Scope, Store, open_store
 from gateway.store.views.answering import prepared
 from tests.gateway.store.views.estate import FILLED, NOW
@@ -82,17 +81,3 @@ def test_an_order_is_an_indexs(seeded: Store, name: str) -> None:
             query = prepared(view, by, Scope.everything(), dialect, now_ms=NOW)
             steps = plan(seeded, query.fetching(view.properties, few=False))
             assert "USE TEMP B-TREE FOR ORDER BY" not in steps, (each.name, steps)
-
-
-def test_every_question_is_measured(store: Store) -> None:
-    """A small estate, every view that it fills, every way to ask."""
-    seed(store, Scale.of(0.002))
-    found = []
-    for name in sorted(FILLED - {"unverifiedAgents"}):
-        figures = [measured(store, each) for each in questions(store, VIEWS[name], random.Random(1), runs=1)]
-        assert {figure.view for figure in figures} == {name}
-        assert len({figure.what for figure in figures}) == len(figures)
-        found += figures
-    assert [row["what"] for row in summed_up("x", found)] == [
-        f"x: {name}" for name in sorted(FILLED - {"unverifiedAgents"})
-    ]
