@@ -249,7 +249,18 @@ def usage(estate: Estate) -> Iterator[Rows]:
     each = max(1, estate.scale.workloads // agents)
     yield (
         "usage_reports",
-        ("agent_id", "n", "batch_id", "received_ms", "listed", "salt", "payload", "digest", "link"),
+        (
+            "agent_id",
+            "n",
+            "batch_id",
+            "received_ms",
+            "listed",
+            "entered",
+            "salt",
+            "payload",
+            "digest",
+            "link",
+        ),
         (cells for n in range(agents) for cells in _chain(estate, n, days, each)),
     )
     yield (
@@ -294,4 +305,4 @@ def _chain(estate: Estate, n: int, days: int, each: int) -> Iterator[Cells]:
         payload, salt = said.payload(), (n * 1000 + day).to_bytes(32, "big")
         digest = digest_of(salt, payload)
         before = link_of(before, day, digest)
-        yield n + 1, day, salt, at_ms, True, salt, packed_payload(payload), digest, before
+        yield n + 1, day, salt, at_ms, True, False, salt, packed_payload(payload), digest, before

@@ -1,7 +1,7 @@
 """Who is who and who is here, and what agents report: servers, jobs, workloads, runs, cloud tenants."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import attrs
@@ -18,6 +18,7 @@ from bench.management.estate import (
 )
 from gateway.store.folding import fold
 from gateway.store.minting import instance_uid
+from gateway.store.onboarding.ownership import NO_CHANGE, MappingChange
 
 WORKLOAD_KINDS: Final = [1] * 6 + [2] * 3 + [3]
 JOB_KINDS: Final = (
@@ -192,14 +193,34 @@ def items(estate: Estate) -> Iterator[Rows]:
             for agent_id, uid, _ in tenants
         ),
     )  # fmt: skip
+    begun_ms = now_ms - DAYS * DAY_MS
     yield (
         "tenant_mappings",
         ("site_uid", "tenant_uid", "agent_id", "company_uid", "tenant_name", "mapped_ms", "mapped_by"),
         (
-            (estate.sites[agent_id - 1], uid, agent_id, company, uid, now_ms, "seeding")
+            (estate.sites[agent_id - 1], uid, agent_id, company, uid, begun_ms, "seeding")
             for agent_id, uid, company in tenants
         ),
     )
+    yield (
+        "mapping_changes",
+        ("n", "at_ms", "since_ms", "agent_id", "site_uid", "tenant_uid", "company_uid", "link"),
+        _mapped(
+            MappingChange(
+                n=n, at_ms=begun_ms, since_ms=begun_ms, agent_id=agent_id, site_uid=estate.sites[agent_id - 1], tenant_uid=uid,
+                company_uid=company,
+            )
+            for n, (agent_id, uid, company) in enumerate(tenants, 1)
+        ),
+    )  # fmt: skip
+
+
+def _mapped(changes: Iterable[MappingChange]) -> Iterator[Cells]:
+    """The log of mappings, a chain."""
+    link = NO_CHANGE
+    for each in changes:
+        link = each.link(link)
+        yield *attrs.astuple(each), link
 
 
 def _item(estate: Estate, table: str, agent_id: int, uid: str) -> Cells:
