@@ -42,9 +42,9 @@ MAY_IMPORT = {
     "gateway.alarms": {"attrs", "structlog", "protocol", "gateway.config", "gateway.outgoing", "gateway.store"},
     "gateway.management": {
         "anyio", "attrs", "h11", "jsonpatch", "litestar", "msgspec", "structlog", "uvicorn",
-        "protocol", "certs", "gateway.access", "gateway.alarms", "gateway.licensing", "gateway.store", "gateway.config", "gateway.beats",
+        "protocol", "certs", "certs.inspection", "gateway.access", "gateway.alarms", "gateway.licensing", "gateway.store", "gateway.config", "gateway.beats",
         "gateway.billing", "gateway.bookkeeping", "gateway.onboarding", "gateway.datafolder", "gateway.decisions",
-        "gateway.minting", "gateway.restores",
+        "gateway.minting", "gateway.restores", "gateway.revocations",
     },
     "gateway": {
         "attrs", "cryptography", "cyclopts", "prometheus_client", "rich", "structlog", "trio", "typed_settings",

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 from cyclopts import Parameter
 
 from gateway.billing import midnight_ms
-from gateway.cli.common import Provider, now_ms, open_provider, operator
+from gateway.cli.common import now_ms, open_provider, operator
 from gateway.cli.companies import By
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data
 from gateway.cli.output import say
-from gateway.store import LicenceState, Move, Standing, TenantMapping
+from gateway.onboarding import plan_move
 
 __all__ = ["remap"]
 
@@ -62,35 +62,26 @@ def remap(
     with open_provider(data) as provider:
         store = provider.store
         source, target = store.companies.find(company), store.companies.find(to)
-        agents = {
-            each.uid: each.host_name
-            for each in store.agents.list(now_ms=now_ms(), organization_uid=source.uid)
-            if each.standing is not Standing.REVOKED and (everything or each.uid in agent)
-        }
-        if missing := [uid for uid in agent if uid not in agents]:
-            raise CommandError(
-                f"{source.name} has no agent {missing[0]!r}: fieldgate agent list --company {company!r}"
-            )
-        tenants = _tenants(provider, source.uid, tenant, everything=everything)
-        move = Move(
-            from_uid=source.uid, to_uid=target.uid, agents=tuple(agents),
-            tenants=tuple((each.site_uid, each.tenant_uid) for each in tenants),
+        plan = plan_move(
+            store, source, target, agents=agent, tenants=tenant, everything=everything, now_ms=now_ms(),
             since_ms=None if since is None else _midnight(since, ZoneInfo(provider.config.time_zone)),
         )  # fmt: skip
         if yes:
-            store.remapping.move(move, why=why, by=operator(by), now_ms=now_ms())
+            store.remapping.move(plan.move, why=why, by=operator(by), now_ms=now_ms())
             provider.ring()
-        licences = store.licences.list(organization_uid=source.uid, state=LicenceState.ACTIVE)
-    for uid, host_name in agents.items():
+    for uid, host_name in plan.agents.items():
         say(f"agent   {host_name} ({uid})")
-    for each in tenants:
+    for each in plan.tenants:
         say(f"tenant  {each.tenant_name} of {each.site_name}")
-    for licence in licences:
+    for licence in plan.licences:
         say(
             f"stays   licence {licence.terms.uid}: it is signed for {source.name}. Generate one for {target.name}, then revoke this one"
         )
     verb = "moved" if yes else "would be moved"
-    say("", f"{len(agents)} agents and {len(tenants)} tenants {verb} from {source.name} to {target.name}")
+    say(
+        "",
+        f"{len(plan.agents)} agents and {len(plan.tenants)} tenants {verb} from {source.name} to {target.name}",
+    )
     if not yes:
         say(
             "What agents report counts for the new company in all months that are not final; tenants' storage "
@@ -108,21 +99,3 @@ def _midnight(day: str, zone: ZoneInfo) -> int:
         return midnight_ms(date.fromisoformat(day), zone)
     except ValueError:
         raise CommandError(f"--since {day!r} is no day of the form 2026-10-15", exit_code=UNUSABLE) from None
-
-
-def _tenants(
-    provider: Provider, company_uid: str, named: Sequence[str], *, everything: bool
-) -> list[TenantMapping]:
-    """Those that were named, each by one name."""
-    mapped = provider.store.mappings.of_company(company_uid)
-    if everything:
-        return mapped
-    chosen = []
-    for name in named:
-        fits = [each for each in mapped if name in (each.tenant_uid, each.tenant_name)]
-        if len(fits) != 1:
-            raise CommandError(
-                f"the company has {len(fits)} tenants {name!r}: name one by its uid, fieldgate tenant list"
-            )
-        chosen += fits
-    return chosen

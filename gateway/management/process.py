@@ -24,6 +24,7 @@ from gateway.management.app import make_app
 from gateway.management.closing import closing_months
 from gateway.management.server import Certificates, Server
 from gateway.management.services import Services
+from gateway.management.working import working
 from gateway.store import Store, open_store, ring
 from protocol import Code
 
@@ -64,6 +65,7 @@ def run_management(config: Callable[[], Config]) -> int:
             beat_of_supervisor() as beat,
             _alarms(store, settings),
             _licences(services),
+            working(services),
             closing_months(settings.data),
         ):
             server = Server(app, certificates=certificates, connections=management.connections, beat=beat)

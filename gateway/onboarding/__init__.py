@@ -20,6 +20,7 @@ from gateway.onboarding.leaving import Receipt, leave, receipt_bytes
 from gateway.onboarding.linting import TOKEN_ENDS_WITHIN_MS, Finding, lint
 from gateway.onboarding.planning import Plan, PlannedCompany, Step, Verdict, make_plan
 from gateway.onboarding.readiness import MissingStep, missing_before_licence
+from gateway.onboarding.remapping import PlannedMove, plan_move
 from gateway.onboarding.spreadsheet import COLUMNS, MOST_LINES, read_spreadsheet
 from gateway.onboarding.wanted import Refusal, Wanted, WantedFile, WantedLocation, WantedTenant, WantedToken
 
@@ -41,6 +42,7 @@ __all__ = [
     "Plan",
     "PlanRefused",
     "PlannedCompany",
+    "PlannedMove",
     "Receipt",
     "Refusal",
     "Step",
@@ -60,6 +62,7 @@ __all__ = [
     "lint",
     "make_plan",
     "missing_before_licence",
+    "plan_move",
     "problems_of",
     "read_bounded",
     "read_plan",

@@ -12,6 +12,7 @@ doorbell after it returned.
     store.mappings        map check unmap of_company reported find_reported find_mapped
     store.intake          write add_location          a company with all that a file says of it
     store.departures      begin get living_agents … erase_agent erase_company end
+    store.places          change remove          locations
     store.remapping       move
     store.lint            unmapped_tenants lost_tenants cloned_agents …   what looks wrong
     store.consents        record withdraw get of_company agents_of
@@ -49,6 +50,7 @@ doorbell after it returned.
     store.maintenance     add end list           times in which nobody is told
     store.receivers       add remove find all    who is told of alarms: webhooks, mail
     store.alarm_deliveries  claim note log prune
+    store.actions         ask get take beat end cancel prune    what the gateway itself is to do
     store.api_keys        add find get list revoke note_use note_refusal
     store.users           add get named login known_as list set_password change disable
     store.logins          begin find refresh end spend          store.attempts     knows begin succeed unlock
@@ -81,6 +83,7 @@ from gateway.store.access.attempts import Counted
 from gateway.store.access.keys import StoredKey
 from gateway.store.access.sessions import NewTokens, RefreshOutcome
 from gateway.store.access.users import StoredUser
+from gateway.store.actions.verbs import Action, ActionState, Outcome
 from gateway.store.agents import Agent
 from gateway.store.alarms.business import AuthorityFacts, LicenceFacts
 from gateway.store.alarms.estate import (
@@ -262,36 +265,36 @@ from gateway.store.views import (
 __all__ = [
     "COMPANY", "EVENT_COLUMNS", "EXACT", "ITEMS", "KEPT", "LONGEST_TTL_MS", "MACHINES", "MAILBOXES",
     "PROTECTED_MS", "PROVIDER", "READ_MODEL", "RESELLER", "SCHEMA_VERSION", "TENANT_FIGURES", "VIEWS",
-    "WORKLOAD_TYPES", "Admitted", "Agent", "AgentEntry", "AgentFacts", "Alarm", "AlarmCondition",
-    "AlarmDelivery", "AlarmDeliveryState", "AlarmPast", "AlarmState", "AlarmSubject", "Any_", "Applicant",
-    "Asked", "Attempt", "AuditEntry", "AuthorityFacts", "BilledAgent", "Body", "Broken", "Change", "Claim",
-    "ClaimEntry", "ClaimOutcome", "CloudTenant", "CloudUsage", "Collation", "CommandPending", "CommandState",
-    "CommandView", "Company", "CompanyDetails", "CompanyIntake", "CompanyUsage", "Compare", "Condition",
-    "Conflict", "ConnectionStatus", "Consent", "ConsentGiven", "ContractEnded", "ContractExhausted",
-    "Counted", "CursorMoved", "CursorUnreadable", "Delivered", "Delivery", "Departure", "Directory",
-    "Documents", "DueDelivery", "Edge", "EdgeFacts", "EngineMark", "EnrollOutcome", "Every", "Fact", "Finish",
-    "Found", "Gap", "GapFacts", "GapState", "GapView", "GatewaysChanged", "Halves", "Happened", "Held",
-    "History", "Incident", "IncidentAgent", "IncidentFacts", "IncidentState", "IncidentView", "JobFacts",
-    "JobSession", "Judged", "Kind", "LagFacts", "LicenceContract", "LicenceContractUse", "LicenceDeed",
-    "LicenceDeedKind", "LicenceDeedState", "LicenceFacts", "LicenceKind", "LicenceNotAssigned",
-    "LicenceNotShared", "LicenceOfAnother", "LicenceProduct", "LicenceRevoked", "LicenceServer",
-    "LicenceServerState", "LicenceServerWaiting", "LicenceState", "LicenceTerms", "LicenceUsage",
-    "LicenceWanted", "LicenceWorkload", "LicensedCount", "Line", "Link", "Location", "LocationFacts",
-    "Looked", "Machine", "MaintenanceWindow", "MappingsWalked", "Missing", "Move", "NewIncident", "NewReport",
-    "NewSighting", "NewStatement", "NewTokens", "NotFound", "NotTheEngine", "Operation", "Order",
-    "Organization", "OrganizationDisabled", "OrganizationStatus", "Override", "Overrun", "Owned", "Page",
-    "ParkedBatch", "Parking", "PayloadError", "Place", "Presence", "ProductUnknown", "Progress",
-    "ProjectedAgent", "Projection", "Property", "Quarantined", "QueryRefused", "Receiver", "ReceiverKind",
-    "RefreshOutcome", "Refused", "ReleasedMark", "Reported", "ReportedTenant", "Reporter", "RestoreMode",
-    "RestoreSession", "ResyncWanted", "Revocation", "RuleChange", "RuleValues", "Scope", "ServerUsage",
-    "Severity", "Site", "SiteSilent", "Standing", "Statement", "StatementState", "Store", "StoreDamaged",
-    "StoreError", "StoreFull", "StoreLocked", "StoreMissing", "StoreTooNew", "StoreTooOld",
-    "StoreUnreachable", "StoredBatch", "StoredCode", "StoredCommand", "StoredEvent", "StoredKey",
-    "StoredLicence", "StoredReport", "StoredSighting", "StoredStream", "StoredToken", "StoredUsage",
-    "StoredUser", "Suspect", "TenantDisabled", "TenantFacts", "TenantMapped", "TenantMapping",
-    "TenantNotReported", "Transfer", "TransferState", "TrustChanged", "Unseen", "UsageCounter",
-    "UsageQuality", "View", "Views", "Walked", "Whose", "WorkloadFacts", "WrongKind", "answer", "effective",
-    "examine", "file_of", "is_protected", "listen", "look_at", "open_store", "passwords_in", "record", "ring",
-    "store_from_copy", "template_uid", "tenant_figures", "time_text", "versions_after_migrating",
-    "without_restore_point", "workloads_of",
+    "WORKLOAD_TYPES", "Action", "ActionState", "Admitted", "Agent", "AgentEntry", "AgentFacts", "Alarm",
+    "AlarmCondition", "AlarmDelivery", "AlarmDeliveryState", "AlarmPast", "AlarmState", "AlarmSubject",
+    "Any_", "Applicant", "Asked", "Attempt", "AuditEntry", "AuthorityFacts", "BilledAgent", "Body", "Broken",
+    "Change", "Claim", "ClaimEntry", "ClaimOutcome", "CloudTenant", "CloudUsage", "Collation",
+    "CommandPending", "CommandState", "CommandView", "Company", "CompanyDetails", "CompanyIntake",
+    "CompanyUsage", "Compare", "Condition", "Conflict", "ConnectionStatus", "Consent", "ConsentGiven",
+    "ContractEnded", "ContractExhausted", "Counted", "CursorMoved", "CursorUnreadable", "Delivered",
+    "Delivery", "Departure", "Directory", "Documents", "DueDelivery", "Edge", "EdgeFacts", "EngineMark",
+    "EnrollOutcome", "Every", "Fact", "Finish", "Found", "Gap", "GapFacts", "GapState", "GapView",
+    "GatewaysChanged", "Halves", "Happened", "Held", "History", "Incident", "IncidentAgent", "IncidentFacts",
+    "IncidentState", "IncidentView", "JobFacts", "JobSession", "Judged", "Kind", "LagFacts",
+    "LicenceContract", "LicenceContractUse", "LicenceDeed", "LicenceDeedKind", "LicenceDeedState",
+    "LicenceFacts", "LicenceKind", "LicenceNotAssigned", "LicenceNotShared", "LicenceOfAnother",
+    "LicenceProduct", "LicenceRevoked", "LicenceServer", "LicenceServerState", "LicenceServerWaiting",
+    "LicenceState", "LicenceTerms", "LicenceUsage", "LicenceWanted", "LicenceWorkload", "LicensedCount",
+    "Line", "Link", "Location", "LocationFacts", "Looked", "Machine", "MaintenanceWindow", "MappingsWalked",
+    "Missing", "Move", "NewIncident", "NewReport", "NewSighting", "NewStatement", "NewTokens", "NotFound",
+    "NotTheEngine", "Operation", "Order", "Organization", "OrganizationDisabled", "OrganizationStatus",
+    "Outcome", "Override", "Overrun", "Owned", "Page", "ParkedBatch", "Parking", "PayloadError", "Place",
+    "Presence", "ProductUnknown", "Progress", "ProjectedAgent", "Projection", "Property", "Quarantined",
+    "QueryRefused", "Receiver", "ReceiverKind", "RefreshOutcome", "Refused", "ReleasedMark", "Reported",
+    "ReportedTenant", "Reporter", "RestoreMode", "RestoreSession", "ResyncWanted", "Revocation", "RuleChange",
+    "RuleValues", "Scope", "ServerUsage", "Severity", "Site", "SiteSilent", "Standing", "Statement",
+    "StatementState", "Store", "StoreDamaged", "StoreError", "StoreFull", "StoreLocked", "StoreMissing",
+    "StoreTooNew", "StoreTooOld", "StoreUnreachable", "StoredBatch", "StoredCode", "StoredCommand",
+    "StoredEvent", "StoredKey", "StoredLicence", "StoredReport", "StoredSighting", "StoredStream",
+    "StoredToken", "StoredUsage", "StoredUser", "Suspect", "TenantDisabled", "TenantFacts", "TenantMapped",
+    "TenantMapping", "TenantNotReported", "Transfer", "TransferState", "TrustChanged", "Unseen",
+    "UsageCounter", "UsageQuality", "View", "Views", "Walked", "Whose", "WorkloadFacts", "WrongKind",
+    "answer", "effective", "examine", "file_of", "is_protected", "listen", "look_at", "open_store",
+    "passwords_in", "record", "ring", "store_from_copy", "template_uid", "tenant_figures", "time_text",
+    "versions_after_migrating", "without_restore_point", "workloads_of",
 ]  # fmt: skip

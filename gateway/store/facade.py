@@ -7,6 +7,7 @@ from gateway.store.access.attempts import Attempts
 from gateway.store.access.keys import ApiKeys
 from gateway.store.access.sessions import LoginSessions
 from gateway.store.access.users import Users
+from gateway.store.actions.verbs import Actions
 from gateway.store.agents import Agents
 from gateway.store.alarms.business import LicensingFacts
 from gateway.store.alarms.estate import EstateFacts
@@ -49,6 +50,7 @@ from gateway.store.onboarding.intake import Intake
 from gateway.store.onboarding.linting import Lint
 from gateway.store.onboarding.mappings import Mappings
 from gateway.store.onboarding.ownership import Ownership
+from gateway.store.onboarding.places import Places
 from gateway.store.onboarding.remapping import Remapping
 from gateway.store.organizations import Organizations
 from gateway.store.overrides import Overrides
@@ -69,6 +71,7 @@ class Store:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self.actions = Actions(db)
         self.agents = Agents(db)
         self.alarm_deliveries = AlarmDeliveries(db)
         self.alarm_estate = EstateFacts(db)
@@ -104,6 +107,7 @@ class Store:
         self.logins = LoginSessions(db)
         self.overrides = Overrides(db)
         self.paths = Paths(db)
+        self.places = Places(db)
         self.receivers = Receivers(db)
         self.restores = Restores(db)
         self.restoring = Restoring(db)

@@ -35,10 +35,12 @@ class About:
     Attributes:
         permission: that it needs; None: it answers everybody.
         view: whose rows it lists.
+        takes: type and example of a body that is no JSON.
     """
 
     permission: Permission | None
     view: View | None
+    takes: tuple[str, str] | None
 
 
 def operations_of(description: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -61,6 +63,10 @@ def complete(collected: Mapping[str, Any], known: Mapping[str, About]) -> dict[s
     for _, _, operation in operations_of(description):
         about = known[operation["operationId"]]
         _say_who(operation, about)
+        if about.takes is not None:
+            kind, example = about.takes
+            content = {kind: {"schema": {"type": "string"}, "example": example}}
+            operation["requestBody"] = {"required": True, "content": content}
         _refusals(operation)
         for parameter in operation.get("parameters", ()):
             _parameter(parameter, about.view)

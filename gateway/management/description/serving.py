@@ -69,7 +69,10 @@ def _known(app: Litestar) -> Iterator[tuple[str, About]]:
                 if isinstance(handler.operation_id, str):
                     said = handler.opt["permission"]
                     permission = None if said == OPEN else Permission(said)
-                    yield handler.operation_id, About(permission=permission, view=handler.opt.get("view"))
+                    about = About(
+                        permission=permission, view=handler.opt.get("view"), takes=handler.opt.get("takes")
+                    )
+                    yield handler.operation_id, about
 
 
 async def _only_what_there_is(request: Request[object, object, State]) -> None:

@@ -4,8 +4,9 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
-from gateway.management.description.examples import OF_FORMAT
+from gateway.management.description.examples import OF_FORMAT, example_of
 
 __all__ = ["curl_of"]
 
@@ -17,7 +18,14 @@ def curl_of(path: str, method: str, operation: Mapping[str, Any]) -> str:
     for each in operation.get("parameters", ()):
         if each["in"] == "path":
             path = path.replace(f"{{{each['name']}}}", str(each.get("example", OF_FORMAT["uuid"])))
-    words = ["curl -s", *([] if method == "get" else [f"-X {method.upper()}"]), f"{HOST}{path}"]
+    asked = {
+        each["name"]: str(example_of(each["schema"], {}))
+        for each in operation.get("parameters", ())
+        if each["in"] == "query" and each.get("required")
+    }
+    if asked:
+        path += f"?{urlencode(asked)}"
+    words = ["curl -s", *([] if method == "get" else [f"-X {method.upper()}"]), shlex.quote(f"{HOST}{path}")]
     if "x-permission" in operation:
         words.append('-H "Authorization: Bearer KEY"')
     if filters := [
@@ -38,7 +46,8 @@ def _body(operation: Mapping[str, Any]) -> Iterator[str]:
             for name in example or {}:
                 yield f"-F {name}=@FILE"
         else:
-            yield f'-H "Content-Type: {kind}" -d {shlex.quote(_json(example))}'
+            text = example if kind == "text/csv" else _json(example)
+            yield f'-H "Content-Type: {kind}" --data-binary {shlex.quote(text)}'
         return
 
 

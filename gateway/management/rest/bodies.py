@@ -65,11 +65,16 @@ JSON_TYPES: Final = frozenset({RequestEncodingType.JSON, "application/json-patch
 
 
 async def require_known_type(request: Request[object, object, State]) -> None:
-    """Refuse a body that does not say that it is JSON where one is wanted, or says that its letters are not those of UTF-8.
+    """Refuse a body that does not say that it is what is wanted, or of JSON that its letters are not those of UTF-8.
 
     Raises:
         Refused: it does not (415, FG-6001).
     """
+    if takes := request.route_handler.opt.get("takes"):
+        if request.content_type[0] != takes[0]:
+            says = f"the body must be {takes[0]}, and Content-Type must say so"
+            raise Refused(415, Code.REST_BODY_INVALID, says)
+        return
     body = request.route_handler.parsed_data_field
     if body is None or not isinstance(body.kwarg_definition, BodyKwarg):
         return

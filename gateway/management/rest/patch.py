@@ -8,7 +8,7 @@ import msgspec
 from gateway.store import StoreError
 from protocol import Code
 
-__all__ = ["PatchOperation", "PatchRefused", "patched"]
+__all__ = ["PatchOperation", "PatchRefused", "patched", "tested"]
 
 MOST: Final = 50
 
@@ -51,3 +51,8 @@ def patched(document: dict[str, Any], operations: list[PatchOperation]) -> dict[
         named = "" if not isinstance(after, dict) else f": {strange[0]!r} is none of them"
         raise PatchRefused(f"what can be changed is {', '.join(document)}{named}")
     return after
+
+
+def tested(operations: list[PatchOperation]) -> set[str]:
+    """The properties that a patch tests: they must not have been changed when it is written."""
+    return {each.path.removeprefix("/") for each in operations if each.op == "test"}

@@ -16,7 +16,9 @@ from gateway.management.routes.linting import LINT
 from gateway.management.routes.login import LOGIN
 from gateway.management.routes.morning import MORNING
 from gateway.management.routes.notifying import NOTIFYING
+from gateway.management.routes.onboarding import ONBOARDING
 from gateway.management.routes.organizations import ORGANIZATIONS
+from gateway.management.routes.places import PLACES
 from gateway.management.routes.reports import REPORTS
 from gateway.management.routes.restore import RESTORE
 from gateway.management.routes.restore_sessions import RESTORE_SESSIONS
@@ -40,7 +42,9 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *NOTIFYING,
     *LINT,
     *LOGIN,
+    *ONBOARDING,
     *ORGANIZATIONS,
+    *PLACES,
     *TOKEN,
     *USAGE,
     *USERS_ROUTES,

@@ -2,31 +2,33 @@
 
 Whatever takes an agent's work is answered at once, 202 with the action's address: the agent may be away for days. The client may choose the
 action's id by the header `x-request-id`; the same request under the same id is the same action, so a client that lost the answer asks again.
+What the gateway does of itself in its own time is an action, too, at the same addresses.
 """
 
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, delete, patch, post
+from litestar import Request, Response, delete, get, patch, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, JSONBody
 
 from gateway.access import Permission, Principal
 from gateway.management.rest.errors import Refused
-from gateway.management.rest.listing import REFUSALS, Uid, listing, one
+from gateway.management.rest.listing import REFUSALS, Uid, listing
 from gateway.management.rest.models import one_model
 from gateway.management.rest.patch import PatchOperation, PatchRefused, patched
 from gateway.management.rest.scopes import scope_of
 from gateway.management.services import Provided, Services
-from gateway.store import VIEWS
+from gateway.store import VIEWS, Conflict, NotFound, View
 from protocol import Code, commands
 
-__all__ = ["ACTIONS"]
+__all__ = ["ACCEPTED", "ACTIONS", "RequestId"]
 
 TAG: Final = "Actions"
 VIEW: Final = VIEWS["asyncActions"]
+OF_GATEWAY: Final = VIEWS["asyncActions/gateway"]
 AGENTS: Final = VIEWS["managementAgents"]
 JOBS: Final = VIEWS["jobs"]
 DAY_S: Final = 24 * 3600
@@ -158,11 +160,81 @@ def _change(uid: str, before: dict[str, Any], after: dict[str, Any]) -> commands
     )
 
 
+class ActionResult(msgspec.Struct, rename="camel"):
+    """What came of an action."""
+
+    data: Annotated[
+        dict[str, Any],
+        msgspec.Meta(
+            description="As the route says that asked for it; of an agent's: message and code.",
+            examples=[{"message": "", "code": 0}],
+        ),
+    ]
+
+
+def found(services: Services, principal: Principal, action_uid: str) -> tuple[View, dict[str, Any]]:
+    """An action of either kind, and which it is.
+
+    Raises:
+        NotFound: there is none that *principal* may see.
+    """
+    scope, now_ms = scope_of(principal), services.now_ms()
+    try:
+        return VIEW, services.store.views.get(VIEW, action_uid, scope, now_ms=now_ms)
+    except NotFound:
+        own = services.store.views.get(OF_GATEWAY, action_uid, scope, now_ms=now_ms)
+        return OF_GATEWAY, own
+
+
+@get(
+    "/asyncActions/{action_uid:str}",
+    operation_id="GetAsyncAction",
+    summary="How far an action is.",
+    tags=[TAG],
+    opt={"permission": Permission.COMMANDS},
+    responses={
+        200: ResponseSpec(one_model(VIEW), description=VIEW.says, generate_examples=False),
+        **REFUSALS,
+    },
+    sync_to_thread=True,
+)
+def get_action(
+    request: Request[Principal, Any, Any], services: Provided, action_uid: Uid
+) -> Response[dict[str, Any]]:
+    """One of an agent's, or of the gateway's own, which has no agent."""
+    return Response({"data": found(services, request.user, action_uid)[1]})
+
+
+@get(
+    "/asyncActions/{action_uid:str}/result",
+    operation_id="GetAsyncActionResult",
+    summary="What came of an action.",
+    tags=[TAG],
+    opt={"permission": Permission.COMMANDS},
+    responses={
+        200: ResponseSpec(ActionResult, description="Its result.", generate_examples=False),
+        **REFUSALS,
+    },
+    sync_to_thread=True,
+)
+def get_result(
+    request: Request[Principal, Any, Any], services: Provided, action_uid: Uid
+) -> Response[dict[str, Any]]:
+    """409 until it has ended."""
+    view, row = found(services, request.user, action_uid)
+    if row["status"] == "running":
+        raise Conflict("the action has not ended yet")
+    kept = services.store.actions.get(row["actionId"]).result if view is OF_GATEWAY else None
+    if kept is None:
+        return Response({"data": {"message": row["message"] or "", "code": row["code"]}})
+    return Response({"data": msgspec.json.decode(kept)})
+
+
 @delete(
     "/asyncActions/{action_uid:str}",
     operation_id="CancelAsyncAction",
     summary="Take an action back.",
-    description="One that no agent has begun has ended with that; another one is the agent's to end.",
+    description="One that nobody has begun has ended with that. Another of an agent's is the agent's to end; of the gateway's it goes on.",
     tags=[TAG],
     opt={"permission": Permission.COMMANDS},
     status_code=200,
@@ -176,11 +248,13 @@ def cancel(
     request: Request[Principal, Any, Any], services: Provided, action_uid: Uid
 ) -> Response[dict[str, Any]]:
     """Take it back."""
-    scope, now_ms = scope_of(request.user), services.now_ms()
-    services.store.views.get(VIEW, action_uid, scope, now_ms=now_ms)
-    services.store.commands.cancel(action_uid, who=request.user.who, now_ms=now_ms)
-    services.ring()
-    return Response({"data": services.store.views.get(VIEW, action_uid, scope, now_ms=now_ms)})
+    view, row = found(services, request.user, action_uid)
+    if view is VIEW:
+        services.store.commands.cancel(row["actionId"], who=request.user.who, now_ms=services.now_ms())
+        services.ring()
+    else:
+        services.store.actions.cancel(row["actionId"], by=request.user.who, now_ms=services.now_ms())
+    return Response({"data": found(services, request.user, action_uid)[1]})
 
 
 ACTIONS: Final[tuple[HTTPRouteHandler, ...]] = (
@@ -189,9 +263,11 @@ ACTIONS: Final[tuple[HTTPRouteHandler, ...]] = (
     listing(
         "/asyncActions", VIEW, permission=Permission.COMMANDS, operation_id="GetAsyncActions", summary=VIEW.says, tag=TAG
     ),
-    one(
-        "/asyncActions/{action_uid:str}", VIEW, key="action_uid", permission=Permission.COMMANDS,
-        operation_id="GetAsyncAction", summary="How far an action is.", tag=TAG,
+    listing(
+        "/asyncActions/gateway", OF_GATEWAY, permission=Permission.COMMANDS, operation_id="GetGatewayActions",
+        summary=OF_GATEWAY.says, tag=TAG,
     ),
+    get_action,
+    get_result,
     cancel,
 )  # fmt: skip

@@ -12,9 +12,8 @@ from gateway.access import Permission, Principal
 from gateway.management.rest.listing import REFUSALS, Uid
 from gateway.management.rest.models import one_model
 from gateway.management.rest.scopes import scope_of
-from gateway.management.routes.enrollment import decisions_of
 from gateway.management.routes.organizations import LOCATIONS, says
-from gateway.management.services import Provided, Services
+from gateway.management.services import Provided, Services, decisions_of
 from gateway.onboarding import checked_text
 from gateway.store import VIEWS, NotFound
 

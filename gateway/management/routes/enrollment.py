@@ -7,7 +7,6 @@ command line, where those are.
 from typing import Annotated, Any, Final
 
 import msgspec
-import structlog
 from litestar import Request, Response, delete, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
@@ -16,12 +15,10 @@ from litestar.params import JSONBody
 from certs import Token
 from gateway.access import Permission, Principal
 from gateway.config import CO_LOCATED, REMOTE
-from gateway.datafolder import DataFolder
-from gateway.decisions import Decisions
 from gateway.management.rest.listing import REFUSALS, Uid, listing, one
 from gateway.management.rest.scopes import scope_of
 from gateway.management.routes.organizations import COMPANIES, LOCATIONS, says
-from gateway.management.services import Provided, Services
+from gateway.management.services import Provided, Services, decisions_of, folder_of
 from gateway.minting import mint_token
 from gateway.onboarding import (
     MOST_DAYS,
@@ -33,11 +30,8 @@ from gateway.onboarding import (
     withdraw_consent,
 )
 from gateway.store import VIEWS, ConsentGiven, NotFound
-from protocol import Code
 
 __all__ = ["ENROLLMENT"]
-
-log = structlog.get_logger()
 
 TAG: Final = "Enrollment"
 TOKENS: Final = VIEWS["enrollmentTokens"]
@@ -111,21 +105,6 @@ class WithdrawnAnswer(msgspec.Struct):
     data: WithdrawnConsent
 
 
-def _folder(services: Services) -> DataFolder:
-    return DataFolder(services.config().data)
-
-
-def decisions_of(services: Services) -> Decisions:
-    """Decisions by the one way that there is, through the revocation log."""
-
-    def warn(problem: str) -> None:
-        log.warning(
-            "second revocation log not written", code=str(Code.REVOCATION_COPY_BEHIND), reason=problem
-        )
-
-    return Decisions.of(_folder(services), services.config(), services.store, warn=warn)
-
-
 def _token(services: Services, principal: Principal, token_uid: str) -> dict[str, Any]:
     return services.store.views.get(TOKENS, token_uid, scope_of(principal), now_ms=services.now_ms())
 
@@ -172,7 +151,7 @@ def create_token(
     )  # fmt: skip
 
     def mint(is_provider: bool) -> Token:
-        return mint_token(_folder(services), services.config(), CO_LOCATED if is_provider else REMOTE)
+        return mint_token(folder_of(services), services.config(), CO_LOCATED if is_provider else REMOTE)
 
     issued = issue_token(services.store, mint, wish, by=request.user.who, now_ms=now_ms)
     made = MadeToken(instance_uid=issued.token.id, token=issued.token.encode())

@@ -6,7 +6,7 @@ A reseller's people run its own companies: what they add is the reseller's, and 
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Request, Response, patch, post
+from litestar import Request, Response, delete, patch, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
@@ -14,13 +14,16 @@ from litestar.params import JSONBody
 from gateway.access import Permission, PermissionMissing, Principal, Reach
 from gateway.management.rest.listing import REFUSALS, Uid, listing, one
 from gateway.management.rest.models import one_model
-from gateway.management.rest.patch import PatchOperation, PatchRefused, patched
+from gateway.management.rest.patch import PatchOperation, PatchRefused, patched, tested
 from gateway.management.rest.scopes import scope_of
 from gateway.management.services import Provided, Services
 from gateway.onboarding import FIELDS, checked
 from gateway.store import COMPANY, RESELLER, VIEWS, CompanyDetails, View
 
-__all__ = ["ORGANIZATIONS"]
+__all__ = [
+    "COMPANIES", "LOCATIONS", "ORGANIZATIONS", "RESELLERS", "TAG", "answer", "both", "changed", "created", "for_providers_people", "made",
+    "says",
+]  # fmt: skip
 
 TAG: Final = "Organizations"
 
@@ -94,36 +97,25 @@ class NewCompany(NewReseller, rename="camel", forbid_unknown_fields=True):
     ] = True
 
 
-class NewLocation(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """A location to add."""
-
-    organization_uid: Annotated[
-        str, says("Whose place it is.", "0b4f7c0e-3f0d-4d35-9a2e-5f1b3c9d7e21", max_length=36)
-    ]
-    name: Annotated[
-        str, says("Its name, unique within its organization.", "Backstube", min_length=1, max_length=128)
-    ]
-
-
-def _created(view: View) -> dict[int, ResponseSpec]:
+def created(view: View) -> dict[int, ResponseSpec]:
     made = ResponseSpec(
         one_model(view), description="Added; `Location` has its address.", generate_examples=False
     )
     return {201: made, **REFUSALS}
 
 
-def _changed(view: View) -> dict[int, ResponseSpec]:
+def changed(view: View) -> dict[int, ResponseSpec]:
     return {
         200: ResponseSpec(one_model(view), description="As it is now.", generate_examples=False),
         **REFUSALS,
     }
 
 
-def _answer(services: Services, principal: Principal, view: View, uid: str) -> dict[str, Any]:
+def answer(services: Services, principal: Principal, view: View, uid: str) -> dict[str, Any]:
     return services.store.views.get(view, uid, scope_of(principal), now_ms=services.now_ms())
 
 
-def _for_providers_people(principal: Principal) -> None:
+def for_providers_people(principal: Principal) -> None:
     if principal.reach is not Reach.EVERYTHING:
         raise PermissionMissing(f"{principal.who}: resellers are the provider's to add and to change")
 
@@ -134,14 +126,14 @@ def _for_providers_people(principal: Principal) -> None:
     summary="Add a reseller.",
     tags=[TAG],
     opt={"permission": Permission.ORGANIZATIONS_WRITE},
-    responses=_created(RESELLERS),
+    responses=created(RESELLERS),
     sync_to_thread=True,
 )
 def create_reseller(
     request: Request[Principal, Any, Any], services: Provided, data: JSONBody[NewReseller]
 ) -> Response[dict[str, Any]]:
     """It has companies, and nothing else of its own."""
-    _for_providers_people(request.user)
+    for_providers_people(request.user)
     return _add(request.user, services, RESELLER, RESELLERS, msgspec.structs.asdict(data))
 
 
@@ -151,7 +143,7 @@ def create_reseller(
     summary="Add a company.",
     tags=[TAG],
     opt={"permission": Permission.ORGANIZATIONS_WRITE},
-    responses=_created(COMPANIES),
+    responses=created(COMPANIES),
     sync_to_thread=True,
 )
 def create_company(
@@ -161,7 +153,7 @@ def create_company(
     fields = msgspec.structs.asdict(data)
     if request.user.reach is Reach.RESELLER:
         if fields["reseller_uid"] is not None:
-            _answer(services, request.user, RESELLERS, fields["reseller_uid"])
+            answer(services, request.user, RESELLERS, fields["reseller_uid"])
         fields["reseller_uid"] = request.user.organization_uid
     return _add(request.user, services, COMPANY, COMPANIES, fields)
 
@@ -170,16 +162,16 @@ def _add(
     principal: Principal, services: Services, kind: str, view: View, fields: dict[str, Any]
 ) -> Response[dict[str, Any]]:
     values = checked(fields)
-    made = services.store.companies.add(
+    added = services.store.companies.add(
         values.pop("name"), CompanyDetails(**values), by=principal.who, now_ms=services.now_ms(), kind=kind
     )
-    return _made(services, principal, view, made.uid, f"/organizations/{view.name}")
+    return made(services, principal, view, added.uid, f"/organizations/{view.name}")
 
 
-def _made(
+def made(
     services: Services, principal: Principal, view: View, uid: str, path: str
 ) -> Response[dict[str, Any]]:
-    row = _answer(services, principal, view, uid)
+    row = answer(services, principal, view, uid)
     return Response({"data": row}, status_code=201, headers={"Location": f"/api/v3{path}/{uid}"})
 
 
@@ -189,7 +181,7 @@ def _made(
     summary="Change a reseller.",
     tags=[TAG],
     opt={"permission": Permission.ORGANIZATIONS_WRITE},
-    responses=_changed(RESELLERS),
+    responses=changed(RESELLERS),
     sync_to_thread=True,
 )
 def patch_reseller(
@@ -199,9 +191,27 @@ def patch_reseller(
     data: JSONBody[list[PatchOperation]],
 ) -> Response[dict[str, Any]]:
     """By JSON Patch. Disabled, it gets no new company; what it has goes on."""
-    row = _answer(services, request.user, RESELLERS, reseller_uid)
-    _for_providers_people(request.user)
+    row = answer(services, request.user, RESELLERS, reseller_uid)
+    for_providers_people(request.user)
     return _patch(request.user, services, RESELLERS, row, OF_RESELLER, data)
+
+
+@delete(
+    "/organizations/resellers/{reseller_uid:str}",
+    operation_id="DeleteReseller",
+    summary="Take away a reseller that was added by mistake.",
+    tags=[TAG],
+    opt={"permission": Permission.ORGANIZATIONS_ERASE},
+    status_code=204,
+    responses=REFUSALS,
+    sync_to_thread=True,
+)
+def delete_reseller(request: Request[Principal, Any, Any], services: Provided, reseller_uid: Uid) -> None:
+    """One that has companies, users or keys, or had any, is disabled by a PATCH instead."""
+    row = answer(services, request.user, RESELLERS, reseller_uid)
+    services.store.companies.remove_reseller(
+        row["instanceUid"], by=request.user.who, now_ms=services.now_ms()
+    )
 
 
 @patch(
@@ -210,7 +220,7 @@ def patch_reseller(
     summary="Change a company.",
     tags=[TAG],
     opt={"permission": Permission.ORGANIZATIONS_WRITE},
-    responses=_changed(COMPANIES),
+    responses=changed(COMPANIES),
     sync_to_thread=True,
 )
 def patch_company(
@@ -220,7 +230,7 @@ def patch_company(
     data: JSONBody[list[PatchOperation]],
 ) -> Response[dict[str, Any]]:
     """By JSON Patch. Disabled, it gets nothing new: no token, no tenant, no licence; what it has goes on."""
-    row = _answer(services, request.user, COMPANIES, company_uid)
+    row = answer(services, request.user, COMPANIES, company_uid)
     fields = OF_COMPANY
     if request.user.reach is not Reach.EVERYTHING:
         fields = {name: field for name, field in OF_COMPANY.items() if field != "reseller_uid"}
@@ -239,31 +249,12 @@ def _patch(
     after = patched(before, operations)
     # A property that is removed is not known any more.
     changes = {field: after.get(name) for name, field in fields.items() if after.get(name) != before[name]}
+    # What was tested must still be so when it is written.
+    still = {field: before[name] for name, field in fields.items() if name in tested(operations)}
     services.store.companies.change(
-        row["instanceUid"], checked(changes), by=principal.who, now_ms=services.now_ms()
+        row["instanceUid"], checked(changes), by=principal.who, now_ms=services.now_ms(), still=still
     )
-    return Response({"data": _answer(services, principal, view, row["instanceUid"])})
-
-
-@post(
-    "/organizations/locations",
-    operation_id="CreateLocation",
-    summary="Add a location to a company.",
-    tags=[TAG],
-    opt={"permission": Permission.ORGANIZATIONS_WRITE},
-    responses=_created(LOCATIONS),
-    sync_to_thread=True,
-)
-def create_location(
-    request: Request[Principal, Any, Any], services: Provided, data: JSONBody[NewLocation]
-) -> Response[dict[str, Any]]:
-    """A place of the company's."""
-    company = _answer(services, request.user, COMPANIES, data.organization_uid)
-    name = checked({"name": data.name})["name"]
-    made = services.store.intake.add_location(
-        company["instanceUid"], name, by=request.user.who, now_ms=services.now_ms()
-    )
-    return _made(services, request.user, LOCATIONS, made.uid, "/organizations/locations")
+    return Response({"data": answer(services, principal, view, row["instanceUid"])})
 
 
 @patch(
@@ -273,7 +264,7 @@ def create_location(
     description="Replace `/assignedForCompany` by the company's uid, or by null.",
     tags=[TAG],
     opt={"permission": Permission.ORGANIZATIONS_WRITE},
-    responses=_changed(TENANTS),
+    responses=changed(TENANTS),
     sync_to_thread=True,
 )
 def patch_tenant(
@@ -283,7 +274,7 @@ def patch_tenant(
     data: JSONBody[list[PatchOperation]],
 ) -> Response[dict[str, Any]]:
     """Verified against what its site reports now. One that is another company's has to be taken back first."""
-    row = _answer(services, request.user, TENANTS, tenant_uid)
+    row = answer(services, request.user, TENANTS, tenant_uid)
     if request.user.reach is not Reach.EVERYTHING:
         raise PermissionMissing(f"{request.user.who}: tenants are the provider's to map")
     before = {"assignedForCompany": row["assignedForCompany"]}
@@ -295,10 +286,10 @@ def patch_tenant(
         mappings.map(row["siteUid"], row["uid"], company, by=by, now_ms=now_ms)
     elif row["assignedForCompany"] is not None:
         mappings.unmap(row["siteUid"], row["uid"], by=by, now_ms=now_ms)
-    return Response({"data": _answer(services, request.user, TENANTS, tenant_uid)})
+    return Response({"data": answer(services, request.user, TENANTS, tenant_uid)})
 
 
-def _both(view: View, word: str, key: str, plural: str) -> tuple[HTTPRouteHandler, HTTPRouteHandler]:
+def both(view: View, word: str, key: str, plural: str) -> tuple[HTTPRouteHandler, HTTPRouteHandler]:
     path = f"/organizations/{view.name}"
     described: dict[str, Any] = {
         "permission": Permission.ORGANIZATIONS_READ,
@@ -312,13 +303,12 @@ def _both(view: View, word: str, key: str, plural: str) -> tuple[HTTPRouteHandle
 
 
 ORGANIZATIONS: Final[tuple[HTTPRouteHandler, ...]] = (
-    *_both(RESELLERS, "Reseller", "reseller_uid", "Resellers"),
-    *_both(COMPANIES, "Company", "company_uid", "Companies"),
-    *_both(LOCATIONS, "Location", "location_uid", "Locations"),
+    *both(RESELLERS, "Reseller", "reseller_uid", "Resellers"),
+    *both(COMPANIES, "Company", "company_uid", "Companies"),
     create_reseller,
     create_company,
-    create_location,
     patch_reseller,
+    delete_reseller,
     patch_company,
     patch_tenant,
 )

@@ -136,17 +136,61 @@ class Companies:
             page = query.order_by(organizations.c.name).limit(limit)
             return [company_of(row) for row in connection.execute(page).mappings()]
 
-    def change(self, uid: str, changes: Mapping[str, Any], *, by: str, now_ms: int) -> Company:
+    def change(
+        self,
+        uid: str,
+        changes: Mapping[str, Any],
+        *,
+        by: str,
+        now_ms: int,
+        still: Mapping[str, Any] | None = None,
+    ) -> Company:
         """Change some of a company's or a reseller's fields (those of CompanyDetails, and `name`); what is so already is no change.
 
+        Args:
+            uid: which.
+            changes: the fields, with what they become.
+            by: who does it.
+            now_ms: the time.
+            still: fields that must still be what is said here, or nothing is changed.
+
         Raises:
-            Conflict: an organization has that name or that external id.
+            Conflict: an organization has that name or that external id, or a field is not what it was.
             NotFound: there is no such company, or no such reseller.
             OrganizationDisabled: the reseller that it shall come to is disabled.
             WrongKind: what shall be its reseller is none.
         """
         with self._db.write() as connection:
+            if still:
+                now = require_company(connection, uid, lock=True)
+                if others := [name for name, value in still.items() if getattr(now, name) != value]:
+                    raise Conflict(f"{others[0]} was changed meanwhile: look at it again")
             return change_company(connection, self._db, uid, changes, by=by, now_ms=now_ms)
+
+    def remove_reseller(self, uid: str, *, by: str, now_ms: int) -> None:
+        """Take away a reseller that was added by mistake. One that has or had anything is disabled instead.
+
+        Raises:
+            Conflict: something is its: companies, users, keys.
+            NotFound: there is none.
+            WrongKind: it is a company.
+        """
+        with self._db.write() as connection:
+            reseller = require_company(connection, uid, lock=True)
+            if reseller.kind != RESELLER:
+                raise WrongKind(f"{reseller.name} is a {reseller.kind}: it leaves")
+            mine = sa.select(organization_details.c.uid).where(organization_details.c.reseller_uid == uid)
+            if connection.execute(mine.limit(1)).first() is not None:
+                raise Conflict(f"{reseller.name} has companies: give them to another first")
+            try:
+                connection.execute(sa.delete(organization_details).where(organization_details.c.uid == uid))
+                connection.execute(sa.delete(organizations).where(organizations.c.uid == uid))
+            except sa.exc.IntegrityError:
+                raise Conflict(f"{reseller.name} has or had users or keys: disable it instead") from None
+            _note(
+                connection, by, now_ms, "reseller removed", reseller.name, organization_uid=None,
+                before={"name": reseller.name} | known(reseller),
+            )  # fmt: skip
 
 
 def add_company(
@@ -284,7 +328,7 @@ def _note(
     action: str,
     about: str,
     *,
-    organization_uid: str,
+    organization_uid: str | None,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:

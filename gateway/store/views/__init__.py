@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway.store.access.views import API_KEYS, AUDIT, USERS
+from gateway.store.actions.views import GATEWAY_ACTIONS
 from gateway.store.alarms.morning import (
     JOBS_TO_LOOK_AT,
     LICENCES_NEAR,
@@ -89,6 +90,7 @@ VIEWS: Final[Mapping[str, View]] = {
         COMPUTERS,
         FILE_SHARES,
         ASYNC_ACTIONS,
+        GATEWAY_ACTIONS,
         USERS,
         API_KEYS,
         AUDIT,

@@ -50,6 +50,7 @@ class Rest:
     store: Store
     world: World
     data: Path
+    services: Services
     rings: list[None] = attrs.field(factory=list)
 
     def key(self, role: Role, organization_uid: str | None = None, **more: Any) -> str:
@@ -78,8 +79,9 @@ def rest(store: Store, tmp_path: Path) -> Iterator[Rest]:
     """REST over the store, with a provider and a company in it."""
     rings: list[None] = []
     config = Config(data=tmp_path, management=Management(requests_per_s=10_000))
-    app = application(
-        Services(store=store, config=lambda: config, now_ms=lambda: NOW_MS, ring=lambda: rings.append(None))
+    services = Services(
+        store=store, config=lambda: config, now_ms=lambda: NOW_MS, ring=lambda: rings.append(None)
     )
+    app = application(services)
     with TestClient(app, base_url="https://provider.example") as client:
-        yield Rest(client, app, store, make_world(store), tmp_path, rings)
+        yield Rest(client, app, store, make_world(store), tmp_path, services, rings)

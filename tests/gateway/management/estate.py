@@ -124,14 +124,17 @@ class Scene:
         [(kind, media), *_] = content.items()
         if asked.method == "PATCH" and real:
             return kind, self.patches.get(path.removeprefix("/api/v3"), media["example"])
+        if isinstance(media["example"], str):
+            return kind, media["example"]
         if asked.method == "PATCH":
             return kind, [{"op": "test", "path": "/nothing", "value": 1}]
-        about = dict.fromkeys(("organizationUid", "companyUid"), organization_uid)
+        about: dict[str, Any] = dict.fromkeys(("organizationUid", "companyUid"), organization_uid)
+        about["toCompanyUid"] = self.sibling_uid
         about["managementAgentUid"] = min(self.estate.of(organization_uid), default="")
         return kind, {
             name: about.get(name, each)
             for name, each in media["example"].items()
-            if name not in ("locationUid", "resellerUid", "userUid")
+            if name not in ("locationUid", "resellerUid", "userUid", "everything")
         }
 
 
@@ -210,4 +213,6 @@ def bodies(kind: str, value: Any) -> dict[str, Any]:
     """As arguments of a client."""
     if kind == "application/x-www-form-urlencoded":
         return {"data": value}
+    if isinstance(value, str):
+        return {"content": value, "headers": {"Content-Type": kind}}
     return {"content": json.dumps(value), "headers": {"Content-Type": kind}}

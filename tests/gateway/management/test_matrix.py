@@ -70,11 +70,14 @@ ASKERS: Final = (
 PERSONS: Final = {("PUT", "/users/me/password")}
 """A key has no password: these are for people who have logged in."""
 PROVIDERS_TO_DECIDE: Final = {
+    ("POST", "/organizations/apply"),
+    ("POST", "/organizations/companies/import"),
+    ("POST", "/organizations/companies/{company_uid:str}/remap"),
     ("POST", "/organizations/resellers"),
     ("PATCH", "/organizations/resellers/{reseller_uid:str}"),
     ("PATCH", "/infrastructure/sites/tenants/{tenant_uid:str}"),
 }
-"""A permission alone is not enough for these: resellers, and whose a site's tenants are, are the provider's to say."""
+"""A permission alone is not enough for these: resellers, whose a site's tenants are, and what is about all companies, are the provider's to say."""
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +113,7 @@ def ask(
     sent: dict[str, Any] = {"headers": headers, "params": scene.query(asked)}
     if body := scene.body(asked, scene.company_uid):
         more = bodies(*body)
-        sent = more | {"headers": headers | more.get("headers", {})}
+        sent |= more | {"headers": headers | more.get("headers", {})}
     path = asked.filled(uids)
     if path.endswith("/events"):
         sent["params"] = {"cursor": "nowhere"}  # or it would not end

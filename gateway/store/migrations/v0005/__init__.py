@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy.engine import Connection
 
 from gateway.store.migrations.v0005.access import make_access
+from gateway.store.migrations.v0005.actions import make_actions
 from gateway.store.migrations.v0005.alarms import make_alarms
 from gateway.store.migrations.v0005.billing import make_billing
 from gateway.store.migrations.v0005.deeds import make_deeds
@@ -25,4 +26,5 @@ PARTS: Final[tuple[Callable[[Connection], None], ...]] = (
     make_alarms,
     make_restores,
     make_licensing,
+    make_actions,
 )
