@@ -6,10 +6,12 @@ import attrs
 
 __all__ = ["Licensing"]
 
+MOST_DAYS = 366
+
 
 @attrs.frozen(kw_only=True)
 class Licensing:
-    """Who makes licences."""
+    """Who makes licences, and when people are warned of their use."""
 
     # https://HOST/PATH of a remote licensing authority; "" is the embedded one
     url: str = ""
@@ -17,9 +19,20 @@ class Licensing:
     token_file: str = ""
     # CAs (PEM) that it is trusted by, instead of the system's
     ca: str = ""
+    # from this use on a licence's status is Warning
+    warning_percent: int = 80
+    # so long more may be used than is licensed, before the status is Error
+    grace_days: int = 30
+    # so long before a licence's end, or its support's, its status is Warning
+    expiry_days: int = 30
 
     def problem(self) -> str:
         """What is wrong with it; empty if nothing is."""
+        if not 1 <= self.warning_percent <= 100:
+            return f"licensing.warning_percent {self.warning_percent} is not between 1 and 100"
+        for name in ("grace_days", "expiry_days"):
+            if not 0 <= getattr(self, name) <= MOST_DAYS:
+                return f"licensing.{name} {getattr(self, name)} is not between 0 and {MOST_DAYS}"
         if not self.url:
             return ""
         try:

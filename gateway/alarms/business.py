@@ -9,10 +9,14 @@ __all__ = ["authority_unreachable", "licence_exceeded", "licence_expiring", "lic
 def licence_exceeded(
     licence: LicenceFacts, values: RuleValues, now_ms: int, *, holding: bool
 ) -> Wrong | None:
-    """More of it is used than should be; an error once more is used than there is."""
-    if licence.used_points > licence.points:
-        return Wrong(f"more is used than its {licence.points} points", Severity.ERROR)
-    if licence.used_points * 100 < licence.points * least(values, holding=holding):
+    """More of it is used than should be; an error once more is used than there is for longer than that is put up with."""
+    if licence.grace_ends_ms is not None:
+        is_over = now_ms > licence.grace_ends_ms
+        when = f"{'was' if is_over else 'is'} put up with until {day_of(licence.grace_ends_ms)}"
+        return Wrong(
+            f"more is used than it is for; that {when}", Severity.ERROR if is_over else values.severity
+        )
+    if not licence.used_points or licence.used_points * 100 < licence.points * least(values, holding=holding):
         return None
     return Wrong(f"uses {values.threshold} % of its {licence.points} points or more", values.severity)
 
@@ -20,12 +24,16 @@ def licence_exceeded(
 def licence_expiring(
     licence: LicenceFacts, values: RuleValues, now_ms: int, *, holding: bool
 ) -> Wrong | None:
-    """It ends soon; an error once it has ended."""
-    if licence.expires_ms is None or licence.expires_ms - now_ms > values.threshold * DAY_MS:
-        return None
-    if licence.expires_ms <= now_ms:
-        return Wrong(f"ended at {day_of(licence.expires_ms)}", Severity.ERROR)
-    return Wrong(f"ends at {day_of(licence.expires_ms)}", values.severity)
+    """It, or its support, ends soon; an error once it has ended itself."""
+    soon_ms = now_ms + values.threshold * DAY_MS
+    if licence.expires_ms is not None and licence.expires_ms <= soon_ms:
+        if licence.expires_ms <= now_ms:
+            return Wrong(f"ended at {day_of(licence.expires_ms)}", Severity.ERROR)
+        return Wrong(f"ends at {day_of(licence.expires_ms)}", values.severity)
+    if licence.support_ms is not None and licence.support_ms <= soon_ms:
+        ends = "ended" if licence.support_ms <= now_ms else "ends"
+        return Wrong(f"its support {ends} at {day_of(licence.support_ms)}", values.severity)
+    return None
 
 
 def licence_shared(licence: LicenceFacts, values: RuleValues, now_ms: int, *, holding: bool) -> Wrong | None:

@@ -181,6 +181,7 @@ class Engine:
             looks += [
                 self._incidents(),
                 ("cloud-gateway-connection", estate.edges(), {EdgeFacts.scope: None}),
+                *self._licensing(),
             ]
         return found + self._judged(looks, now_ms)
 

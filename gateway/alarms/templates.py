@@ -92,12 +92,12 @@ _ALL = (
     ),
     Template(
         name="licence-exceeded", title="Licence exceeded", about="licence", evaluate=licence_exceeded,
-        says="A licence is nearly used up; an error once more is used than it has.",
+        says="A licence is nearly used up, or more is used than it has; an error once that has been so for longer than the grace.",
         threshold="per cent", values=rule(WARNING, threshold=80, tolerance=2),
     ),
     Template(
         name="licence-expiring", title="Licence expiring", about="licence", evaluate=licence_expiring,
-        says="A licence ends soon; an error once it has ended.",
+        says="A licence, or its support, ends soon; an error once the licence has ended.",
         threshold="days", values=rule(WARNING, threshold=30),
     ),
     Template(

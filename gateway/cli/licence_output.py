@@ -16,7 +16,12 @@ def record_of(licence: StoredLicence) -> dict[str, Any]:
     terms = licence.terms
     record = attrs.asdict(terms) | {"kind": terms.kind.value, "points": terms.points}
     others = attrs.asdict(licence, filter=lambda field, _: field.name != "terms")
-    return record | others | {"state": licence.state.value}
+    status = None if licence.status is None else licence.status.value
+    return (
+        record
+        | others
+        | {"state": licence.state.value, "status": status, "used_percent": licence.used_percent}
+    )
 
 
 def tell(outcome: Outcome, *, as_json: bool) -> None:

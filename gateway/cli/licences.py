@@ -11,6 +11,7 @@ from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.licence_catalogue import By, moment
 from gateway.cli.licence_files import licence_download, licence_verify
 from gateway.cli.licence_output import record_of, show_licence, show_server, tell
+from gateway.cli.licence_use import licence_use
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import ago, rows, say, when
 from gateway.licensing import LicenceChange, LicenceOffice, LicenceOrder, open_office
@@ -21,6 +22,7 @@ __all__ = ["licence_app"]
 licence_app = App(name="licence")
 licence_app.command(licence_download, name="download")
 licence_app.command(licence_verify, name="verify")
+licence_app.command(licence_use, name="use")
 
 Flag = Annotated[bool, Parameter(negative="")]
 Count = Annotated[
@@ -228,8 +230,8 @@ def licence_list(
     rows(
         map(record_of, found),
         {
-            "uid": "LICENCE", "product": "PRODUCT", "kind": "KIND", "points": "POINTS", "expires_ms": "UNTIL",
-            "state": "STATE", "organization_uid": "COMPANY",
+            "uid": "LICENCE", "product": "PRODUCT", "kind": "KIND", "points": "POINTS", "used_percent": "USED %",
+            "status": "STATUS", "expires_ms": "UNTIL", "state": "STATE", "organization_uid": "COMPANY",
         },
         as_json=json_,
         empty="no licence yet: fieldgate licence generate --product ID --workload vm=10",

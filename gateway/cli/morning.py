@@ -105,6 +105,8 @@ def morning(
             "usedPercent": "USED %",
             "usedPoints": "USED",
             "points": "POINTS",
+            "status": "STATUS",
+            "statusMessage": "WHY",
             "expirationDate": "ENDS",
         },
         as_json=False,

@@ -6,14 +6,16 @@
     office      all of it, for the command line, REST and the clock
     run         what is due by the clock
     judging     what the use of a licence comes to
+    measuring   what servers have listed becomes the use of their licences
 
 What is known of licences is in `gateway.store` (licences, licence_catalogue, licence_servers). docs/licensing.md is for people.
 """
 
 from gateway.licensing.authority import Catalogue, LicenceAuthority, LicenceChange, LicenceOrder
 from gateway.licensing.embedded import EmbeddedAuthority
-from gateway.licensing.judging import Policy, UseStatus, UseVerdict, judge_use
-from gateway.licensing.making import open_office
+from gateway.licensing.judging import Policy, UseVerdict, judge_use
+from gateway.licensing.making import open_office, policy_of
+from gateway.licensing.measuring import Measured, Measurer, measured
 from gateway.licensing.office import LicenceOffice, Outcome
 from gateway.licensing.press import LicencePress
 from gateway.licensing.pushing import LicencePusher
@@ -39,14 +41,17 @@ __all__ = [
     "LicenceOrder",
     "LicencePress",
     "LicencePusher",
+    "Measured",
+    "Measurer",
     "Outcome",
     "Policy",
     "RemoteAuthority",
     "SignerMissing",
     "TermsInvalid",
-    "UseStatus",
     "UseVerdict",
     "judge_use",
+    "measured",
     "open_office",
+    "policy_of",
     "run_office",
 ]

@@ -1,7 +1,7 @@
 """What the use of a licence comes to: one pure judgement, at an explicit time.
 
     Valid        enough of everything
-    Warning      near its limit, near its end, or over its limit and in grace
+    Warning      near its limit, near its end or its support's, or over its limit and in grace
     Error        over its limit for longer than the grace
     Expired      its end is over
     Revoked      it does not count any more
@@ -11,53 +11,46 @@ licence does not name at all counts as over, however many points are left.
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Final
 
 import attrs
 
-from gateway.store import LicenceState, StoredLicence
+from gateway.store import LicenceState, LicenceStatus, StoredLicence
 
-__all__ = ["DAY_MS", "Policy", "UseStatus", "UseVerdict", "judge_use"]
+__all__ = ["DAY_MS", "Policy", "UseVerdict", "judge_use"]
 
 DAY_MS: Final = 24 * 3600 * 1000
 
 
-class UseStatus(StrEnum):
-    """The word for it."""
-
-    VALID = "Valid"
-    WARNING = "Warning"
-    ERROR = "Error"
-    EXPIRED = "Expired"
-    REVOKED = "Revoked"
-
-
 @attrs.frozen(kw_only=True)
 class Policy:
-    """When to warn."""
+    """When to warn: the settings of `[fieldgate.licensing]` with these names."""
 
     warning_percent: int = 80
     grace_days: int = 30
     """So long more may be used than is licensed."""
     expiry_days: int = 30
-    """So long before its end a licence is named."""
+    """So long before its end, or its support's, a licence is named."""
 
 
 @attrs.frozen(kw_only=True)
 class UseVerdict:
     """The judgement."""
 
-    status: UseStatus
+    status: LicenceStatus
     says: str
     """Why, for people; empty for Valid."""
     used_points: int
     percent: int
     """Of the licensed points, rounded down; 100 and no less from the limit on."""
+    is_near: bool
+    """So much is used that somebody should look, whatever else is to be said of it."""
     over_since_ms: int | None
     """Since when more is used than is licensed; to be given back with the next figures."""
+    grace_ends_ms: int | None
+    """Until when that is put up with."""
     until_ms: int | None = None
-    """When the grace ends, or the licence."""
+    """When what it says ends: the grace, the licence, its support."""
 
 
 def judge_use(
@@ -78,29 +71,33 @@ def judge_use(
     limit = terms.points
     is_over = points > limit or bool(strangers)
     since_ms = (now_ms if licence.over_since_ms is None else licence.over_since_ms) if is_over else None
+    grace_ms = None if since_ms is None else since_ms + policy.grace_days * DAY_MS
     percent = 100 * points // limit if limit else (100 if points else 0)
+    is_near = is_over or (points > 0 and 100 * points >= policy.warning_percent * limit)
 
-    def verdict(status: UseStatus, says: str = "", until_ms: int | None = None) -> UseVerdict:
+    def verdict(status: LicenceStatus, says: str = "", until_ms: int | None = None) -> UseVerdict:
         return UseVerdict(
-            status=status, says=says, used_points=points, percent=percent, over_since_ms=since_ms, until_ms=until_ms
+            status=status, says=says, used_points=points, percent=percent, is_near=is_near, over_since_ms=since_ms,
+            grace_ends_ms=grace_ms, until_ms=until_ms,
         )  # fmt: skip
 
     if licence.state is LicenceState.REVOKED:
-        return verdict(UseStatus.REVOKED, "it was revoked")
+        return verdict(LicenceStatus.REVOKED, "it was revoked")
     if terms.expires_ms is not None and now_ms > terms.expires_ms:
-        return verdict(UseStatus.EXPIRED, "it has ended", terms.expires_ms)
-    if since_ms is not None:
-        grace_ms = since_ms + policy.grace_days * DAY_MS
+        return verdict(LicenceStatus.EXPIRED, "it has ended", terms.expires_ms)
+    if grace_ms is not None:
         what = f"{', '.join(strangers)} not licensed" if strangers else f"{points} of {limit} points used"
         if now_ms > grace_ms:
-            return verdict(
-                UseStatus.ERROR, f"{what}, and the {policy.grace_days} days of grace are over", grace_ms
-            )
-        return verdict(UseStatus.WARNING, f"{what}, in grace", grace_ms)
-    if 100 * points >= policy.warning_percent * limit and points:
-        return verdict(UseStatus.WARNING, f"{points} of {limit} points used, {percent} %")
-    if terms.expires_ms is not None and terms.expires_ms - now_ms <= policy.expiry_days * DAY_MS:
-        return verdict(
-            UseStatus.WARNING, f"it ends in {(terms.expires_ms - now_ms) // DAY_MS} days", terms.expires_ms
-        )
-    return verdict(UseStatus.VALID)
+            says = f"{what}, and the {policy.grace_days} days of grace are over"
+            return verdict(LicenceStatus.ERROR, says, grace_ms)
+        return verdict(LicenceStatus.WARNING, f"{what}, in grace", grace_ms)
+    if is_near:
+        return verdict(LicenceStatus.WARNING, f"{points} of {limit} points used, {percent} %")
+    ends = (("it", terms.expires_ms), ("its support", terms.support_ms))
+    for what, end_ms in ends:
+        if end_ms is None or end_ms - now_ms > policy.expiry_days * DAY_MS:
+            continue
+        days = (end_ms - now_ms) // DAY_MS
+        says = f"{what} has ended" if end_ms < now_ms else f"{what} ends in {days} days"
+        return verdict(LicenceStatus.WARNING, says, end_ms)
+    return verdict(LicenceStatus.VALID)

@@ -6,6 +6,7 @@ from pathlib import Path
 from gateway.config import Config
 from gateway.licensing.authority import LicenceAuthority
 from gateway.licensing.embedded import EmbeddedAuthority
+from gateway.licensing.judging import Policy
 from gateway.licensing.office import LicenceOffice
 from gateway.licensing.press import LicencePress
 from gateway.licensing.pushing import LicencePusher
@@ -14,7 +15,7 @@ from gateway.onboarding import missing_before_licence
 from gateway.store import Conflict, Store
 from protocol import Code
 
-__all__ = ["open_office"]
+__all__ = ["open_office", "policy_of"]
 
 
 class NotReady(Conflict):  # named after the state that it reports
@@ -33,6 +34,14 @@ def authority_of(store: Store, config: Config) -> LicenceAuthority:
         token_file=Path(licensing.token_file),
         ca=Path(licensing.ca) if licensing.ca else None,
     )
+
+
+def policy_of(config: Config) -> Policy:
+    """When to warn, by the settings."""
+    licensing = config.licensing
+    return Policy(
+        warning_percent=licensing.warning_percent, grace_days=licensing.grace_days, expiry_days=licensing.expiry_days
+    )  # fmt: skip
 
 
 def open_office(store: Store, config: Config, *, ring: Callable[[], None]) -> LicenceOffice:

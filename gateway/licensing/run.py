@@ -7,7 +7,8 @@ from typing import Final
 import structlog
 
 from gateway.config import Config
-from gateway.licensing.making import open_office
+from gateway.licensing.making import open_office, policy_of
+from gateway.licensing.measuring import Measurer
 from gateway.licensing.refusals import AuthorityRefused, AuthorityUnreachable, SignerMissing
 from gateway.store import Store, StoreError
 
@@ -37,6 +38,7 @@ def run_office(
         now_ms: wall time, milliseconds since the epoch.
     """
     office = open_office(store, config, ring=ring)
+    measurer = Measurer(store, policy_of(config))
     had, sync_at_ms = "", 0
     while not stop.is_set():
         wait_s, has = POLL_S, ""
@@ -48,6 +50,11 @@ def run_office(
                 log.info(
                     "licence settled", agent=server.agent_uid, licence=server.licence_uid, state=server.state.value,
                     code=server.code, message=server.message,
+                )  # fmt: skip
+            for each in measurer.work(now_ms()):
+                log.info(
+                    "licence measured", licence=each.measure.licence.terms.uid, status=each.verdict.status.value,
+                    percent=each.verdict.percent, why=each.verdict.says,
                 )  # fmt: skip
         except SignerMissing as error:
             wait_s, has = IDLE_S, str(error)

@@ -39,7 +39,8 @@ doorbell after it returned.
     store.codes           add get use
     store.commands        enqueue get list cancel; of edges: claim progress
     store.licence_catalogue  set_product set_contract replace products product contracts contract
-    store.licences        ask pending deeds deed postpone refuse settle get list share note_use
+    store.licences        ask pending deeds deed postpone refuse settle get list share
+    store.licence_use     page of note            what is used of licences, by what their servers have listed
     store.licence_servers want unwant waiting pushed fail settle get of_licence
     store.transfers       note of_command swept
     store.restores        ask begin workloads get list fetched    restore points, and the log of what was restored
@@ -177,6 +178,7 @@ from gateway.store.following import ITEMS, Line
 from gateway.store.gaps import Gap, GapState, GapView
 from gateway.store.incidents import Incident, IncidentAgent, IncidentState, IncidentView
 from gateway.store.licensing.catalogue import LicenceContractUse
+from gateway.store.licensing.measuring import LicenceJudged, LicenceMeasure
 from gateway.store.licensing.refusals import (
     ContractEnded,
     ContractExhausted,
@@ -197,6 +199,7 @@ from gateway.store.licensing.values import (
     LicenceServer,
     LicenceServerState,
     LicenceState,
+    LicenceStatus,
     LicenceTerms,
     LicenceWanted,
     LicenceWorkload,
@@ -277,24 +280,25 @@ __all__ = [
     "GatewaysChanged", "Halves", "Happened", "Held", "History", "Incident", "IncidentAgent", "IncidentFacts",
     "IncidentState", "IncidentView", "JobFacts", "JobSession", "Judged", "Kind", "LagFacts",
     "LicenceContract", "LicenceContractUse", "LicenceDeed", "LicenceDeedKind", "LicenceDeedState",
-    "LicenceFacts", "LicenceKind", "LicenceNotAssigned", "LicenceNotShared", "LicenceOfAnother",
-    "LicenceProduct", "LicenceRevoked", "LicenceServer", "LicenceServerState", "LicenceServerWaiting",
-    "LicenceState", "LicenceTerms", "LicenceUsage", "LicenceWanted", "LicenceWorkload", "LicensedCount",
-    "Line", "Link", "Location", "LocationFacts", "Looked", "Machine", "MaintenanceWindow", "MappingsWalked",
-    "Missing", "Move", "NewIncident", "NewReport", "NewSighting", "NewStatement", "NewTokens", "NotFound",
-    "NotTheEngine", "Operation", "Order", "Organization", "OrganizationDisabled", "OrganizationStatus",
-    "Outcome", "Override", "Overrun", "Owned", "Page", "ParkedBatch", "Parking", "PayloadError", "Place",
-    "Presence", "ProductUnknown", "Progress", "ProjectedAgent", "Projection", "Property", "Quarantined",
-    "QueryRefused", "Receiver", "ReceiverKind", "RefreshOutcome", "Refused", "ReleasedMark", "Reported",
-    "ReportedTenant", "Reporter", "RestoreMode", "RestoreSession", "ResyncWanted", "Revocation", "RuleChange",
-    "RuleValues", "Scope", "ServerUsage", "Severity", "Site", "SiteSilent", "Standing", "Statement",
-    "StatementState", "Store", "StoreDamaged", "StoreError", "StoreFull", "StoreLocked", "StoreMissing",
-    "StoreTooNew", "StoreTooOld", "StoreUnreachable", "StoredBatch", "StoredCode", "StoredCommand",
-    "StoredEvent", "StoredKey", "StoredLicence", "StoredReport", "StoredSighting", "StoredStream",
-    "StoredToken", "StoredUsage", "StoredUser", "Suspect", "TenantDisabled", "TenantFacts", "TenantMapped",
-    "TenantMapping", "TenantNotReported", "Transfer", "TransferState", "TrustChanged", "Unseen",
-    "UsageCounter", "UsageQuality", "View", "Views", "Walked", "Whose", "WorkloadFacts", "WrongKind",
-    "answer", "effective", "examine", "file_of", "is_protected", "listen", "look_at", "open_store",
-    "passwords_in", "record", "ring", "store_from_copy", "template_uid", "tenant_figures", "time_text",
-    "versions_after_migrating", "without_restore_point", "workloads_of",
+    "LicenceFacts", "LicenceJudged", "LicenceKind", "LicenceMeasure", "LicenceNotAssigned",
+    "LicenceNotShared", "LicenceOfAnother", "LicenceProduct", "LicenceRevoked", "LicenceServer",
+    "LicenceServerState", "LicenceServerWaiting", "LicenceState", "LicenceStatus", "LicenceTerms",
+    "LicenceUsage", "LicenceWanted", "LicenceWorkload", "LicensedCount", "Line", "Link", "Location",
+    "LocationFacts", "Looked", "Machine", "MaintenanceWindow", "MappingsWalked", "Missing", "Move",
+    "NewIncident", "NewReport", "NewSighting", "NewStatement", "NewTokens", "NotFound", "NotTheEngine",
+    "Operation", "Order", "Organization", "OrganizationDisabled", "OrganizationStatus", "Outcome", "Override",
+    "Overrun", "Owned", "Page", "ParkedBatch", "Parking", "PayloadError", "Place", "Presence",
+    "ProductUnknown", "Progress", "ProjectedAgent", "Projection", "Property", "Quarantined", "QueryRefused",
+    "Receiver", "ReceiverKind", "RefreshOutcome", "Refused", "ReleasedMark", "Reported", "ReportedTenant",
+    "Reporter", "RestoreMode", "RestoreSession", "ResyncWanted", "Revocation", "RuleChange", "RuleValues",
+    "Scope", "ServerUsage", "Severity", "Site", "SiteSilent", "Standing", "Statement", "StatementState",
+    "Store", "StoreDamaged", "StoreError", "StoreFull", "StoreLocked", "StoreMissing", "StoreTooNew",
+    "StoreTooOld", "StoreUnreachable", "StoredBatch", "StoredCode", "StoredCommand", "StoredEvent",
+    "StoredKey", "StoredLicence", "StoredReport", "StoredSighting", "StoredStream", "StoredToken",
+    "StoredUsage", "StoredUser", "Suspect", "TenantDisabled", "TenantFacts", "TenantMapped", "TenantMapping",
+    "TenantNotReported", "Transfer", "TransferState", "TrustChanged", "Unseen", "UsageCounter",
+    "UsageQuality", "View", "Views", "Walked", "Whose", "WorkloadFacts", "WrongKind", "answer", "effective",
+    "examine", "file_of", "is_protected", "listen", "look_at", "open_store", "passwords_in", "record", "ring",
+    "store_from_copy", "template_uid", "tenant_figures", "time_text", "versions_after_migrating",
+    "without_restore_point", "workloads_of",
 ]  # fmt: skip

@@ -19,8 +19,12 @@ class LicenceFacts:
     organization_uid: str
     points: int
     used_points: int
+    grace_ends_ms: int | None
+    """Until when it is put up with that more is used than there is; None: that is not so."""
     expires_ms: int | None
     """None: never."""
+    support_ms: int | None
+    """When its support ends."""
     shared: bool
     """It may be on several servers."""
     servers: int
@@ -82,8 +86,8 @@ class LicensingFacts:
             return [
                 LicenceFacts(
                     licence_uid=row.uid, product=row.product, organization_uid=row.organization_uid or row.provider or "",
-                    points=row.points, used_points=row.used_points or 0, expires_ms=row.expires_ms, shared=row.shared,
-                    servers=row.servers,
+                    points=row.points, used_points=row.used_points or 0, grace_ends_ms=row.grace_ends_ms,
+                    expires_ms=row.expires_ms, support_ms=row.support_ms, shared=row.shared, servers=row.servers,
                 )
                 for row in connection.execute(query)
             ]  # fmt: skip

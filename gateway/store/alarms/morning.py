@@ -9,7 +9,7 @@ import attrs
 import sqlalchemy as sa
 
 from gateway.store.licensing.schema import licences
-from gateway.store.licensing.values import LicenceState
+from gateway.store.licensing.values import LicenceStatus
 from gateway.store.onboarding.schema import tenant_mappings
 from gateway.store.schema import (
     agents,
@@ -199,14 +199,15 @@ QUOTAS: Final = View(
     ),
 )  # fmt: skip
 
+# The partial index ix_licences_near has these rows, none of them revoked; the setting licensing.warning_percent says which.
+NEAR_LIMIT: Final[sa.ColumnElement[bool]] = sa.literal_column("near_limit")
+
 LICENCES_NEAR: Final = View(
     name="morning/licences", model="LicenceNearItsLimit",
-    says="Licences of which 80 per cent are used or more.", key=None,
+    says="Licences of which so much is used that they are near their limit, or beyond it.", key=None,
     source=licences.outerjoin(organizations, organizations.c.uid == licences.c.organization_uid),
     organization=licences.c.organization_uid,
-    where=(licences.c.state == LicenceState.ACTIVE.value)
-    & (licences.c.points > 0)
-    & (licences.c.used_points * 100 >= licences.c.points * NEAR_PERCENT),
+    where=NEAR_LIMIT,
     identity=(licences.c.uid,), default_sort=(Order("usedPercent", descending=True),),
     properties=(
         Property(
@@ -226,11 +227,25 @@ LICENCES_NEAR: Final = View(
             name="points", kind=Kind.INTEGER, says="How many points it has.", example=100, column=licences.c.points
         ),
         Property(
-            name="usedPoints", kind=Kind.INTEGER, says="How many are used.", example=83, column=licences.c.used_points
+            name="usedPoints", kind=Kind.INTEGER, says="How many are used.", example=83, column=licences.c.used_points,
+            nullable=True,
         ),
         Property(
             name="usedPercent", kind=Kind.INTEGER, says="How much of it that is.", example=83,
             column=licences.c.used_points * 100 // sa.func.nullif(licences.c.points, 0),
+        ),
+        Property(
+            name="status", kind=Kind.WORD, says="What that, and its dates, come to.", example="Warning",
+            column=licences.c.status, words={word: word for word in sorted(LicenceStatus)}, sort=False,
+        ),
+        Property(
+            name="statusMessage", kind=Kind.TEXT, says="Why.", example="83 of 100 points used, 83 %",
+            column=licences.c.status_why, filter=False, sort=False,
+        ),
+        Property(
+            name="graceEndDate", kind=Kind.TIME, example="2026-12-24T00:00:00.000Z", nullable=True,
+            says="Until when it is put up with that more is used than there is; null: that is not so.",
+            column=licences.c.grace_ends_ms,
         ),
         Property(
             name="expirationDate", kind=Kind.TIME, says="When it ends; null: never.", example="2027-11-24T00:00:00.000Z",

@@ -25,6 +25,7 @@ from gateway.store.licensing.values import (
     LicenceDeedState,
     LicenceServerState,
     LicenceState,
+    LicenceStatus,
     LicenceTerms,
     LicenceWanted,
     StoredLicence,
@@ -143,6 +144,11 @@ class Licences:
                 "state": LicenceState.REVOKED.value,
                 "revoked_ms": now_ms,
                 "revoked_why": deed.body.get("why", ""),
+                "status": LicenceStatus.REVOKED.value,
+                "status_why": "it was revoked",
+                "over_since_ms": None,
+                "grace_ends_ms": None,
+                "near_limit": False,
             }
         if before is None:
             new = {
@@ -217,12 +223,6 @@ class Licences:
                 note(connection, entry)
                 again(connection, uid, by=by, now_ms=now_ms)
             return require_licence(connection, uid)
-
-    def note_use(self, uid: str, *, used_points: int, over_since_ms: int | None, now_ms: int) -> None:
-        """Write down what was measured."""
-        measured = {"used_points": used_points, "used_ms": now_ms, "over_since_ms": over_since_ms}
-        with self._db.write() as connection:
-            connection.execute(sa.update(licences).where(licences.c.uid == uid).values(measured))
 
 
 PAST: Final = {

@@ -7,6 +7,9 @@ import sqlalchemy as sa
 from gateway.store.columns import Flag, Int, Text, columns, key, reference, serial_id
 from gateway.store.schema import table
 
+NEAR = sa.text("near_limit")
+"""What an index has that holds licences near their limit alone: all of them are to be found in the morning, and they are few."""
+
 licence_products = table(
     "licence_products",
     key("uid"),
@@ -38,11 +41,15 @@ licences = table(
     *columns(Text, "authority"),
     *columns(Int, "revoked_ms?"),
     *columns(Text, "revoked_why?"),
-    *columns(Int, "used_points? used_ms? over_since_ms?"),  # as it was measured last
+    *columns(Int, "used_points? used_ms? over_since_ms? grace_ends_ms?"),  # as it was measured last
+    *columns(Text, "status? status_why?"),  # values.LicenceStatus; as it was judged last
+    *columns(Flag(), "near_limit?"),
     *columns(Int, "created_ms changed_ms"),
     sa.Index(None, "organization_uid"),
     sa.Index(None, "contract_uid"),
     sa.Index(None, "state", "expires_ms"),
+    sa.Index(None, "state", "uid"),
+    sa.Index("ix_licences_near", "uid", sqlite_where=NEAR, postgresql_where=NEAR),
 )
 
 licence_servers = table(
@@ -59,6 +66,7 @@ licence_servers = table(
     *columns(Int, "changed_ms"),
     *columns(Text, "changed_by"),
     sa.Index(None, "licence_uid"),
+    sa.Index(None, "installed_uid"),
     sa.Index(None, "state", "agent_uid"),
 )
 

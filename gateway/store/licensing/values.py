@@ -17,6 +17,7 @@ __all__ = [
     "LicenceServer",
     "LicenceServerState",
     "LicenceState",
+    "LicenceStatus",
     "LicenceTerms",
     "LicenceWanted",
     "LicenceWorkload",
@@ -40,6 +41,16 @@ class LicenceState(StrEnum):
 
     ACTIVE = "active"
     REVOKED = "revoked"
+
+
+class LicenceStatus(StrEnum):
+    """What its use and its dates come to."""
+
+    VALID = "Valid"
+    WARNING = "Warning"
+    ERROR = "Error"
+    EXPIRED = "Expired"
+    REVOKED = "Revoked"
 
 
 class LicenceWanted(StrEnum):
@@ -185,10 +196,24 @@ class StoredLicence:
     used_points: int | None
     """As it was measured last; None if never."""
     used_ms: int | None
+    """As of when that is: when the oldest of the listings came that it was counted from."""
     over_since_ms: int | None
     """Since when more is used than licensed."""
+    grace_ends_ms: int | None
+    """Until when that is put up with; None if no more is used than licensed."""
+    status: LicenceStatus | None = attrs.field(converter=attrs.converters.optional(LicenceStatus))
+    """As it was judged last, by the settings of then; None if never."""
+    status_why: str | None
+    near_limit: bool | None
+    """So much of it is used that somebody should look."""
     created_ms: int
     changed_ms: int
+
+    @property
+    def used_percent(self) -> int | None:
+        """Of its points, rounded down; None if it was never measured, or has none."""
+        points = self.terms.points
+        return None if self.used_points is None or not points else 100 * self.used_points // points
 
 
 @attrs.frozen(kw_only=True)

@@ -8,7 +8,7 @@ from gateway.store import VIEWS, Asked, Scope, Store
 from gateway.store.views.answering import prepared
 from tests.gateway.alarms.conftest import NOW
 
-LARGE = ("workloads", "job_results", "job_sessions", "jobs")
+LARGE = ("licences", "workloads", "job_results", "job_sessions", "jobs")
 
 
 @pytest.mark.parametrize("few", [True, False])
@@ -18,6 +18,7 @@ LARGE = ("workloads", "job_results", "job_sessions", "jobs")
         ("morning/jobs", "ix_job_results_bad"),
         ("morning/workloads", "ix_workloads_latest_restore_point_ms"),
         ("alarms/active", "ix_alarms_changed_ms"),
+        ("morning/licences", "ix_licences_near"),
     ],
 )
 def test_a_list_is_found_by_its_index(sqlite_store: Store, name: str, index: str, few: bool) -> None:

@@ -158,8 +158,8 @@ def test_after_so_many_repetitions_nobody_is_told(estate: Estate) -> None:
 
 def licence(**changed: Any) -> LicenceFacts:
     facts = LicenceFacts(
-        licence_uid="l", product="Backup", organization_uid="o", points=100, used_points=0, expires_ms=None, shared=False,
-        servers=1,
+        licence_uid="l", product="Backup", organization_uid="o", points=100, used_points=0, grace_ends_ms=None, expires_ms=None,
+        support_ms=None, shared=False, servers=1,
     )  # fmt: skip
     return attrs.evolve(facts, **changed)
 
@@ -172,10 +172,26 @@ def severity_of(name: str, facts: LicenceFacts, *, holding: bool = False) -> str
 
 
 def test_a_licence_that_is_nearly_used_up() -> None:
-    """From 80 per cent a warning, beyond all of it an error; within the tolerance it still is if it was."""
-    used = [severity_of("licence-exceeded", licence(used_points=points)) for points in (79, 80, 100, 101)]
-    assert used == [None, "warning", "warning", "error"]
+    """From 80 per cent a warning; within the tolerance it still is if it was. A licence of nothing of which nothing is used is well."""
+    used = [severity_of("licence-exceeded", licence(used_points=points)) for points in (79, 80, 100)]
+    assert used == [None, "warning", "warning"]
+    assert severity_of("licence-exceeded", licence(points=0)) is None
     assert severity_of("licence-exceeded", licence(used_points=78), holding=True) == "warning"
+
+
+def test_a_licence_of_which_more_is_used_than_it_has() -> None:
+    """A warning for as long as that is put up with, then an error."""
+    over = [
+        severity_of("licence-exceeded", licence(used_points=101, grace_ends_ms=NOW + ms)) for ms in (0, -1)
+    ]
+    assert over == ["warning", "error"]
+
+
+def test_support_that_ends() -> None:
+    """It is named as the licence's end is, and is no error."""
+    day = 24 * 3_600_000
+    ends = [severity_of("licence-expiring", licence(support_ms=NOW + days * day)) for days in (31, 30, -1)]
+    assert ends == [None, "warning", "warning"]
 
 
 def test_a_licence_that_ends() -> None:

@@ -17,7 +17,7 @@ from gateway.licensing import (
     LicencePress,
     LicencePusher,
 )
-from gateway.store import CommandState, Delivery, LicenceKind, Store, StoredLicence
+from gateway.store import AgentEntry, CommandState, Delivery, LicenceKind, Store, StoredLicence
 from protocol import AgentType, Outcome, commands
 from tests.gateway.store.licensing.orders import CONTRACT, PRODUCT, catalogue
 from tests.helpers.stores import World, enroll, make_world
@@ -73,7 +73,8 @@ class Rig:
 
     def agent(self, key: int = 0) -> "Agent":
         """A server's agent, that has the provider's root."""
-        uid = enroll(self.store, key=key).agent_uid
+        entry = enroll(self.store, key=key)
+        uid = entry.agent_uid
         state = self.folder / uid
         state.mkdir()
         pins = Authority.load(self.folder / "ca").pins_current()
@@ -82,7 +83,10 @@ class Rig:
             synthetic=False, gateways=(), pins_current=pins,
         )  # fmt: skip
         return Agent(
-            self.store, uid, LicenceDesk(folder=state, identity=lambda: identity, now=lambda: NOW_MS + 1)
+            self.store,
+            entry,
+            uid,
+            LicenceDesk(folder=state, identity=lambda: identity, now=lambda: NOW_MS + 1),
         )
 
 
@@ -91,6 +95,7 @@ class Agent:
     """Does what its gateway asks of licences."""
 
     store: Store
+    entry: AgentEntry
     uid: str
     desk: LicenceDesk
 

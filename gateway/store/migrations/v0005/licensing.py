@@ -22,6 +22,8 @@ table = table_maker(metadata)
 organizations = table("organizations", key("uid"))
 agents = table("agents", key("uid"))
 
+NEAR = sa.text("near_limit")
+
 licence_products = table(
     "licence_products",
     key("uid"),
@@ -53,11 +55,15 @@ licences = table(
     *columns(Text, "authority"),
     *columns(Int, "revoked_ms?"),
     *columns(Text, "revoked_why?"),
-    *columns(Int, "used_points? used_ms? over_since_ms?"),
+    *columns(Int, "used_points? used_ms? over_since_ms? grace_ends_ms?"),
+    *columns(Text, "status? status_why?"),
+    *columns(Flag(), "near_limit?"),
     *columns(Int, "created_ms changed_ms"),
     sa.Index(None, "organization_uid"),
     sa.Index(None, "contract_uid"),
     sa.Index(None, "state", "expires_ms"),
+    sa.Index(None, "state", "uid"),
+    sa.Index("ix_licences_near", "uid", sqlite_where=NEAR, postgresql_where=NEAR),
 )
 
 licence_servers = table(
@@ -74,6 +80,7 @@ licence_servers = table(
     *columns(Int, "changed_ms"),
     *columns(Text, "changed_by"),
     sa.Index(None, "licence_uid"),
+    sa.Index(None, "installed_uid"),
     sa.Index(None, "state", "agent_uid"),
 )
 

@@ -135,11 +135,3 @@ def test_a_licence_is_nobody_s_or_somebody_s_who_is_there(store: Store) -> None:
     with pytest.raises(NotFound):
         generated(store, organization_uid="nobody")
     assert store.licences.list() == []
-
-
-def test_what_was_measured_is_kept_with_the_licence(store: Store) -> None:
-    catalogue(store)
-    uid = generated(store).terms.uid
-    store.licences.note_use(uid, used_points=182, over_since_ms=None, now_ms=500)
-    found = store.licences.get(uid)
-    assert (found.used_points, found.used_ms, found.over_since_ms) == (182, 500, None)
