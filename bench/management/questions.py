@@ -23,7 +23,7 @@ SAMPLE: Final = 200
 OFFSETS: Final = (0, 300, 4_000)
 MOST_ROWS: Final = 1_000
 FAR: Final = 5_000
-FARTHEST: Final = 100_000
+FARTHEST: Final = 50_000
 PARAMETER: Final = re.compile(r"\{(\w+):\w+\}")
 # A stream, a redirection to another program, files, questions to agents, documents of a whole month; `settings` of three words.
 NO_LISTS: Final = (
@@ -106,7 +106,7 @@ def _queries(
     if total > FAR:
         yield "from the 5,000th on", [{"offset": str(FAR)}] * runs
     if total >= 10_000:  # and nobody knows how many more
-        yield "from the 100,000th on", [{"offset": str(FARTHEST)}] * runs
+        yield "from the 50,000th on", [{"offset": str(FARTHEST)}] * runs
     if view is None:
         return
     if path in WITH_VIEWS:

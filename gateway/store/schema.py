@@ -287,7 +287,7 @@ job_sessions = table(
     *columns(Text, "message"),
     sa.Index(None, "agent_id", "job_uid", "start_ms"),
     # Ranges of time over all agents, over those of one state, and over an agent's: since when it is known of.
-    sa.Index("ix_job_sessions_since", SINCE, "agent_id", "status"),
+    sa.Index("ix_job_sessions_since", SINCE, "agent_id", "session_uid", "status"),
     sa.Index("ix_job_sessions_status_since", "status", SINCE, "agent_id"),
     sa.Index("ix_job_sessions_agent_id_since", "agent_id", SINCE, "status"),
     clustered=True,

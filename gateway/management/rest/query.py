@@ -24,7 +24,7 @@ __all__ = ["MOST_OFFSET", "MOST_ROWS", "asked_of"]
 
 MOST_ROWS: Final = 1000
 # What lies further back is found by a filter: an offset makes the database walk over everything before it.
-MOST_OFFSET: Final = 100_000
+MOST_OFFSET: Final = 50_000
 MOST_CHARACTERS: Final = 16 * 1024
 MOST_COMPARISONS: Final = 50
 MOST_DEPTH: Final = 5

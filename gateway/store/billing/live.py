@@ -123,10 +123,11 @@ class UsageNow:
             mapped = connection.execute(
                 _cloud_rows().select_from(source).where(there, tenant_mappings.c.company_uid.in_(names))
             ).mappings()
-            tenants = [_cloud(row, now_ms) for row in mapped]
+            tenants: dict[str, list[CloudUsage]] = {}
+            for tenant in mapped:
+                tenants.setdefault(tenant["company_uid"], []).append(_cloud(tenant, now_ms))
         return [
-            _company(row, of, [each for each in tenants if each.company_uid == row.uid])
-            for row, of in zip(page, licences, strict=True)
+            _company(row, of, tenants.get(row.uid, [])) for row, of in zip(page, licences, strict=True)
         ], int(total)
 
 
@@ -137,8 +138,8 @@ def _of_companies(
     month_ms: int,
     now_ms: int,
 ) -> list[LicenceUsage]:
-    counted = _by_company(connection.execute(_counted(companies, kinds, month_ms)).mappings())
-    told = _by_company(connection.execute(_reporting(companies, kinds)).mappings())
+    counted = _by_company(connection.execute(_counted(companies, kinds, month_ms)).all())
+    told = _by_company(connection.execute(_reporting(companies, kinds)).all())
     return [
         _licences(uid, name, counted.get(uid, []), told.get(uid, []), now_ms)
         for uid, name in companies.items()
@@ -148,7 +149,7 @@ def _of_companies(
 def _by_company(rows: Iterable[Any]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for row in rows:
-        found.setdefault(row["organization_uid"], []).append(row)
+        found.setdefault(row.organization_uid, []).append(row)
     return found
 
 
@@ -231,18 +232,17 @@ def _cloud(row: Any, now_ms: int) -> CloudUsage:
 def _licences(uid: str, name: str, counted: Sequence[Any], told: Sequence[Any], now_ms: int) -> LicenceUsage:
     by_server = tuple(
         ServerUsage(
-            agent_uid=row["uid"], host_name=row["host_name"],
-            counters=_summed(each for each in counted if each["id"] == row["id"]),
+            agent_uid=row.uid, host_name=row.host_name, counters=_summed(each for each in counted if each.id == row.id)
         )
         for row in told
     )  # fmt: skip
-    why = "; ".join(f"{row['host_name']}: {row['listed_why']}" for row in told if row["listed_why"])
-    as_of_ms = min((row["listed_ms"] for row in told), default=now_ms)
+    why = "; ".join(f"{row.host_name}: {row.listed_why}" for row in told if row.listed_why)
+    as_of_ms = min((row.listed_ms for row in told), default=now_ms)
     return LicenceUsage(
         company_uid=uid, company_name=name, counters=_summed(counted), by_server=by_server,
         quality=UsageQuality(
             complete=not why, why=why or None, as_of_ms=as_of_ms, stale=now_ms - as_of_ms > LISTING_STALE_MS,
-            synthetic=any(row["synthetic"] for row in told),
+            synthetic=any(row.synthetic for row in told),
         ),
     )  # fmt: skip
 
@@ -251,8 +251,8 @@ def _summed(counted: Iterable[Any]) -> tuple[UsageCounter, ...]:
     """The rows of `_counted`, added up by kind."""
     sums: dict[int, tuple[int, int]] = {}
     for row in counted:
-        used, new = sums.get(row["kind"], (0, 0))
-        sums[row["kind"]] = (used + row["used"], new + int(row["new"]))
+        used, new = sums.get(row.kind, (0, 0))
+        sums[row.kind] = (used + row.used, new + int(row.new))
     return tuple(
         UsageCounter(kind=UsageSubject(kind), used=used, new=new)
         for kind, (used, new) in sorted(sums.items())

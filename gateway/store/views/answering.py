@@ -199,13 +199,17 @@ def within(view: View, scope: Scope, dialect: Dialect) -> list[Test]:
     by = view.organization if view.agent is None else view.agent
     by = by if dialect.walked is None else dialect.unindexed(by)
     if view.agent is None:
-        return [inside(by, scope)]
+        return [inside(by, scope, rows=dialect.walked is not None)]
     known_by = agents.c.uid if isinstance(by.type, sa.Text) else agents.c.id
     return [by.in_(sa.select(known_by).where(inside(agents.c.organization_uid, scope)))]
 
 
-def inside(organization: sa.ColumnElement[str], scope: Scope) -> Test:
-    """Whether an organization, by its uid, lies within *scope*."""
+def inside(organization: sa.ColumnElement[str], scope: Scope, *, rows: bool = False) -> Test:
+    """Whether an organization, by its uid, lies within *scope*.
+
+    Args:
+        rows: rows are met in another order and tested one by one: not to be found by whose they are.
+    """
     if scope == Scope.everything():
         return sa.true()
     if scope.organization_uid is not None:
@@ -213,6 +217,8 @@ def inside(organization: sa.ColumnElement[str], scope: Scope) -> Test:
     companies = sa.select(organization_details.c.uid).where(
         organization_details.c.reseller_uid == scope.reseller_uid
     )
+    if rows:  # an alternative is no join: PostgreSQL keeps the companies in a hash, and would compare each row with all of them
+        return sa.or_(organization == scope.reseller_uid, organization.in_(companies))
     return organization.in_(companies.union_all(sa.select(sa.literal(scope.reseller_uid))))
 
 

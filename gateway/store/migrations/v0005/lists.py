@@ -43,7 +43,7 @@ INDEXES: Final = {
 # When a run began; where that was not heard of, when it ended.
 SINCE: Final = "coalesce(start_ms, end_ms)"
 RUNS: Final = {
-    "since": f"{SINCE}, agent_id, status",
+    "since": f"{SINCE}, agent_id, session_uid, status",
     "status_since": f"status, {SINCE}, agent_id",
     "agent_id_since": f"agent_id, {SINCE}, status",
 }
