@@ -15,6 +15,7 @@ from gateway.management.rest.bodies import bounded, require_known_type
 from gateway.management.rest.errors import HANDLERS
 from gateway.management.rest.headers import harden
 from gateway.management.rest.pace import Pace
+from gateway.management.rest.parameters import require_known_parameters
 from gateway.management.rest.versions import require_known_version
 from gateway.management.routes import ROUTES
 from gateway.management.services import Services
@@ -39,6 +40,7 @@ async def require_known(request: Request[object, object, State]) -> None:
     """
     await require_known_version(request)
     await require_known_type(request)
+    await require_known_parameters(request)
 
 
 def application(services: Services) -> Litestar:

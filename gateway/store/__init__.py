@@ -174,7 +174,7 @@ from gateway.store.errors import (
 from gateway.store.events import JobSession, Quarantined, StoredEvent
 from gateway.store.facade import Store, open_store, store_from_copy
 from gateway.store.feed import Fact
-from gateway.store.following import ITEMS, Line
+from gateway.store.following import ITEMS, LINE_KINDS, Line
 from gateway.store.gaps import Gap, GapState, GapView
 from gateway.store.incidents import Incident, IncidentAgent, IncidentState, IncidentView
 from gateway.store.licensing.catalogue import LicenceContractUse
@@ -266,19 +266,19 @@ from gateway.store.views import (
 )
 
 __all__ = [
-    "COMPANY", "EVENT_COLUMNS", "EXACT", "ITEMS", "KEPT", "LONGEST_TTL_MS", "MACHINES", "MAILBOXES",
-    "PROTECTED_MS", "PROVIDER", "READ_MODEL", "RESELLER", "SCHEMA_VERSION", "TENANT_FIGURES", "VIEWS",
-    "WORKLOAD_TYPES", "Action", "ActionState", "Admitted", "Agent", "AgentEntry", "AgentFacts", "Alarm",
-    "AlarmCondition", "AlarmDelivery", "AlarmDeliveryState", "AlarmPast", "AlarmState", "AlarmSubject",
-    "Any_", "Applicant", "Asked", "Attempt", "AuditEntry", "AuthorityFacts", "BilledAgent", "Body", "Broken",
-    "Change", "Claim", "ClaimEntry", "ClaimOutcome", "CloudTenant", "CloudUsage", "Collation",
-    "CommandPending", "CommandState", "CommandView", "Company", "CompanyDetails", "CompanyIntake",
-    "CompanyUsage", "Compare", "Condition", "Conflict", "ConnectionStatus", "Consent", "ConsentGiven",
-    "ContractEnded", "ContractExhausted", "Counted", "CursorMoved", "CursorUnreadable", "Delivered",
-    "Delivery", "Departure", "Directory", "Documents", "DueDelivery", "Edge", "EdgeFacts", "EngineMark",
-    "EnrollOutcome", "Every", "Fact", "Finish", "Found", "Gap", "GapFacts", "GapState", "GapView",
-    "GatewaysChanged", "Halves", "Happened", "Held", "History", "Incident", "IncidentAgent", "IncidentFacts",
-    "IncidentState", "IncidentView", "JobFacts", "JobSession", "Judged", "Kind", "LagFacts",
+    "COMPANY", "EVENT_COLUMNS", "EXACT", "ITEMS", "KEPT", "LINE_KINDS", "LONGEST_TTL_MS", "MACHINES",
+    "MAILBOXES", "PROTECTED_MS", "PROVIDER", "READ_MODEL", "RESELLER", "SCHEMA_VERSION", "TENANT_FIGURES",
+    "VIEWS", "WORKLOAD_TYPES", "Action", "ActionState", "Admitted", "Agent", "AgentEntry", "AgentFacts",
+    "Alarm", "AlarmCondition", "AlarmDelivery", "AlarmDeliveryState", "AlarmPast", "AlarmState",
+    "AlarmSubject", "Any_", "Applicant", "Asked", "Attempt", "AuditEntry", "AuthorityFacts", "BilledAgent",
+    "Body", "Broken", "Change", "Claim", "ClaimEntry", "ClaimOutcome", "CloudTenant", "CloudUsage",
+    "Collation", "CommandPending", "CommandState", "CommandView", "Company", "CompanyDetails",
+    "CompanyIntake", "CompanyUsage", "Compare", "Condition", "Conflict", "ConnectionStatus", "Consent",
+    "ConsentGiven", "ContractEnded", "ContractExhausted", "Counted", "CursorMoved", "CursorUnreadable",
+    "Delivered", "Delivery", "Departure", "Directory", "Documents", "DueDelivery", "Edge", "EdgeFacts",
+    "EngineMark", "EnrollOutcome", "Every", "Fact", "Finish", "Found", "Gap", "GapFacts", "GapState",
+    "GapView", "GatewaysChanged", "Halves", "Happened", "Held", "History", "Incident", "IncidentAgent",
+    "IncidentFacts", "IncidentState", "IncidentView", "JobFacts", "JobSession", "Judged", "Kind", "LagFacts",
     "LicenceContract", "LicenceContractUse", "LicenceDeed", "LicenceDeedKind", "LicenceDeedState",
     "LicenceFacts", "LicenceJudged", "LicenceKind", "LicenceMeasure", "LicenceNotAssigned",
     "LicenceNotShared", "LicenceOfAnother", "LicenceProduct", "LicenceRevoked", "LicenceServer",

@@ -40,6 +40,11 @@ STATES: Final = {
 }
 """Facts that say only what has changed: where its state is read, and by which key."""
 
+LINE_KINDS: Final = (
+    "job-event", "job-session", "inventory", "agent", "incident", "gap", "usage", "alarm", "command", "reset",
+)  # fmt: skip
+"""All that there are, as docs/integrating.md lists them."""
+
 ITEMS: Final = {
     "servers": "rm_servers",
     "repositories": "rm_repositories",

@@ -26,7 +26,7 @@ from gateway.management.rest.errors import Refused
 from gateway.management.rest.listing import REFUSALS
 from gateway.management.rest.scopes import scope_of
 from gateway.management.services import Provided
-from gateway.store import Line, Place, Scope, Store
+from gateway.store import LINE_KINDS, Line, Place, Scope, Store
 from protocol import Code
 
 __all__ = ["EVENTS"]
@@ -83,6 +83,9 @@ def events(
     following = services.store.following
     place = Place.parse(said) if said else following.newest()
     wanted = None if kinds is None else frozenset(each.strip() for each in kinds.split(","))
+    if unknown := sorted((wanted or frozenset()) - {*LINE_KINDS}):
+        why = f"kinds: {unknown[0][:40]!r} is none of {', '.join(LINE_KINDS)}"
+        raise Refused(400, Code.REST_PARAMETER_INVALID, why)
     return Stream(
         stream(services.store, place, request.user, wanted),
         media_type="text/event-stream",

@@ -1,7 +1,9 @@
 """Server-sent events: what becomes true, to whom it concerns, from where a reader left off."""
 
 import json
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -9,9 +11,11 @@ import pytest
 
 from gateway.access import Principal, Role
 from gateway.management.routes import events
-from gateway.store import RESELLER, Place, Store
+from gateway.store import LINE_KINDS, RESELLER, Place, Store
 from tests.gateway.management.conftest import Rest
 from tests.helpers.stores import enroll
+
+PAGE = Path(__file__).parents[3] / "docs" / "integrating.md"
 
 
 def principal(role: Role, organization_uid: str) -> Principal:
@@ -91,3 +95,14 @@ def test_a_cursor_of_nobodys_is_refused(rest: Rest) -> None:
     """400; the stream does not begin."""
     answer = rest.ask("GET", "/events", key=rest.key(Role.OPERATOR), params={"cursor": "yesterday"})
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, 400)
+
+
+def test_a_kind_that_there_is_not_is_refused(rest: Rest) -> None:
+    """A stream of it would be silent for good; the page lists all that there are."""
+    answer = rest.ask("GET", "/events?kinds=agent,job_session", key=rest.key(Role.OPERATOR))
+    assert (answer.status_code, answer.json()["errors"][0]["fgCode"]) == (400, "FG-6002")
+    assert "job-session" in answer.json()["errors"][0]["message"]
+    page = PAGE.read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z-]+)` \| .* \| (?:a state|an event|drop)", page, re.MULTILINE) == list(
+        LINE_KINDS
+    )

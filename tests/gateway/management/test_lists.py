@@ -172,3 +172,21 @@ def test_answers_are_kept_and_guessed_by_nobody(listed: Rest, path: str) -> None
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
         assert not {"server", "x-powered-by"} & answer.headers.keys()
         assert not any(name.startswith("access-control") for name in answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/organizations/companies?fliter=[]", "fliter: not known here, where there are limit, offset, filter"),
+        ("/organizations/companies?fliter=[]", "did you mean filter?"),
+        ("/organizations/companies?limit=1&limit=2", "limit: given more than once"),
+        ("/organizations/companies/usage?filter=[]", "filter: not known here, where there are limit, offset"),
+        ("/about?x=1", "x: nothing can be asked for here by a parameter"),
+    ],
+)  # fmt: skip
+def test_a_parameter_that_nobody_reads_is_refused(rest: Rest, path: str, says: str) -> None:
+    """It would change what is asked for, and the answer would be everybody's rows."""
+    answer = rest.ask("GET", path, key=rest.key(Role.OPERATOR))
+    [error] = answer.json()["errors"]
+    assert (answer.status_code, error["fgCode"]) == (400, "FG-6002")
+    assert says in error["message"]
