@@ -4,13 +4,14 @@ from gateway.billing.calendar import FINAL_DAY, Period, PeriodError, midnight_ms
 from gateway.billing.closing import Books, Standing
 from gateway.billing.excerpts import excerpt
 from gateway.billing.paper import to_pdf
-from gateway.billing.signed import Signed, StatementRefused
+from gateway.billing.signed import RECEIPT_FORMAT, Signed, StatementRefused
 from gateway.billing.signed import read as read_signed
 from gateway.billing.statement import Document
 from gateway.billing.tables import to_csv
 
 __all__ = [
     "FINAL_DAY",
+    "RECEIPT_FORMAT",
     "Books",
     "Document",
     "Period",

@@ -17,7 +17,7 @@ import attrs
 from certs import StatementSigner
 from gateway.billing.basis import Basis
 from gateway.billing.calendar import Period
-from gateway.billing.signed import Signed, read, sign
+from gateway.billing.signed import FORMAT, Signed, read, sign
 from gateway.billing.statement import Document, Ledger, canonical
 from gateway.store import NewStatement, Statement, StatementState, Store
 
@@ -70,14 +70,17 @@ class Books:
         """
         return self.vouch(self.statement(period))
 
-    def vouch(self, document: Document) -> Signed:
-        """Put a signature to a statement.
+    def vouch(self, document: Document, *, form: str = FORMAT) -> Signed:
+        """Put a signature to a statement, or to a receipt.
+
+        Args:
+            form: signed.FORMAT or signed.RECEIPT_FORMAT.
 
         Raises:
             AuthorityError: nobody can sign.
         """
         signer, chain = self.signing()
-        return sign(document, signer, chain, datetime.fromtimestamp(self.now() / 1000, UTC))
+        return sign(document, signer, chain, datetime.fromtimestamp(self.now() / 1000, UTC), form=form)
 
     def close(self, *, by: str, as_of_ms: int) -> Iterator[Statement]:
         """Do for every month that is over what is due; yields the statements that were made.

@@ -2,6 +2,8 @@
 
     {"format": "fieldgate-usage/1", "statement": {…}, "signedAt": "…", "chain": […], "signature": "…"}
 
+So is the receipt of a company that has left: {"format": "fieldgate-departure/1", "receipt": {…}, …}, under a label of its own.
+
 The signature is Ed25519 over a label and the canonical form (statement.canonical) of everything else, by a key that the root has certified for
 statements alone (`certs.signers`). The file is in that form, so there is exactly one text for a statement and its signature, and a file that
 was changed is seen to be.
@@ -22,12 +24,19 @@ from gateway.billing.statement import Document, canonical
 from protocol import Code
 
 FORMAT: Final = "fieldgate-usage/1"
-LABEL: Final = b"fieldgate-usage-statement\0"
+RECEIPT_FORMAT: Final = "fieldgate-departure/1"
+
+FORMATS: Final = {
+    FORMAT: (b"fieldgate-usage-statement\0", "statement"),
+    RECEIPT_FORMAT: (b"fieldgate-departure-receipt\0", "receipt"),
+}
+"""What a signature of each is labelled with, and the field that has what is signed."""
 
 # Ten thousand servers take some 400 bytes each.
 MAX_BYTES: Final = 64 * 1024 * 1024
 
-FIELDS: Final = {"format", "statement", "signedAt", "chain", "signature"}
+FIELDS: Final = {"format", "signedAt", "chain", "signature"}
+"""And the one of FORMATS."""
 
 
 class StatementRefused(Exception):  # noqa: N818  # it is no error of the program's
@@ -41,10 +50,12 @@ class Signed:
     """A statement and who vouches for it since when."""
 
     statement: Document
+    """Or the receipt."""
     signed_at: datetime
     chain: tuple[bytes, ...]
     """DER, the signer's certificate first."""
     signature: bytes
+    format: str = FORMAT
 
     @property
     def data(self) -> bytes:
@@ -53,14 +64,14 @@ class Signed:
 
     def _said(self) -> Document:
         return {
-            "format": FORMAT, "statement": self.statement, "signedAt": self.signed_at.isoformat(timespec="seconds"),
+            "format": self.format, FORMATS[self.format][1]: self.statement, "signedAt": self.signed_at.isoformat(timespec="seconds"),
             "chain": [_text(certificate) for certificate in self.chain],
         }  # fmt: skip
 
     @property
     def signed_bytes(self) -> bytes:
         """What the signature is over."""
-        return LABEL + canonical(self._said())
+        return FORMATS[self.format][0] + canonical(self._said())
 
     def verify(self, pins: frozenset[bytes]) -> None:
         """Believe it or not.
@@ -83,15 +94,18 @@ class Signed:
             ) from None
 
 
-def sign(statement: Document, signer: Signer, chain: Sequence[bytes], at: datetime) -> Signed:
-    """Vouch for a statement.
+def sign(
+    statement: Document, signer: Signer, chain: Sequence[bytes], at: datetime, *, form: str = FORMAT
+) -> Signed:
+    """Vouch for a statement, or for a receipt.
 
     Args:
+        form: one of FORMATS.
         chain: the signer's certificate and what leads from there to a root.
         at: now, to the second.
     """
     unsigned = Signed(
-        statement=statement, signed_at=at.astimezone(UTC).replace(microsecond=0), chain=tuple(chain), signature=b""
+        statement=statement, signed_at=at.astimezone(UTC).replace(microsecond=0), chain=tuple(chain), signature=b"", format=form
     )  # fmt: skip
     return attrs.evolve(unsigned, signature=signer.key.sign(unsigned.signed_bytes))
 
@@ -108,17 +122,19 @@ def read(data: bytes) -> Signed:
         found = json.loads(data)
     except (ValueError, RecursionError):
         raise StatementRefused("it is no JSON") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
+    form = found.get("format") if isinstance(found, dict) else None
+    if not isinstance(form, str) or form not in FORMATS:
         raise StatementRefused(f"it is not of the format {FORMAT}")
-    if found.keys() != FIELDS:
-        names = ", ".join(sorted(found.keys() ^ FIELDS))
+    _, field = FORMATS[form]
+    if found.keys() != FIELDS | {field}:
+        names = ", ".join(sorted(found.keys() ^ (FIELDS | {field})))
         raise StatementRefused(f"it has not the fields that it should have: {names}")
-    if not isinstance(found["statement"], dict) or not isinstance(found["chain"], list):
-        raise StatementRefused("statement is no object, or chain no list")
+    if not isinstance(found[field], dict) or not isinstance(found["chain"], list):
+        raise StatementRefused(f"{field} is no object, or chain no list")
     if not 1 <= len(found["chain"]) <= MAX_SIGNER_CHAIN:
         raise StatementRefused(f"a chain of 1 to {MAX_SIGNER_CHAIN} certificates is needed")
     signed = Signed(
-        statement=found["statement"], signed_at=_time(found["signedAt"]),
+        format=form, statement=found[field], signed_at=_time(found["signedAt"]),
         chain=tuple(_bytes("chain", each) for each in found["chain"]), signature=_bytes("signature", found["signature"]),
     )  # fmt: skip
     if signed.data != data:

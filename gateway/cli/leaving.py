@@ -12,7 +12,7 @@ from gateway.cli.companies import By
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data
 from gateway.cli.output import say, when
-from gateway.onboarding import leave, receipt_bytes
+from gateway.onboarding import leave
 
 __all__ = ["company_leave"]
 
@@ -52,10 +52,10 @@ def company_leave(
         done = leave(provider.decisions, books, leaving.uid, why=why, by=operator(by), now_ms=now_ms())
     usage, receipt = (to / f"{leaving.uid}-{name}.json" for name in ("final-usage", "receipt"))
     _write(usage, done.final_usage)
-    _write(receipt, receipt_bytes(done.document))
+    _write(receipt, done.signed)
     say(
         f"{leaving.name} has left. Its last usage: {usage}",
-        f"Receipt: {receipt}, SHA-256 {done.sha256} (the audit has it, too)",
+        f"Receipt, signed (fieldgate usage verify): {receipt}, SHA-256 {done.sha256} (the audit has it, too)",
         f"Reports of usage since {when(done.usage_kept_since_ms)} are kept until their month is final: say this again then.",
     )
 

@@ -12,10 +12,12 @@ from cyclopts import Parameter
 
 from certs import Authority, CertificateError, chain_from_pem, spki_sha256, write_private
 from gateway.billing import (
+    RECEIPT_FORMAT,
     Books,
     Document,
     Period,
     PeriodError,
+    Signed,
     StatementRefused,
     midnight_ms,
     read_signed,
@@ -142,12 +144,12 @@ def usage_report(
 def usage_verify(
     file: Path, /, *, root: Path | None = None, data: Data = DEFAULT_DATA, json_: Json = False
 ) -> int:
-    """Say whether a statement's JSON file is what the provider signed. Needs no store: a customer can run it, too.
+    """Say whether a statement's JSON file, or the receipt of a company that left, is what the provider signed. Needs no store: a customer can run it, too.
 
     Parameters
     ----------
     file
-        What `usage report` wrote, or somebody was sent.
+        What `usage report` or `company leave` wrote, or somebody was sent.
     root
         The provider's root certificate (PEM); default: the one in the data folder.
     """
@@ -164,16 +166,28 @@ def usage_verify(
         else:
             say(f"{file}: NOT valid: {refused} ({refused.code})")
         return CHECK_FAILED
-    said = signed.statement
-    summary = {
-        "valid": True, "provider": said["provider"]["name"], "from": said["period"]["from"], "until": said["period"]["to"],
-        "standing": said["standing"], "signed": signed.signed_at.isoformat(), "companies": len(said["companies"]),
-    }  # fmt: skip
+    summary = _receipt(signed) if signed.format == RECEIPT_FORMAT else _summary(signed)
     if json_:
         rows([summary], {}, as_json=True, empty="")
     else:
         say(f"{file}: valid", *(f"  {key:10} {value}" for key, value in summary.items() if key != "valid"))
     return 0
+
+
+def _summary(signed: Signed) -> dict[str, object]:
+    said = signed.statement
+    return {
+        "valid": True, "provider": said["provider"]["name"], "from": said["period"]["from"], "until": said["period"]["to"],
+        "standing": said["standing"], "signed": signed.signed_at.isoformat(), "companies": len(said["companies"]),
+    }  # fmt: skip
+
+
+def _receipt(signed: Signed) -> dict[str, object]:
+    said = signed.statement
+    return {
+        "valid": True, "receipt": f"{said['company']['name']} has left", "begun": said["begun"], "ended": said["ended"],
+        "signed": signed.signed_at.isoformat(), "rows": sum(said["erasedRowsNow"].values()),
+    }  # fmt: skip
 
 
 def _books(provider: Provider) -> Books:

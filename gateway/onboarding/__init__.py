@@ -16,7 +16,7 @@ from gateway.onboarding.enrolling import (
 )
 from gateway.onboarding.fields import FIELDS, Field, FieldRefused, checked, checked_text, problems_of
 from gateway.onboarding.files import MOST_BYTES, FileUnreadable, read_bounded, read_plan
-from gateway.onboarding.leaving import Receipt, leave, receipt_bytes
+from gateway.onboarding.leaving import Receipt, leave
 from gateway.onboarding.linting import TOKEN_ENDS_WITHIN_MS, Finding, lint
 from gateway.onboarding.planning import Plan, PlannedCompany, Step, Verdict, make_plan
 from gateway.onboarding.readiness import MissingStep, missing_before_licence
@@ -67,6 +67,5 @@ __all__ = [
     "read_bounded",
     "read_plan",
     "read_spreadsheet",
-    "receipt_bytes",
     "withdraw_consent",
 ]

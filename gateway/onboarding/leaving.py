@@ -6,19 +6,26 @@ reports of usage that it rested on.
 """
 
 import hashlib
-import json
 from collections import Counter
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
-from gateway.billing import Books, Period, excerpt
+from gateway.billing import RECEIPT_FORMAT, Books, Period, excerpt
 from gateway.decisions import Decisions
-from gateway.store import COMPANY, KEPT, StatementState, Store, WrongKind, time_text
+from gateway.store import (
+    COMPANY,
+    KEPT,
+    KEPT_OF_COMPANY,
+    LicenceDeedKind,
+    LicenceState,
+    StatementState,
+    Store,
+    WrongKind,
+    time_text,
+)
 
-__all__ = ["Receipt", "leave", "receipt_bytes"]
-
-FORMAT: Final = "fieldgate departure receipt 1"
+__all__ = ["Receipt", "leave"]
 
 
 @attrs.frozen(kw_only=True)
@@ -26,17 +33,14 @@ class Receipt:
     """What a departure came to."""
 
     document: dict[str, Any]
+    signed: bytes
+    """The same with a signature: the file."""
     sha256: str
-    """Of receipt_bytes; the audit has it, too."""
+    """Of that file; the audit has it, too."""
     final_usage: bytes
     """The company's last statement, signed."""
     usage_kept_since_ms: int
     """Reports of usage since then belong to months that are not final: they are erased by the next run after that."""
-
-
-def receipt_bytes(document: dict[str, Any]) -> bytes:
-    """A receipt as it is written to a file and hashed."""
-    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
 def leave(decisions: Decisions, books: Books, company_uid: str, *, why: str, by: str, now_ms: int) -> Receipt:
@@ -51,7 +55,7 @@ def leave(decisions: Decisions, books: Books, company_uid: str, *, why: str, by:
         now_ms: the time.
 
     Raises:
-        AuthorityError: nobody can sign the last usage.
+        AuthorityError: nobody can sign the last usage and the receipt.
         NotFound: there is no such company.
         OSError, RevocationLogError: the revocation log can't be written or read.
         WrongKind: it is a reseller.
@@ -69,6 +73,12 @@ def leave(decisions: Decisions, books: Books, company_uid: str, *, why: str, by:
     revoked = store.departures.living_agents(company_uid)
     for agent in revoked:
         decisions.revoke_agent(agent, why=f"{company.name} left: {why}", by=by, now_ms=now_ms)
+    ended = store.licences.list(organization_uid=company_uid, state=LicenceState.ACTIVE)
+    asked = {deed.licence_uid for deed in store.licences.pending()}
+    ended = [licence for licence in ended if licence.terms.uid not in asked]
+    for licence in ended:  # the authority is asked by who talks to it, until it has answered
+        body = {"licenseId": licence.terms.uid, "why": f"{company.name} left"}
+        store.licences.ask(LicenceDeedKind.REVOKE, body, by=by, now_ms=now_ms)
     mapped = store.mappings.of_company(company_uid)
     for each in mapped:
         store.mappings.unmap(each.site_uid, each.tenant_uid, by=by, now_ms=now_ms)
@@ -80,8 +90,8 @@ def leave(decisions: Decisions, books: Books, company_uid: str, *, why: str, by:
     erased["usage_reports"] += store.usage_chain.erase(
         every, by=by, why=f"{company.name} left", now_ms=now_ms, before_ms=usage_before_ms
     )
+    erased["metered_agents"] += store.departures.forget_metered(company_uid)
     document = {
-        "format": FORMAT,
         "company": {"uid": company.uid, "name": company.name, "externalId": company.external_id},
         "why": departure.why,
         "begun": time_text(departure.begun_ms),
@@ -91,21 +101,27 @@ def leave(decisions: Decisions, books: Books, company_uid: str, *, why: str, by:
         "agents": len(every),
         "agentsRevokedNow": len(revoked),
         "usersAndKeysEndedNow": people,
+        "licencesEndedNow": [licence.terms.uid for licence in ended],
         "tenantsTakenBackNow": [f"{each.site_name}/{each.tenant_name}" for each in mapped],
-        "erasedRowsNow": dict(sorted(erased.items())),
+        "erasedRowsNow": {table: rows for table, rows in sorted(erased.items()) if rows},
         "usageReportsKeptSince": time_text(usage_before_ms),
         "kept": {
             **KEPT,
-            "audit": "who did what",
-            "users": "names and hashes of passwords of those who are disabled, for the audit",
-            "organizations": "the name and the numbers that invoices carry",
+            **KEPT_OF_COMPANY,
+            "feed": "what other programs were told of it, until it is 90 days old",
+            "usage_statements": "what was billed, signed: it names the servers that were counted",
             "revocation log": "who was shut out, by the host's name, so that no restore lets them in again",
         },
     }
-    sha256 = hashlib.sha256(receipt_bytes(document)).hexdigest()
-    store.departures.end(company_uid, document, sha256=sha256, by=by, now_ms=now_ms)
+    signed = books.vouch(document, form=RECEIPT_FORMAT).data
+    sha256 = hashlib.sha256(signed).hexdigest()
+    store.departures.end(company_uid, signed, sha256=sha256, by=by, now_ms=now_ms)
     return Receipt(
-        document=document, sha256=sha256, final_usage=statement, usage_kept_since_ms=usage_before_ms
+        document=document,
+        signed=signed,
+        sha256=sha256,
+        final_usage=statement,
+        usage_kept_since_ms=usage_before_ms,
     )
 
 

@@ -210,6 +210,7 @@ from gateway.store.looking import Found, file_of, look_at, passwords_in, version
 from gateway.store.onboarding.companies import Company, CompanyDetails, OrganizationStatus
 from gateway.store.onboarding.consents import Consent, ConsentGiven
 from gateway.store.onboarding.departures import KEPT, Departure
+from gateway.store.onboarding.erasing import KEPT_OF_COMPANY
 from gateway.store.onboarding.intake import CompanyIntake
 from gateway.store.onboarding.linting import Suspect
 from gateway.store.onboarding.mappings import ReportedTenant, TenantMapping
@@ -266,10 +267,10 @@ from gateway.store.views import (
 )
 
 __all__ = [
-    "COMPANY", "EVENT_COLUMNS", "EXACT", "ITEMS", "KEPT", "LINE_KINDS", "LONGEST_TTL_MS", "MACHINES",
-    "MAILBOXES", "PROTECTED_MS", "PROVIDER", "READ_MODEL", "RESELLER", "SCHEMA_VERSION", "TENANT_FIGURES",
-    "VIEWS", "WORKLOAD_TYPES", "Action", "ActionState", "Admitted", "Agent", "AgentEntry", "AgentFacts",
-    "Alarm", "AlarmCondition", "AlarmDelivery", "AlarmDeliveryState", "AlarmPast", "AlarmState",
+    "COMPANY", "EVENT_COLUMNS", "EXACT", "ITEMS", "KEPT", "KEPT_OF_COMPANY", "LINE_KINDS", "LONGEST_TTL_MS",
+    "MACHINES", "MAILBOXES", "PROTECTED_MS", "PROVIDER", "READ_MODEL", "RESELLER", "SCHEMA_VERSION",
+    "TENANT_FIGURES", "VIEWS", "WORKLOAD_TYPES", "Action", "ActionState", "Admitted", "Agent", "AgentEntry",
+    "AgentFacts", "Alarm", "AlarmCondition", "AlarmDelivery", "AlarmDeliveryState", "AlarmPast", "AlarmState",
     "AlarmSubject", "Any_", "Applicant", "Asked", "Attempt", "AuditEntry", "AuthorityFacts", "BilledAgent",
     "Body", "Broken", "Change", "Claim", "ClaimEntry", "ClaimOutcome", "CloudTenant", "CloudUsage",
     "Collation", "CommandPending", "CommandState", "CommandView", "Company", "CompanyDetails",

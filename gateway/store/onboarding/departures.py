@@ -4,20 +4,22 @@ Every step may be taken again and then does what is left, so a departure that wa
 of a journal meanwhile is erased by the next run. An agent's rows go in transactions of their own: the fleet goes on reporting.
 
 Kept are numbers and decisions, and what bills rest on: who was revoked stays revoked, chains of usage keep their digests, the audit
-keeps its deeds.
+keeps its deeds and no names.
 """
 
-import json
-from collections.abc import Mapping
 from typing import Final
 
 import attrs
 import sqlalchemy as sa
 
+from gateway.store.agents import require_agent
 from gateway.store.audit import AuditEntry, note
+from gateway.store.billing.schema import metered_agents, metered_tenants, metered_workloads, usage_reports
+from gateway.store.changes import publish
 from gateway.store.engine import Database
 from gateway.store.errors import NotFound
 from gateway.store.onboarding.companies import OrganizationStatus, change_company, require_company
+from gateway.store.onboarding.erasing import NOBODY, erase_of_company
 from gateway.store.onboarding.schema import consents, departures, organization_details
 from gateway.store.schema import agents, locations, metadata, tokens
 from gateway.store.standing import Standing
@@ -38,9 +40,9 @@ KEPT: Final = {
     "licence_servers": "which licence was on which agent: the books",
     "maintenance_windows": "times, and an agent's uid",
     "mapping_changes": "whose each tenant was, and when: uids and times, which bills rest on",
-    "metered_agents": "when an agent reported last: the books",
+    "metered_agents": "when an agent reported last: the books, until the months are final that rest on it",
     "metered_tenants": "of sites, which are the provider's",
-    "metered_workloads": "when each workload was first protected: the books of months that are not final yet",
+    "metered_workloads": "when each workload was first protected: the books, until the months are final that rest on it",
     "revocations": "serial numbers, so that they stay revoked",
     "sites": "the provider's",
     "streams": "numbers and hashes of what was received",
@@ -50,8 +52,6 @@ KEPT: Final = {
     "usage_reports": "digests and links, so that the chain holds; payload and salt are erased",
 }
 """Every other table that has something of an agent, and why that stays; receipts say so."""
-
-NOBODY: Final = "erased"
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +64,7 @@ class Departure:
     why: str
     ended_ms: int | None
     receipt: str | None
-    """Of its last end: JSON."""
+    """Of its last end: the signed file."""
     final_usage: bytes | None
     """Its last statement, signed: made once."""
 
@@ -168,11 +168,31 @@ class Departures:
             hidden = {"host_name": NOBODY, "installation_uid": NOBODY}
             if connection.execute(named.values(hidden)).rowcount:
                 erased["agents"] = 1
+                # What edges were told of it has the name, too.
+                publish(connection, self._db, [require_agent(connection, agent_uid)])
         return erased
 
-    def erase_company(self, company_uid: str, *, by: str, now_ms: int) -> dict[str, int]:
-        """Erase the people of a company, and the names of its places; how many rows that changed."""
+    def forget_metered(self, company_uid: str) -> int:
+        """Erase what was used last, by name, of its agents whose reports are all erased; how many agents that were."""
+        r = usage_reports
+        left = sa.select(r.c.agent_id).where(r.c.agent_id == agents.c.id, r.c.erased_ms.is_(None))
+        gone = sa.select(agents.c.id).where(
+            agents.c.organization_uid == company_uid,
+            agents.c.standing == Standing.REVOKED,
+            ~left.correlate(agents).exists(),
+        )
         with self._db.write() as connection:
+            for table in (metered_workloads, metered_tenants):
+                connection.execute(sa.delete(table).where(table.c.agent_id.in_(gone)))
+            done = connection.execute(sa.delete(metered_agents).where(metered_agents.c.agent_id.in_(gone)))
+            return done.rowcount
+
+    def erase_company(self, company_uid: str, *, by: str, now_ms: int) -> dict[str, int]:
+        """Erase the people of a company, the names of its places, and what was done and noticed for it (erasing.py); how many rows of which
+        tables.
+        """
+        with self._db.write() as connection:
+            counted = erase_of_company(connection, company_uid)
             known = ("contact_name", "contact_mail", "contact_phone", "notes")
             before = require_company(connection, company_uid)
             said = [name for name in known if getattr(before, name) is not None]
@@ -193,14 +213,12 @@ class Departures:
             )
             hidden = {"name": sa.literal(f"{NOBODY} ") + locations.c.uid, "firewall": None}
             renamed = connection.execute(places.values(hidden)).rowcount
-        counted = {"organization_details": 1 if said else 0, "consents": gave, "locations": renamed}
+        counted.update({"organization_details": 1 if said else 0, "consents": gave, "locations": renamed})
         return {table: rows for table, rows in counted.items() if rows}
 
-    def end(
-        self, company_uid: str, receipt: Mapping[str, object], *, sha256: str, by: str, now_ms: int
-    ) -> None:
-        """Keep the receipt; the audit has its hash."""
-        kept = {"ended_ms": now_ms, "receipt": json.dumps(receipt)}
+    def end(self, company_uid: str, receipt: bytes, *, sha256: str, by: str, now_ms: int) -> None:
+        """Keep the signed receipt; the audit has its hash."""
+        kept = {"ended_ms": now_ms, "receipt": receipt.decode("ascii")}
         with self._db.write() as connection:
             connection.execute(
                 sa.update(departures).where(departures.c.organization_uid == company_uid).values(kept)

@@ -64,6 +64,6 @@ departures = table(
     *columns(Int, "begun_ms"),
     *columns(Text, "begun_by why"),
     *columns(Int, "ended_ms?"),
-    *columns(Text, "receipt?"),  # of its last end: JSON
+    *columns(Text, "receipt?"),  # of its last end: the signed file
     *columns(Blob, "final_usage?"),
 )

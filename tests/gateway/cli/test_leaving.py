@@ -9,6 +9,7 @@ import pytest
 
 from gateway.access import Role, create_key
 from gateway.billing import read_signed
+from gateway.billing.statement import canonical
 from gateway.cli.common import now_ms
 from gateway.onboarding import leaving
 from gateway.store import Standing, StoreLocked
@@ -43,7 +44,7 @@ def acme(data: Path, capsys: Capture) -> str:
 
 def receipt_of(folder: Path, uid: str) -> tuple[dict[str, Any], str]:
     data = (folder / f"{uid}-receipt.json").read_bytes()
-    return json.loads(data), hashlib.sha256(data).hexdigest()
+    return read_signed(data).statement, hashlib.sha256(data).hexdigest()
 
 
 def test_a_company_leaves_with_a_receipt(data: Path, capsys: Capture, tmp_path: Path, acme: str) -> None:
@@ -64,9 +65,25 @@ def test_a_company_leaves_with_a_receipt(data: Path, capsys: Capture, tmp_path: 
         assert store.mappings.of_company(acme) == []
         [entry] = [each for each in store.audit.list() if each.action == "company has left"]
         assert (entry.who, entry.about) == ("bo", f"receipt with SHA-256 {sha256}")
-        assert json.loads(store.departures.get(acme).receipt or "") == receipt
+        kept = store.departures.get(acme).receipt or ""
+        assert kept.encode() == (tmp_path / f"{acme}-receipt.json").read_bytes()
     log = [json.loads(line)["what"] for line in (data / "revocations.log").read_bytes().splitlines()]
     assert log == ["begin", "token revoked", "agent revoked", "agent revoked"]
+
+
+def test_the_receipt_is_verified(data: Path, capsys: Capture, tmp_path: Path, acme: str) -> None:
+    """With the root alone, as a statement is; one that was changed is not, nor one that calls itself a statement."""
+    run(capsys, data, "company", "leave", "Acme", "--why", "sold", "--to", str(tmp_path))
+    receipt = tmp_path / f"{acme}-receipt.json"
+    said = run(capsys, data, "usage", "verify", str(receipt))
+    assert "valid" in said
+    assert "Acme has left" in said
+    whole = json.loads(receipt.read_bytes())
+    changed = whole | {"receipt": whole["receipt"] | {"why": "gone"}}
+    other = {key: value for key, value in whole.items() if key != "receipt"}
+    for forged in (changed, other | {"format": "fieldgate-usage/1", "statement": whole["receipt"]}):
+        receipt.write_bytes(canonical(forged) + b"\n")
+        run(capsys, data, "usage", "verify", str(receipt), expect=4)
 
 
 def test_what_was_interrupted_goes_on(
@@ -91,7 +108,7 @@ def test_what_was_interrupted_goes_on(
     assert (tmp_path / f"{acme}-final-usage.json").read_bytes() == usage
     run(capsys, data, *words, "once more")
     last, _ = receipt_of(tmp_path, acme)
-    assert (last["agents"], last["agentsRevokedNow"], last["erasedRowsNow"]) == (2, 0, {"usage_reports": 0})
+    assert (last["agents"], last["agentsRevokedNow"], last["erasedRowsNow"]) == (2, 0, {})
 
 
 @pytest.mark.parametrize(
