@@ -11,7 +11,7 @@ import msgspec
 from certs import AuthorityError
 from gateway.management.plans import APPLY, IMPORT, plan_of, shown
 from gateway.management.services import Services, books_for, decisions_of
-from gateway.onboarding import carry_out, leave, receipt_bytes
+from gateway.onboarding import carry_out, leave
 from gateway.revocations import RevocationLogError
 from gateway.store import Action, ActionState, Outcome, StoreError, StoreLocked, StoreUnreachable, time_text
 from protocol import Code
@@ -65,7 +65,7 @@ def _leave(services: Services, action: Action) -> Outcome:
         now_ms=services.now_ms(),
     )  # fmt: skip
     result = {
-        "receipt": receipt_bytes(done.document).decode(),
+        "receipt": done.signed.decode(),
         "receiptSha256": done.sha256,
         "finalUsage": done.final_usage.decode(),
         "usageReportsKeptSince": time_text(done.usage_kept_since_ms),

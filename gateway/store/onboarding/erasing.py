@@ -12,6 +12,8 @@ from sqlalchemy.engine import Connection
 
 from gateway.store.access.schema import api_keys, sessions, users
 from gateway.store.access.schema import tokens as access_tokens
+from gateway.store.actions.schema import actions
+from gateway.store.actions.verbs import ENDED
 from gateway.store.alarms.schema import (
     alarm_history,
     alarm_rules,
@@ -49,6 +51,7 @@ ERASED_OF_COMPANY: Final = frozenset(
 KEPT_OF_COMPANY: Final = {
     "access_keys": "when keys were made and ended; their names are erased",
     "access_users": "when users were added and disabled; names, passwords and what an OpenID provider knows them as are erased",
+    "actions": "that it leaves, with the receipt, for as long as results of actions are kept; what else was asked is erased",
     "agents": "who was revoked stays revoked; the host's name and installation id are erased",
     "audit": "deeds, times, and who of the provider's did them; names and contents are erased",
     "consents": "that and when consent was given; who gave it, and the words, are erased",
@@ -75,6 +78,8 @@ def erase_of_company(connection: Connection, company_uid: str) -> Counter[str]:
     for table in OF_COMPANY:
         gone = sa.delete(table).where(table.c.organization_uid == company_uid)
         erased[table.name] += connection.execute(gone).rowcount
+    asked = sa.delete(actions).where(actions.c.organization_uid == company_uid, actions.c.state.in_(ENDED))
+    erased["actions"] += connection.execute(asked).rowcount
     names = _people(connection, company_uid, erased)
     of_it = audit.c.organization_uid == company_uid
     blank = {"about": NOBODY, "before": None, "after": None, "why": ""}

@@ -195,7 +195,7 @@ def test_a_company_leaves_with_a_receipt(rest: Rest, administrator: str) -> None
     action, result = ended(rest, administrator, uid)
     assert (action["status"], action["organizationUid"]) == ("succeed", company)
     assert hashlib.sha256(result["receipt"].encode()).hexdigest() == result["receiptSha256"]
-    receipt = json.loads(result["receipt"])
+    receipt = json.loads(result["receipt"])["receipt"]
     assert (receipt["why"], receipt["company"]["uid"]) == ("contract ended", company)
     assert read_signed(result["finalUsage"].encode()).statement["excerpt"] == [company]
     [agent] = rest.store.agents.list(now_ms=NOW_MS, organization_uid=company)

@@ -5,8 +5,10 @@ import sqlalchemy as sa
 
 from gateway.store import NotFound, OrganizationStatus, Store
 from gateway.store.onboarding.departures import ERASED, KEPT
+from gateway.store.onboarding.erasing import ERASED_OF_COMPANY
 from gateway.store.schema import metadata
 from protocol import Code, ItemKind, Server, ServerKind
+from tests.helpers.rows import fill
 from tests.helpers.stores import apply_batch, enroll, event, make_world, open_stream
 
 
@@ -77,6 +79,7 @@ def test_people_of_a_company_are_erased_and_its_numbers_stay(store: Store) -> No
     store.companies.change(uid, known, by="bo", now_ms=2)
     store.departures.begin(uid, why="sold", by="bo", now_ms=3)
     assert store.departures.erase_company(uid, by="bo", now_ms=4) == {
+        "audit": 2,
         "organization_details": 1,
         "locations": 1,
     }
@@ -100,3 +103,30 @@ def test_a_departure_is_begun_once(store: Store) -> None:
     assert [entry.action for entry in store.audit.list()].count("company leaves") == 1
     with pytest.raises(NotFound):
         store.departures.begin("nobody", why="sold", by="bo", now_ms=3)
+
+
+def test_what_was_done_and_noticed_for_a_company_is_erased(store: Store) -> None:
+    """All of it, with its users' sessions; and another company's is left alone."""
+    world = make_world(store)
+    other = store.companies.add("Anker", by="bo", now_ms=1)
+    counted = {}
+    for company, suffix in ((world.company.uid, ""), (other.uid, "2")):
+        user = store.users.add(
+            name=f"u{suffix}", name_key=f"u{suffix}", role="company-owner", organization_uid=company, read_only=False, password="x",
+            issuer=None, subject=None, by="ann", now_ms=1,
+        )  # fmt: skip
+        store.users.disable(user.uid, by="bo", now_ms=2)
+        counted[company] = user.uid
+    agent = enroll(store)
+    known = {
+        "organization_uid": world.company.uid, "user_uid": counted[world.company.uid], "agent_uid": agent.agent_uid, "agent_id": agent.agent_id,
+    }  # fmt: skip
+    with store._db.write() as connection:
+        fill(connection, ERASED_OF_COMPANY, known)
+    assert store.departures.erase_company(other.uid, by="bo", now_ms=3).keys() == {"access_users", "audit"}
+    erased = store.departures.erase_company(world.company.uid, by="bo", now_ms=4)
+    assert {name: erased.get(name) for name in ERASED_OF_COMPANY} == dict.fromkeys(ERASED_OF_COMPANY, 1)
+    assert store.users.get(counted[world.company.uid]).name.startswith("erased ")
+    assert {entry.about for entry in store.audit.list() if entry.organization_uid == world.company.uid} == {
+        "erased"
+    }
