@@ -10,7 +10,7 @@ management` serves it, with its engine of alarms at work, and one client asks, o
 request's first byte to the answer's last, a hundred rows of JSON where nothing else is said. SQLite as it comes; PostgreSQL on the same
 machine with 512 MB of shared buffers. Client, gateway and database share the machine's cores.
 
-Every list is asked everything that it offers (questions.py): as it is, its first thousand rows, far down, one property alone, by every
+Every list is asked everything that it offers (questions.py): as it is, its first 500 rows, which is the most, far down, one property alone, by every
 property both ways, and by every filter with values that rows have, in the default order and in another; by the provider's administrator,
 by a company's owner and by the reseller who has most companies. *p50* and *p95* are of all questions to a list; *slowest question* has the
 highest of the times that a question took; a limit stands beside them: 150 ms.

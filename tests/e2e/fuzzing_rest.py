@@ -163,7 +163,7 @@ class Fuzzer:
     def _uids(self, asked: Asked) -> dict[str, str]:
         def rows(path: str) -> list[dict[str, Any]]:
             answer = self.session.get(
-                f"{self._address}/api/v3{path}?limit=1000", headers=self._headers, timeout=60
+                f"{self._address}/api/v3{path}?limit=500", headers=self._headers, timeout=60
             )
             found: list[dict[str, Any]] = answer.json()["data"]
             return found

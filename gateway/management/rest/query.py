@@ -22,7 +22,7 @@ W = TypeVar("W", bound=StrEnum)
 
 __all__ = ["MOST_OFFSET", "MOST_ROWS", "asked_of"]
 
-MOST_ROWS: Final = 1000
+MOST_ROWS: Final = 500
 # What lies further back is found by a filter: an offset makes the database walk over everything before it.
 MOST_OFFSET: Final = 50_000
 MOST_CHARACTERS: Final = 16 * 1024

@@ -99,7 +99,7 @@ def client(scene: Scene) -> Iterator[TestClient[Any]]:
 def rows(client: TestClient[Any], scene: Scene, path: str) -> list[dict[str, Any]]:
     key = scene.key(Role.ADMINISTRATOR, scene.estate.provider_uid)
     known = {each["name"] for each in scene.description["paths"][BASE + path]["get"].get("parameters", ())}
-    limit = {"limit": 1000} if "limit" in known else {}  # a list of what is always there has none
+    limit = {"limit": 500} if "limit" in known else {}  # a list of what is always there has none
     answer = client.get(f"{BASE}{path}", params=limit, headers={"Authorization": f"Bearer {key}"})
     assert answer.status_code == 200, f"{path}: {answer.text}"
     found: list[dict[str, Any]] = answer.json()["data"]
