@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 __all__ = ["LONGEST_RETRY_AFTER_S", "Connection", "NoTokenError", "limited", "seconds_of", "token_of"]
 
@@ -32,8 +32,20 @@ class NoTokenError(ValueError):
     """A file holds no token that a header could."""
 
 
+class Wired(Protocol):
+    """Something that talks over a socket."""
+
+    @property
+    def wire(self) -> socket.socket | None:
+        """The socket, in TLS if it is; None before there is one."""
+
+    @property
+    def sock(self) -> socket.socket | None:
+        """Where it is known before."""
+
+
 @contextlib.contextmanager
-def limited(connection: Connection, timeout_s: float) -> Iterator[threading.Event]:
+def limited(connection: Wired, timeout_s: float) -> Iterator[threading.Event]:
     """A socket's timeout begins anew with every byte of an answer (not of a handshake); this one does not.
 
     It gives what is set once it is over: an answer without a length just ends then.

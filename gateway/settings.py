@@ -14,7 +14,7 @@ import typed_settings as ts
 
 from certs import could_be_dns_name
 from gateway.releases import Agents
-from gateway.settings_alarms import Alarms
+from gateway.settings_alarms import Alarms, Mail
 from gateway.settings_licensing import Licensing
 from gateway.settings_management import Management
 from gateway.settings_oidc import Oidc
@@ -253,6 +253,7 @@ class Config:
     management: Management = attrs.field(factory=Management)
     oidc: Oidc = attrs.field(factory=Oidc)
     alarms: Alarms = attrs.field(factory=Alarms)
+    mail: Mail = attrs.field(factory=Mail)
     licensing: Licensing = attrs.field(factory=Licensing)
 
     def __attrs_post_init__(self) -> None:
@@ -279,7 +280,7 @@ class Config:
             bool(self.certificate) == bool(self.certificate_key),
             "certificate and certificate_key belong together: give both or neither",
         )
-        for table in (self.agents, self.alarms, self.licensing, self.management, self.oidc):
+        for table in (self.agents, self.alarms, self.licensing, self.mail, self.management, self.oidc):
             problem = table.problem()
             _check(not problem, problem)
         _check_zone(self.time_zone)
@@ -326,6 +327,7 @@ TABLES: dict[str, type] = {
     "alarms": Alarms,
     "licensing": Licensing,
     "limits": Limits,
+    "mail": Mail,
     "management": Management,
     "oidc": Oidc,
 }

@@ -19,4 +19,10 @@ ALARMS: Final[dict[Code, Explanation]] = {
         "Templates are named as `fieldgate alarm templates` lists them. A value must be one that the template goes by, within its bounds.",
         "Correct the name or the value. docs/alarms.md has a table of all templates.",
     ),
+    Code.MAIL_UNUSABLE: Explanation(
+        "no mail can be sent there",
+        "No mail server is set, what was given is no address, or the server did not take a test mail: it could not be reached, its certificate leads "
+        "to nobody who is trusted, it refused the login or the address. The message says which.",
+        "Set `host`, `sender` and what else your server wants in `[fieldgate.mail]` of fieldgate.toml, and try with `fieldgate mail test ADDRESS`.",
+    ),
 }

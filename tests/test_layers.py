@@ -39,7 +39,9 @@ MAY_IMPORT = {
         "protocol", "certs", "certs.inspection", "transport", "gateway.journal", "gateway.store", "gateway.config",
     },
     "gateway.access": {"attrs", "cryptography", "jwt", "structlog", "protocol", "gateway.store", "gateway.config"},
-    "gateway.alarms": {"attrs", "structlog", "protocol", "gateway.config", "gateway.outgoing", "gateway.store"},
+    "gateway.alarms": {
+        "attrs", "cryptography", "structlog", "protocol", "gateway.config", "gateway.outgoing", "gateway.settings_alarms", "gateway.store",
+    },
     "gateway.management": {
         "anyio", "attrs", "h11", "jsonpatch", "litestar", "msgspec", "structlog", "uvicorn",
         "protocol", "certs", "certs.inspection", "gateway.access", "gateway.alarms", "gateway.licensing", "gateway.store", "gateway.config", "gateway.beats",

@@ -14,7 +14,7 @@ MACHINE_KINDS: Final = (UsageSubject.VM, UsageSubject.SERVER, UsageSubject.WORKS
 TEMPLATES: Final = ("job-state", "agent-connection", "workload-without-backup", "company-storage-quota")
 HISTORY: Final = ("raised", "repeated", "acknowledged", "resolved")
 LINES_OF_ALARM: Final = 10
-HOOKS: Final = 3
+HOOKS: Final = 4
 KEPT_DAYS: Final = 30
 """Deliveries are kept for so long."""
 COMMANDS_DAYS: Final = 100
@@ -64,9 +64,9 @@ def alarms(estate: Estate) -> Iterator[Rows]:
         (
             (
                 uid,
-                "webhook",
+                "mail" if n % 2 else "webhook",
                 f"hook {n}",
-                "https://hooks.example/f",
+                "duty@provider.example" if n % 2 else "https://hooks.example/f",
                 "",
                 "info",
                 False,

@@ -9,12 +9,14 @@ from typing import Final
 import structlog
 
 from gateway.alarms.engine import Engine
-from gateway.alarms.sender import WORKERS, Sender
+from gateway.alarms.mail import DIGEST_FROM, Mailer
+from gateway.alarms.sealing import KEY_FILE, Seal
+from gateway.alarms.sender import WORKERS, Sender, Sending
 from gateway.alarms.webhook import Webhooks
 from gateway.config import Config
-from gateway.store import NotTheEngine, ReceiverKind, Store, StoreError
+from gateway.store import NotFound, NotTheEngine, ReceiverKind, Store, StoreError
 
-__all__ = ["run_engine", "webhooks_of"]
+__all__ = ["mailer_of", "run_engine", "webhooks_of"]
 
 # What fails now is looked at again this soon: an alarm is to be there within 5 s.
 POLL_S: Final = 0.5
@@ -32,14 +34,32 @@ def wall_ms() -> int:
 def webhooks_of(config: Config) -> Webhooks:
     """Webhooks by the gateway's settings."""
     ca = config.alarms.webhook_ca
-    return Webhooks(config.alarms.webhook_hosts, Path(ca) if ca else None)
+    return Webhooks(config.alarms.webhook_hosts, Path(ca) if ca else None, seal=Seal(config.data / KEY_FILE))
+
+
+def mailer_of(config: Config, store: Store) -> Mailer:
+    """Mail by the gateway's settings."""
+
+    def company_of(uid: str) -> str:
+        try:
+            return store.organizations.find(uid).name
+        except NotFound:
+            return ""
+
+    return Mailer(config.mail, company_of)
 
 
 def run_engine(store: Store, config: Config, stop: threading.Event) -> None:
     """Raise alarms and tell people, until *stop* is set. Any number of processes may do so: one of them works, the others wait."""
     engine = Engine(store, config.agents)
     webhooks = webhooks_of(config)
-    sends = {ReceiverKind.WEBHOOK: lambda due, now_ms: webhooks.send(due, now_ms=now_ms)}
+    mailer = mailer_of(config, store)
+    sends = {
+        ReceiverKind.WEBHOOK: Sending(
+            lambda due, now_ms: [webhooks.send(each, now_ms=now_ms) for each in due]
+        ),
+        ReceiverKind.MAIL: Sending(lambda due, now_ms: mailer.send(due, now_ms=now_ms), together=DIGEST_FROM),
+    }
     pool = ThreadPoolExecutor(WORKERS, "alarm-sender")
     sender = Sender(store, sends, pool, wall_ms)
     teller = threading.Thread(target=_tell, args=(sender, engine, stop), name="alarm-teller")

@@ -6,7 +6,7 @@ at most. What becomes of one alarm is never on its way twice at once to the same
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Final
 
@@ -15,7 +15,7 @@ import structlog
 
 from gateway.store import Attempt, DueDelivery, ReceiverKind, Store, StoreError
 
-__all__ = ["WORKERS", "Send", "Sender"]
+__all__ = ["WORKERS", "Send", "Sender", "Sending"]
 
 # They wait for others' answers, not for our processor.
 WORKERS: Final = 32
@@ -28,8 +28,17 @@ QUIET_MS: Final = 60_000
 
 log = structlog.get_logger()
 
-Send = Callable[[DueDelivery, int], Attempt]
-"""One attempt at a time of now, milliseconds."""
+Send = Callable[[Sequence[DueDelivery], int], Sequence[Attempt]]
+"""One attempt at a time of now, milliseconds, for one or more deliveries to one receiver; what came of each."""
+
+
+@attrs.frozen
+class Sending:
+    """How deliveries of a kind are sent."""
+
+    send: Send
+    together: int = 0
+    """From so many at once to a receiver they are sent as one; 0: never."""
 
 
 @attrs.define
@@ -37,7 +46,7 @@ class Sender:
     """The senders of each kind, and who is being sent something."""
 
     store: Store
-    sends: Mapping[ReceiverKind, Send]
+    sends: Mapping[ReceiverKind, Sending]
     pool: Executor
     now_ms: Callable[[], int]
     wake: threading.Event = attrs.field(factory=threading.Event)
@@ -61,12 +70,17 @@ class Sender:
             most, quiet = dict(self._most), set(self._quiet)
         room = WORKERS - sum(map(len, flying.values()))
 
-        def share(uid: str) -> int:
-            return 0 if uid in quiet else most.get(uid, FIRST) - len(flying.get(uid, ()))
-
-        for kind in self.sends:
+        for kind, sending in self.sends.items():
             if room <= 0:
                 return
+
+            def share(uid: str, together: int = sending.together) -> int:
+                if uid in quiet:
+                    return 0
+                if together:
+                    return 0 if uid in flying else WORKERS
+                return most.get(uid, FIRST) - len(flying.get(uid, ()))
+
             claimed = self.store.alarm_deliveries.claim(
                 kind, share=share, flying=flying, limit=room, now_ms=now_ms, again_ms=now_ms + DEAD_MS
             )
@@ -74,29 +88,31 @@ class Sender:
             with self._lock:
                 for due in claimed:
                     self._flying.setdefault(due.receiver.uid, set()).add(due.delivery.alarm_uid)
-            for due in claimed:
-                self.pool.submit(self._deliver, due)
+            for group in groups(claimed, sending.together):
+                self.pool.submit(self._deliver, group)
 
-    def _deliver(self, due: DueDelivery) -> None:
+    def _deliver(self, group: Sequence[DueDelivery]) -> None:
+        receiver = group[0].receiver
         try:
-            attempt = self.sends[due.receiver.kind](due, self.now_ms())
+            attempts = self.sends[receiver.kind].send(group, self.now_ms())
             now_ms = self.now_ms()
-            self.store.alarm_deliveries.note(due.delivery.uid, attempt, now_ms=now_ms)
-            log.info(
-                "alarm delivered" if attempt.delivered else "alarm not delivered",
-                receiver=due.receiver.name,
-                delivery=due.delivery.uid,
-                outcome=attempt.outcome,
-            )
-            self._learn(due.receiver.uid, attempt, now_ms)
+            for due, attempt in zip(group, attempts, strict=True):
+                self.store.alarm_deliveries.note(due.delivery.uid, attempt, now_ms=now_ms)
+                log.info(
+                    "alarm delivered" if attempt.delivered else "alarm not delivered",
+                    receiver=receiver.name,
+                    delivery=due.delivery.uid,
+                    outcome=attempt.outcome,
+                )
+                self._learn(receiver.uid, attempt, now_ms)
         except StoreError as error:
             # The attempt is made again when it counts as dead.
-            log.warning("delivery not noted", receiver=due.receiver.name, why=str(error))
+            log.warning("delivery not noted", receiver=receiver.name, why=str(error))
         except Exception:
             # A pool keeps to itself what its tasks raise, and nobody asks this one.
-            log.exception("delivery crashed", receiver=due.receiver.name)
+            log.exception("delivery crashed", receiver=receiver.name)
         finally:
-            self._landed(due)
+            self._landed(group)
             self.wake.set()
 
     def _learn(self, uid: str, attempt: Attempt, now_ms: int) -> None:
@@ -108,10 +124,21 @@ class Sender:
             if attempt.retry_ms is not None:
                 self._quiet[uid] = min(attempt.retry_ms, now_ms + QUIET_MS)
 
-    def _landed(self, due: DueDelivery) -> None:
-        uid = due.receiver.uid
+    def _landed(self, group: Sequence[DueDelivery]) -> None:
+        uid = group[0].receiver.uid
         with self._lock:
             flying = self._flying[uid]
-            flying.discard(due.delivery.alarm_uid)
+            flying -= {due.delivery.alarm_uid for due in group}
             if not flying:
                 del self._flying[uid]
+
+
+def groups(claimed: Sequence[DueDelivery], together: int) -> list[list[DueDelivery]]:
+    """Which deliveries are sent as one."""
+    of: dict[str, list[DueDelivery]] = {}
+    for due in claimed:
+        of.setdefault(due.receiver.uid, []).append(due)
+    found: list[list[DueDelivery]] = []
+    for dues in of.values():
+        found += [dues] if together and len(dues) >= together else [[due] for due in dues]
+    return found

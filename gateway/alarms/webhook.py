@@ -32,6 +32,7 @@ import attrs
 
 from gateway.alarms.addresses import AddressRefused, Resolve, permitted, resolve
 from gateway.alarms.backoff import retried
+from gateway.alarms.sealing import NotOpenedError, Seal
 from gateway.outgoing import Connection, limited
 from gateway.store import Attempt, DueDelivery, StoreError
 from protocol import Code, printable
@@ -112,6 +113,8 @@ class Webhooks:
 
     allowed: Collection[str] = ()
     ca: Path | None = None
+    seal: Seal = attrs.field(kw_only=True)
+    """What secrets lie in the store with."""
     resolver: Resolve = resolve
     timeout_s: float = TIMEOUT_S
 
@@ -136,6 +139,8 @@ class Webhooks:
             answered = self._post(due, host, port, path, now_ms=now_ms)
         except (AddressRefused, WebhookUnusable) as refused:
             return Attempt(delivered=False, retry_ms=None, outcome=f"{Code.WEBHOOK_UNUSABLE}: {refused}")
+        except NotOpenedError as error:
+            return retried(due, str(error), now_ms=now_ms)
         except ssl.SSLCertVerificationError as error:
             return retried(due, f"{host}: {error.verify_message}", now_ms=now_ms)
         except TimeoutError:
@@ -145,6 +150,7 @@ class Webhooks:
         return judged(due, answered, now_ms=now_ms)
 
     def _post(self, due: DueDelivery, host: str, port: int, path: str, *, now_ms: int) -> Answered:
+        secret = self.seal.open(due.secret, about=due.receiver.uid)
         body = due.delivery.payload.encode()
         at_s = now_ms // 1000
         headers = {
@@ -152,7 +158,7 @@ class Webhooks:
             "User-Agent": "fieldgate",
             "webhook-id": due.delivery.uid,
             "webhook-timestamp": str(at_s),
-            "webhook-signature": signature(due.secret, due.delivery.uid, at_s, body),
+            "webhook-signature": signature(secret, due.delivery.uid, at_s, body),
         }
         tls = trusting(self.ca)
         connection = Judged(host, port, timeout=self.timeout_s, context=tls)

@@ -59,6 +59,7 @@ def create_backup(folder: DataFolder, config: Config, store: Store, target: Path
             folder.settings_file,
             *sorted((folder.path / "edges").glob("*.toml")),
             folder.version_file,
+            folder.path / "webhooks.key",
         ):
             if path.exists():
                 files.append(_add(writer, str(path.relative_to(folder.path)), path))

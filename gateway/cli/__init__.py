@@ -114,6 +114,7 @@ COMMANDS = {
         "Show what to look at: jobs that did not end well, machines without a restore point, quotas and licences near their end.",
     ),
     "webhook": ("webhooks:webhook_app", "Webhooks: who is told of alarms, and what came of it."),
+    "mail": ("mailing:mail_app", "Mail about alarms: who gets it, what came of it, and whether any arrives."),
     "inspection": (
         "inspection:inspection_app",
         "Paths that carry no session: incidents, who broke them, the ticket for whoever has to act.",

@@ -1,5 +1,6 @@
 """Webhooks at the command line: programs that are told of alarms, and what came of it."""
 
+from pathlib import Path
 from typing import Annotated
 
 import attrs
@@ -12,7 +13,7 @@ from gateway.cli.options import DEFAULT_DATA, Data, Json, require_name
 from gateway.cli.output import rows, say, when
 from gateway.store import ReceiverKind, Severity
 
-__all__ = ["webhook_app"]
+__all__ = ["show_log", "webhook_app"]
 
 webhook_app = App(name="webhook", help="Webhooks: who is told of alarms, and what came of it.")
 
@@ -87,27 +88,7 @@ def webhook_log(
     limit
         So many at most.
     """
-    if not 1 <= limit <= 1000:
-        raise CommandError("--limit is between 1 and 1000", exit_code=UNUSABLE)
-    with open_provider(data) as provider:
-        found = provider.store.receivers.find(webhook, ReceiverKind.WEBHOOK)
-        log = provider.store.alarm_deliveries.log(found.uid, limit=limit)
-    rows(
-        (attrs.asdict(each) for each in log),
-        {
-            "created_ms": "WHEN",
-            "event": "EVENT",
-            "alarm_uid": "ALARM",
-            "state": "STATE",
-            "attempts": "ATTEMPTS",
-            "status": "ANSWER",
-            "outcome": "OUTCOME",
-            "excerpt": "SAID",
-        },
-        as_json=json_,
-        empty="nothing was to be told yet",
-        show={"created_ms": when},
-    )
+    show_log(webhook, ReceiverKind.WEBHOOK, limit=limit, data=data, as_json=json_)
 
 
 @webhook_app.command(name="remove")
@@ -124,3 +105,28 @@ def webhook_remove(webhook: Named, /, *, by: str | None = None, data: Data = DEF
         found = provider.store.receivers.find(webhook, ReceiverKind.WEBHOOK)
         provider.store.receivers.remove(found.uid, by=who, now_ms=now_ms())
     say(f"webhook {found.name}: removed")
+
+
+def show_log(named: str, kind: ReceiverKind, *, limit: int, data: Path, as_json: bool) -> None:
+    """Print what somebody was told."""
+    if not 1 <= limit <= 1000:
+        raise CommandError("--limit is between 1 and 1000", exit_code=UNUSABLE)
+    with open_provider(data) as provider:
+        found = provider.store.receivers.find(named, kind)
+        log = provider.store.alarm_deliveries.log(found.uid, limit=limit)
+    rows(
+        (attrs.asdict(each) for each in log),
+        {
+            "created_ms": "WHEN",
+            "event": "EVENT",
+            "alarm_uid": "ALARM",
+            "state": "STATE",
+            "attempts": "ATTEMPTS",
+            "status": "ANSWER",
+            "outcome": "OUTCOME",
+            "excerpt": "SAID",
+        },
+        as_json=as_json,
+        empty="nothing was to be told yet",
+        show={"created_ms": when},
+    )

@@ -14,6 +14,7 @@ from gateway.management.routes.events import EVENTS
 from gateway.management.routes.infrastructure import INFRASTRUCTURE
 from gateway.management.routes.linting import LINT
 from gateway.management.routes.login import LOGIN
+from gateway.management.routes.mailing import MAILING
 from gateway.management.routes.morning import MORNING
 from gateway.management.routes.notifying import NOTIFYING
 from gateway.management.routes.onboarding import ONBOARDING
@@ -38,6 +39,7 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *ENROLLMENT,
     *EVENTS,
     *INFRASTRUCTURE,
+    *MAILING,
     *MORNING,
     *NOTIFYING,
     *LINT,

@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.store.access.views import API_KEYS, AUDIT, USERS
 from gateway.store.actions.views import GATEWAY_ACTIONS
+from gateway.store.alarms.mail_views import MAIL_DELIVERIES, MAIL_RECEIVERS
 from gateway.store.alarms.morning import (
     JOBS_TO_LOOK_AT,
     LICENCES_NEAR,
@@ -75,6 +76,8 @@ VIEWS: Final[Mapping[str, View]] = {
         MAINTENANCE_WINDOWS,
         WEBHOOKS,
         DELIVERIES,
+        MAIL_RECEIVERS,
+        MAIL_DELIVERIES,
         JOBS_TO_LOOK_AT,
         WITHOUT_RESTORE_POINT,
         QUOTAS,

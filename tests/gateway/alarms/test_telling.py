@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from gateway.alarms import add_webhook, run_engine
-from gateway.alarms.sender import MOST, Sender
+from gateway.alarms.sender import MOST, Sender, Sending
 from gateway.config import Config
 from gateway.settings_alarms import Alarms
 from gateway.store import AlarmDelivery, Attempt, DueDelivery, Receiver, ReceiverKind
@@ -48,9 +48,12 @@ class Stand:
     sender: Sender = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.sender = Sender(self.estate.store, {ReceiverKind.WEBHOOK: self.send}, self.pool, lambda: NOW + 2)
+        self.sender = Sender(
+            self.estate.store, {ReceiverKind.WEBHOOK: Sending(self.send)}, self.pool, lambda: NOW + 2
+        )
 
-    def send(self, due: DueDelivery, now_ms: int) -> Attempt:
+    def send(self, group: Sequence[DueDelivery], now_ms: int) -> list[Attempt]:
+        [due] = group
         name = due.receiver.name
         with self.lock:
             self.flying[name] = self.flying.get(name, 0) + 1
@@ -59,7 +62,7 @@ class Stand:
         with self.lock:
             self.flying[name] -= 1
             self.told.append((name, due.delivery.event))
-        return Attempt(delivered=True, retry_ms=None, outcome="delivered")
+        return [Attempt(delivered=True, retry_ms=None, outcome="delivered")]
 
     def count(self, name: str) -> int:
         with self.lock:
@@ -146,7 +149,9 @@ def test_two_hundred_alarms_at_once_are_told_within_five_seconds(
         good, _ = add_webhook(estate.store, hooks, name="good", url=receiver.url, by="eva", now_ms=NOW)
         settings = Alarms(webhook_hosts=("127.0.0.1",), webhook_ca=str(write_ca(tmp_path / "ca.pem")))
         stop = threading.Event()
-        thread = threading.Thread(target=run_engine, args=(estate.store, Config(alarms=settings), stop))
+        thread = threading.Thread(
+            target=run_engine, args=(estate.store, Config(data=tmp_path, alarms=settings), stop)
+        )
         thread.start()
         try:
             until(lambda: estate.store.alarm_work.mark())

@@ -13,7 +13,8 @@ import pytest
 
 from gateway.alarms import Webhooks, WebhookUnusable, add_webhook, run_engine
 from gateway.alarms.backoff import WAITS_S
-from gateway.alarms.sender import Sender
+from gateway.alarms.sealing import KEY_FILE, NotOpenedError, Seal
+from gateway.alarms.sender import Sender, Sending
 from gateway.config import Config
 from gateway.settings_alarms import Alarms
 from gateway.store import AlarmDelivery, AlarmDeliveryState, Receiver, ReceiverKind, Severity
@@ -34,7 +35,9 @@ def until(condition: object) -> None:
 
 
 def webhooks(tmp_path: Path, *, timeout_s: float = 5.0) -> Webhooks:
-    return Webhooks(("127.0.0.1",), write_ca(tmp_path / "ca.pem"), timeout_s=timeout_s)
+    return Webhooks(
+        ("127.0.0.1",), write_ca(tmp_path / "ca.pem"), seal=Seal(tmp_path / KEY_FILE), timeout_s=timeout_s
+    )
 
 
 class Rig:
@@ -56,7 +59,11 @@ class Rig:
     def send(self, now_ms: int) -> None:
         """One round of the sender, waited for."""
         with ThreadPoolExecutor(1) as pool:
-            sends = {ReceiverKind.WEBHOOK: lambda due, at: self.hooks.send(due, now_ms=at)}
+            sends = {
+                ReceiverKind.WEBHOOK: Sending(
+                    lambda due, at: [self.hooks.send(each, now_ms=at) for each in due]
+                )
+            }
             Sender(self.estate.store, sends, pool, lambda: now_ms).tick(now_ms)
 
     def log(self) -> list[AlarmDelivery]:
@@ -91,6 +98,26 @@ def test_the_secret_is_shown_once(rig: Rig) -> None:
     """It is in no list, no log and no audit."""
     shown = [rig.estate.store.receivers.all(ReceiverKind.WEBHOOK), rig.estate.store.audit.list()]
     assert rig.secret not in repr(shown)
+
+
+def test_the_secret_is_sealed_at_rest(rig: Rig) -> None:
+    """What lies in the store opens with the key in the data folder, for this webhook alone."""
+    rig.fail()
+    [due] = rig.estate.store.alarm_deliveries.claim(ReceiverKind.WEBHOOK, limit=1, now_ms=SOON, again_ms=SOON)
+    assert rig.secret not in due.secret
+    assert rig.hooks.seal.open(due.secret, about=rig.made.uid) == rig.secret
+    assert rig.hooks.seal.path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(NotOpenedError):
+        rig.hooks.seal.open(due.secret, about="another")
+
+
+def test_a_secret_that_cant_be_opened_signs_nothing(rig: Rig) -> None:
+    """The key is another one: nothing is sent, and the log says why."""
+    rig.hooks.seal.path.write_bytes(bytes(32))
+    rig.fail()
+    rig.send(SOON)
+    assert rig.receiver.requests == []
+    assert rig.last().outcome == "webhooks.key is not the key that its secret was sealed with"
 
 
 def test_a_receiver_that_fails_is_tried_again(rig: Rig) -> None:
@@ -161,7 +188,7 @@ def test_a_slow_receiver_costs_its_time_and_no_more(
 
 def test_an_unknown_authority_is_not_spoken_to(rig: Rig) -> None:
     """Nothing is sent to who can't prove its name."""
-    rig.hooks = Webhooks(("127.0.0.1",))
+    rig.hooks = Webhooks(("127.0.0.1",), seal=rig.hooks.seal)
     rig.fail()
     rig.send(SOON)
     assert rig.receiver.requests == []
@@ -170,7 +197,7 @@ def test_an_unknown_authority_is_not_spoken_to(rig: Rig) -> None:
 
 def test_the_address_is_judged_at_every_delivery(rig: Rig) -> None:
     """A name that was public when it was added and is loopback now is refused, for good, and nothing is sent."""
-    rig.hooks = Webhooks(ca=rig.hooks.ca)
+    rig.hooks = Webhooks(ca=rig.hooks.ca, seal=rig.hooks.seal)
     rig.fail()
     rig.send(SOON)
     assert rig.receiver.requests == []
@@ -187,7 +214,7 @@ def test_a_name_that_changes_its_mind_is_asked_once(rig: Rig) -> None:
         asked.append(host)
         return answers.pop(0)
 
-    rig.hooks = Webhooks(("127.0.0.1",), rig.hooks.ca, resolver=fickle, timeout_s=0.3)
+    rig.hooks = Webhooks(("127.0.0.1",), rig.hooks.ca, seal=rig.hooks.seal, resolver=fickle, timeout_s=0.3)
     rig.fail()
     rig.send(SOON)
     assert len(asked) == 1
@@ -203,10 +230,12 @@ def test_a_name_that_changes_its_mind_is_asked_once(rig: Rig) -> None:
         "https://hooks.example/#here", "gopher://hooks.example/", "https://" + "a" * 3000,
     ],
 )  # fmt: skip
-def test_what_is_no_webhook_is_refused(estate: Estate, url: str) -> None:
+def test_what_is_no_webhook_is_refused(estate: Estate, tmp_path: Path, url: str) -> None:
     """With the code that says so, and nothing is stored."""
     with pytest.raises(WebhookUnusable) as caught:
-        add_webhook(estate.store, Webhooks(), name="x", url=url, by="eva", now_ms=NOW)
+        add_webhook(
+            estate.store, Webhooks(seal=Seal(tmp_path / KEY_FILE)), name="x", url=url, by="eva", now_ms=NOW
+        )
     assert str(caught.value.code) == "FG-6250"
     assert estate.store.receivers.all(ReceiverKind.WEBHOOK) == []
 
@@ -250,7 +279,9 @@ def test_the_thread_raises_and_tells(estate: Estate, receiver: receivers.Receive
     estate.engine.stop()
     Rig(estate, receiver, webhooks(tmp_path))
     stop = threading.Event()
-    thread = threading.Thread(target=run_engine, args=(estate.store, Config(alarms=settings), stop))
+    thread = threading.Thread(
+        target=run_engine, args=(estate.store, Config(data=tmp_path, alarms=settings), stop)
+    )
     thread.start()
     try:
         estate.end_job("r1", JobStatus.FAILED)

@@ -19,6 +19,7 @@ from gateway.alarms import Engine
 from gateway.config import Config, Management
 from gateway.management import Services, application
 from gateway.management.description.examples import example_of
+from gateway.settings_alarms import Mail
 from gateway.store import RESELLER, CompanyDetails, Store, open_store
 from tests.gateway.store.views.estate import NOW, Estate, make_estate
 
@@ -37,7 +38,7 @@ LISTS: Final = {
 }
 
 
-PROVIDERS: Final = {"site_uid", "webhook_uid", "window_id"}
+PROVIDERS: Final = {"mail_receiver_uid", "site_uid", "webhook_uid", "window_id"}
 """What is of these is the provider's own: nobody else's reach has it."""
 EVERYBODYS: Final = {"template_uid", "report_uid", "report_month"}
 """Rules of alarms hold for all; of a statement everybody gets the own part, which may be empty."""
@@ -141,7 +142,8 @@ class Scene:
 @contextlib.contextmanager
 def scene_in(folder: Path) -> Iterator[Scene]:
     """The estate in a store of its own below *folder*."""
-    config = Config(data=folder, management=Management(requests_per_s=10_000))
+    mail = Mail(host="mail.provider.example", sender="fieldgate@provider.example")
+    config = Config(data=folder, management=Management(requests_per_s=10_000), mail=mail)
     Authority.create("Nordlicht IT", dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(days=20_000)).save(
         folder / "ca"
     )
@@ -172,6 +174,7 @@ def furnish(scene: Scene) -> None:
     made = (
         ("/licensing/reports/finalization", {"date": MONTH}),
         ("/webhooks", {"name": "desk", "url": "https://desk.example/hook"}),
+        ("/mailReceivers", {"name": "duty", "address": "duty@provider.example"}),
         (
             "/maintenanceWindows",
             {"name": "patch day", "startTime": "2026-11-24T20:00:00Z", "endTime": "2026-11-24T22:00:00Z"},

@@ -18,7 +18,7 @@ from gateway.management.rest.query import MOST_OFFSET, MOST_ROWS
 from gateway.store import VIEWS, Store
 from tests.gateway.management.conftest import NOW_MS
 
-NOT_ASKED: Final = {"alarms/history", "webhooks/deliveries"}
+NOT_ASKED: Final = {"alarms/history", "mailReceivers/deliveries", "webhooks/deliveries"}
 """Views whose routes have a uid in their path, and narrow them by it."""
 
 
