@@ -7,6 +7,7 @@ from gateway.cli.errors import CHECK_FAILED
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import rows, say
 from gateway.onboarding import lint
+from gateway.store import Scope
 
 __all__ = ["lint_command"]
 
@@ -21,9 +22,8 @@ def lint_command(*, company: str | None = None, data: Data = DEFAULT_DATA, json_
     """
     with open_provider(data) as provider:
         uid = None if company is None else provider.store.companies.find(company).uid
-        found = [
-            each for each in lint(provider.store, now_ms=now_ms()) if uid in (None, each.organization_uid)
-        ]
+        scope = Scope.everything() if uid is None else Scope.organization(uid)
+        found = list(lint(provider.store, scope, now_ms=now_ms()))
     if json_:
         listed = [attrs.asdict(each) | {"code": str(each.code)} for each in found]
         rows(listed, {}, as_json=True, empty="")

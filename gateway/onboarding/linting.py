@@ -9,11 +9,12 @@ from typing import Final
 
 import attrs
 
-from gateway.store import Store, Suspect, time_text
+from gateway.store import Scope, Store, Suspect, time_text
 from protocol import Code
 
 __all__ = ["TOKEN_ENDS_WITHIN_MS", "Finding", "lint"]
 
+EVERYTHING: Final = Scope.everything()
 TOKEN_ENDS_WITHIN_MS: Final = 7 * 24 * 3600 * 1000
 
 
@@ -33,21 +34,21 @@ class Finding:
     """What to type to mend it, words in capitals to be filled in."""
 
 
-def lint(store: Store, *, now_ms: int) -> Iterator[Finding]:
-    """Everything that looks wrong, check by check. Changes nothing."""
+def lint(store: Store, scope: Scope = EVERYTHING, *, now_ms: int) -> Iterator[Finding]:
+    """Everything within *scope* that looks wrong, check by check. Changes nothing."""
     checks: tuple[tuple[Code, list[Suspect], Callable[[Suspect], tuple[str, str]]], ...] = (
-        (Code.LINT_TENANT_UNMAPPED, store.lint.unmapped_tenants(), _unmapped),
-        (Code.LINT_TENANT_LOST, store.lint.lost_tenants(), _lost),
-        (Code.LINT_INSTALLATION_TWICE, store.lint.cloned_agents(), _cloned),
-        (Code.LINT_LICENCE_SHARED, store.lint.shared_licences(), _shared),
-        (Code.LINT_LICENCES_MIXED, store.lint.mixed_licences(), _mixed),
-        (Code.LINT_AGENT_WAITING, store.lint.waiting_agents(), _waiting),
+        (Code.LINT_TENANT_UNMAPPED, store.lint.unmapped_tenants(scope), _unmapped),
+        (Code.LINT_TENANT_LOST, store.lint.lost_tenants(scope), _lost),
+        (Code.LINT_INSTALLATION_TWICE, store.lint.cloned_agents(scope), _cloned),
+        (Code.LINT_LICENCE_SHARED, store.lint.shared_licences(scope), _shared),
+        (Code.LINT_LICENCES_MIXED, store.lint.mixed_licences(scope), _mixed),
+        (Code.LINT_AGENT_WAITING, store.lint.waiting_agents(scope), _waiting),
         (
             Code.LINT_TOKEN_ENDING,
-            store.lint.ending_tokens(from_ms=now_ms, to_ms=now_ms + TOKEN_ENDS_WITHIN_MS),
+            store.lint.ending_tokens(scope, from_ms=now_ms, to_ms=now_ms + TOKEN_ENDS_WITHIN_MS),
             _ending,
         ),
-        (Code.LINT_COMPANY_IDLE, store.lint.idle_companies(), _idle),
+        (Code.LINT_COMPANY_IDLE, store.lint.idle_companies(scope), _idle),
     )
     for code, suspects, words in checks:
         for suspect in suspects:

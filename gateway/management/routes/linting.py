@@ -7,17 +7,15 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
-from gateway.access import Permission, Principal, Reach
+from gateway.access import Permission, Principal
 from gateway.management.rest.listing import DEFAULT_ROWS, REFUSALS, Limit, Offset
 from gateway.management.rest.models import Meta, Paging
+from gateway.management.rest.scopes import scope_of
 from gateway.management.routes.organizations import TAG, says
 from gateway.management.services import Provided
 from gateway.onboarding import Finding, lint
-from gateway.store import Store
 
 __all__ = ["LINT"]
-
-PAGE: Final = 1000
 
 
 class LintFinding(msgspec.Struct, rename="camel"):
@@ -71,11 +69,9 @@ def get_findings(
     offset: Offset = 0,
 ) -> Response[LintFindingPage]:
     """Unmapped tenants, shared licences, agents that wait, and the like; each with the command that mends it."""
-    found = lint(services.store, now_ms=services.now_ms())
-    own = _own(services.store, request.user)
-    seen = [_row(each) for each in found if own is None or each.organization_uid in own]
-    page = seen[offset : offset + limit]
-    meta = Meta(Paging(total=len(seen), count=len(page), offset=offset))
+    found = list(lint(services.store, scope_of(request.user), now_ms=services.now_ms()))
+    page = [_row(each) for each in found[offset : offset + limit]]
+    meta = Meta(Paging(total=len(found), count=len(page), offset=offset))
     return Response(LintFindingPage(meta=meta, data=page))
 
 
@@ -84,24 +80,6 @@ def _row(found: Finding) -> LintFinding:
         code=str(found.code), organization_uid=found.organization_uid, organization_name=found.organization_name,
         subject_uid=found.uid, message=found.says, command=found.command,
     )  # fmt: skip
-
-
-def _own(store: Store, principal: Principal) -> set[str] | None:
-    """The organizations whose findings *principal* sees; None: all."""
-    match principal.reach:
-        case Reach.EVERYTHING:
-            return None
-        case Reach.COMPANY:
-            return {principal.organization_uid}
-        case Reach.RESELLER:
-            own: set[str] = set()
-            after = ""
-            while page := store.companies.list(
-                reseller_uid=principal.organization_uid, after=after, limit=PAGE
-            ):
-                own |= {each.uid for each in page}
-                after = page[-1].name
-            return own
 
 
 LINT: Final[tuple[HTTPRouteHandler, ...]] = (get_findings,)

@@ -1,8 +1,8 @@
 """What looks wrong among companies, tenants, agents and licences: `store.lint`. Looking changes nothing.
 
-Each check is one query, which says of whom and of what; `gateway.onboarding` says what it means and what mends it. All of them look
-through whole tables, of thousands of rows and not of millions: of tenants, agents, tokens, licences and companies, never of what
-agents report of jobs and machines.
+Each check is one query, which says of whom and of what; `gateway.onboarding` says what it means and what mends it. Within a scope it enters
+by whose things are; for everybody it looks through tables of thousands of rows and not of millions: of tenants, agents, tokens, licences and
+companies, never of what agents report of jobs and machines.
 """
 
 from typing import Any, Final
@@ -18,7 +18,10 @@ from gateway.store.onboarding.schema import organization_details, tenant_mapping
 from gateway.store.organizations import COMPANY
 from gateway.store.schema import agents, cloud_tenants, organizations, sites, tokens
 from gateway.store.standing import Standing
+from gateway.store.views.answering import inside
+from gateway.store.views.asking import Scope
 
+EVERYTHING: Final = Scope.everything()
 MOST: Final = 1000
 """Of one check: who has more to mend begins with these."""
 
@@ -43,8 +46,10 @@ class Lint:
 
     _db: Database
 
-    def unmapped_tenants(self) -> list[Suspect]:
-        """Enabled cloud tenants of verified sites that are nobody's; detail: the site's uid."""
+    def unmapped_tenants(self, scope: Scope = EVERYTHING) -> list[Suspect]:
+        """Enabled cloud tenants of verified sites that are nobody's, for who sees everything; detail: the site's uid."""
+        if scope != EVERYTHING:
+            return []
         query: sa.Select[Any] = (
             sa.select(
                 sa.null().label("organization_uid"), sa.null().label("organization_name"), cloud_tenants.c.uid,
@@ -57,7 +62,7 @@ class Lint:
         )  # fmt: skip
         return self._suspects(query.order_by(cloud_tenants.c.name, cloud_tenants.c.uid))
 
-    def lost_tenants(self) -> list[Suspect]:
+    def lost_tenants(self, scope: Scope = EVERYTHING) -> list[Suspect]:
         """Mapped tenants that their site does not report any more, or has disabled; detail: the site's uid."""
         query: sa.Select[Any] = (
             sa.select(
@@ -67,11 +72,13 @@ class Lint:
             )
             .join(organizations, organizations.c.uid == tenant_mappings.c.company_uid)
             .outerjoin(cloud_tenants, OF_TENANT)
-            .where(sa.or_(cloud_tenants.c.uid.is_(None), ~cloud_tenants.c.enabled))
+            .where(
+                inside(tenant_mappings.c.company_uid, scope), sa.or_(cloud_tenants.c.uid.is_(None), ~cloud_tenants.c.enabled)
+            )
         )  # fmt: skip
         return self._suspects(query.order_by(tenant_mappings.c.tenant_name, tenant_mappings.c.tenant_uid))
 
-    def cloned_agents(self) -> list[Suspect]:
+    def cloned_agents(self, scope: Scope = EVERYTHING) -> list[Suspect]:
         """Verified agents that share an installation id; detail: that id."""
         twice = (
             sa.select(agents.c.installation_uid)
@@ -80,18 +87,20 @@ class Lint:
             .having(sa.func.count() > 1)
         )
         query = self._of_agents(agents.c.installation_uid).where(
-            agents.c.standing == Standing.VERIFIED, agents.c.installation_uid.in_(twice)
+            inside(agents.c.organization_uid, scope),
+            agents.c.standing == Standing.VERIFIED,
+            agents.c.installation_uid.in_(twice),
         )
         return self._suspects(query.order_by(agents.c.installation_uid, agents.c.id))
 
-    def waiting_agents(self) -> list[Suspect]:
+    def waiting_agents(self, scope: Scope = EVERYTHING) -> list[Suspect]:
         """Agents that nobody has accepted for a company; detail: the code that they wait by."""
         query = self._of_agents(sa.cast(agents.c.code, sa.Text)).where(
-            agents.c.standing == Standing.UNVERIFIED
+            inside(agents.c.organization_uid, scope), agents.c.standing == Standing.UNVERIFIED
         )
         return self._suspects(query.order_by(agents.c.host_name, agents.c.id))
 
-    def shared_licences(self) -> list[Suspect]:
+    def shared_licences(self, scope: Scope = EVERYTHING) -> list[Suspect]:
         """Licences that several servers say they have; detail: how many."""
         servers = (
             sa.select(licence_servers.c.installed_uid, sa.func.count().label("servers"))
@@ -107,21 +116,22 @@ class Lint:
             )
             .join(servers, servers.c.installed_uid == licences.c.uid)
             .outerjoin(organizations, organizations.c.uid == licences.c.organization_uid)
+            .where(inside(licences.c.organization_uid, scope))
         )  # fmt: skip
         return self._suspects(query.order_by(organizations.c.name, licences.c.uid))
 
-    def mixed_licences(self) -> list[Suspect]:
+    def mixed_licences(self, scope: Scope = EVERYTHING) -> list[Suspect]:
         """Companies whose licences are paid for in several ways; detail: how many ways."""
         query: sa.Select[Any] = (
             sa.select(*_company_columns(sa.cast(sa.func.count(licences.c.kind.distinct()), sa.Text).label("detail")))
             .join(licences, licences.c.organization_uid == organizations.c.uid)
-            .where(licences.c.state == LicenceState.ACTIVE.value)
+            .where(inside(organizations.c.uid, scope), licences.c.state == LicenceState.ACTIVE.value)
             .group_by(organizations.c.uid, organizations.c.name)
             .having(sa.func.count(licences.c.kind.distinct()) > 1)
         )  # fmt: skip
         return self._suspects(query.order_by(organizations.c.name))
 
-    def ending_tokens(self, *, from_ms: int, to_ms: int) -> list[Suspect]:
+    def ending_tokens(self, scope: Scope = EVERYTHING, *, from_ms: int, to_ms: int) -> list[Suspect]:
         """Tokens that let agents in and end within that time; detail: when, in milliseconds since the epoch."""
         query: sa.Select[Any] = (
             sa.select(
@@ -130,13 +140,13 @@ class Lint:
             )
             .join(organizations, organizations.c.uid == tokens.c.organization_uid)
             .where(
-                tokens.c.expires_ms > from_ms, tokens.c.expires_ms <= to_ms, tokens.c.revoked_ms.is_(None),
+                inside(tokens.c.organization_uid, scope), tokens.c.expires_ms > from_ms, tokens.c.expires_ms <= to_ms, tokens.c.revoked_ms.is_(None),
                 tokens.c.reset_ms.is_(None), tokens.c.uses < tokens.c.max_uses,
             )
         )  # fmt: skip
         return self._suspects(query.order_by(organizations.c.name, tokens.c.expires_ms, tokens.c.id))
 
-    def idle_companies(self) -> list[Suspect]:
+    def idle_companies(self, scope: Scope = EVERYTHING) -> list[Suspect]:
         """Active companies without an agent that may report; detail: nothing."""
         living = sa.select(agents.c.organization_uid).where(
             agents.c.standing.in_((Standing.VERIFIED, Standing.UNVERIFIED))
@@ -145,6 +155,7 @@ class Lint:
             sa.select(*_company_columns(sa.literal("").label("detail")))
             .outerjoin(organization_details, organization_details.c.uid == organizations.c.uid)
             .where(
+                inside(organizations.c.uid, scope),
                 organizations.c.kind == COMPANY,
                 organization_details.c.status.is_distinct_from(OrganizationStatus.DISABLED.value),
                 organizations.c.uid.not_in(living),

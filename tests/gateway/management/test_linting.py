@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from gateway.access import Role
 from gateway.store import CompanyDetails
+from gateway.store.onboarding import linting
 from tests.gateway.management.conftest import NOW_MS, Rest
 from tests.helpers.stores import enroll
 from tests.helpers.tenants import report_tenants
@@ -29,3 +32,10 @@ def test_findings_are_told_to_whom_they_concern(rest: Rest) -> None:
     page = rest.ask("GET", LINT, key=rest.key(Role.OPERATOR), params={"limit": 1, "offset": 1})
     assert told(page) == every[1:2]
     assert page.json()["meta"]["pagingInfo"]["total"] == 3
+
+
+def test_nobody_elses_findings_hide_ones_own(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each check there are so many at most, of those that concern the one who asks."""
+    monkeypatch.setattr(linting, "MOST", 1)
+    last = rest.store.companies.add("Zander", by="ann", now_ms=1)
+    assert told(rest.ask("GET", LINT, key=rest.key(Role.COMPANY_OWNER, last.uid))) == [("FG-6127", "Zander")]
