@@ -1,5 +1,6 @@
-"""`fieldgate company leave`: the last usage, everybody revoked, what is personal erased, a receipt."""
+"""`fieldgate company leave`: the last usage, everybody revoked, what is personal erased, a receipt; shown first."""
 
+import itertools
 import os
 from pathlib import Path
 from typing import Annotated
@@ -7,12 +8,13 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gateway.bookkeeping import books_of
-from gateway.cli.common import now_ms, open_provider, operator
+from gateway.cli.common import Provider, now_ms, open_provider, operator
 from gateway.cli.companies import By
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data
 from gateway.cli.output import say, when
 from gateway.onboarding import leave
+from gateway.store import VIEWS, Asked, Company, Scope
 
 __all__ = ["company_leave"]
 
@@ -23,12 +25,13 @@ def company_leave(
     *,
     why: str,
     to: Annotated[Path, Parameter(name="--to")] = Path(),
+    yes: Annotated[bool, Parameter(negative="")] = False,
     by: By = None,
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Take a company's leave: its last usage is written and signed, its tokens and agents are revoked, what is personal is erased.
+    """Take a company's leave: shown first, and done with --yes.
 
-    What was interrupted goes on when it is said again. Reports of usage in months that are not final yet are kept for the bill: say it again
+    Its last usage is written and signed, its tokens and agents are revoked, what is personal is erased. What was interrupted goes on when it is said again. Reports of usage in months that are not final yet are kept for the bill: say it again
     once those are, and they are erased, too. Nothing brings back what was erased.
 
     Parameters
@@ -39,6 +42,8 @@ def company_leave(
         The reason, kept with the departure.
     to
         The folder that the last usage and the receipt are written to.
+    yes
+        Do it; without, it is only shown.
     """
     if not why.strip():
         raise CommandError("--why is empty: say why, it is kept with the departure", exit_code=UNUSABLE)
@@ -48,11 +53,13 @@ def company_leave(
         )
     with open_provider(data) as provider:
         leaving = provider.store.companies.find(company)
+        if not yes:
+            _show(provider, leaving)
+            return
         books = books_of(provider.folder, provider.config, provider.store, now_ms)
         done = leave(provider.decisions, books, leaving.uid, why=why, by=operator(by), now_ms=now_ms())
-    usage, receipt = (to / f"{leaving.uid}-{name}.json" for name in ("final-usage", "receipt"))
-    _write(usage, done.final_usage)
-    _write(receipt, done.signed)
+    usage = _write(to, f"{leaving.uid}-final-usage", done.final_usage)
+    receipt = _write(to, f"{leaving.uid}-receipt", done.signed)
     say(
         f"{leaving.name} has left. Its last usage: {usage}",
         f"Receipt, signed (fieldgate usage verify): {receipt}, SHA-256 {done.sha256} (the audit has it, too)",
@@ -60,11 +67,36 @@ def company_leave(
     )
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all, and on disk."""
+def _show(provider: Provider, company: Company) -> None:
+    store, scope, one = provider.store, Scope.organization(company.uid), Asked(limit=1)
+    agents, tokens = store.departures.living_agents(company.uid), store.departures.living_tokens(company.uid)
+    people, keys = (
+        store.views.page(VIEWS[name], one, scope, now_ms=now_ms()).total for name in ("users", "apiKeys")
+    )
+    for count, what in (
+        (len(agents), "agents revoked, and all that they said erased"),
+        (len(tokens), "enrollment tokens revoked"),
+        (len(store.mappings.of_company(company.uid)), "cloud tenants taken back"),
+        (people, "users disabled"),
+        (keys, "API keys ended"),
+    ):
+        say(f"{count:>6} {what}")
+    say(
+        f"{company.name} would leave, for good: nothing brings back what is erased. Say it with --yes to do it"
+    )
+
+
+def _write(folder: Path, name: str, data: bytes) -> Path:
+    """Whole or not at all, and on disk; what an earlier run wrote stays. Returns where it is."""
+    path = folder / f"{name}.json"
+    for number in itertools.count(2):
+        if not path.exists() or path.read_bytes() == data:
+            break
+        path = folder / f"{name}-{number}.json"
     half = path.with_name(path.name + ".half")
     with half.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     half.replace(path)
+    return path

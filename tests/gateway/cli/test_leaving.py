@@ -49,7 +49,20 @@ def receipt_of(folder: Path, uid: str) -> tuple[dict[str, Any], str]:
 
 def test_a_company_leaves_with_a_receipt(data: Path, capsys: Capture, tmp_path: Path, acme: str) -> None:
     """Its usage is signed, everybody is revoked, what is personal is gone, and the audit has the receipt's hash."""
-    said = run(capsys, data, "company", "leave", "Acme", "--why", "sold", "--to", str(tmp_path), "--by", "bo")
+    said = run(
+        capsys,
+        data,
+        "company",
+        "leave",
+        "Acme",
+        "--yes",
+        "--why",
+        "sold",
+        "--to",
+        str(tmp_path),
+        "--by",
+        "bo",
+    )
     receipt, sha256 = receipt_of(tmp_path, acme)
     assert sha256 in said
     usage = (tmp_path / f"{acme}-final-usage.json").read_bytes()
@@ -73,7 +86,7 @@ def test_a_company_leaves_with_a_receipt(data: Path, capsys: Capture, tmp_path: 
 
 def test_the_receipt_is_verified(data: Path, capsys: Capture, tmp_path: Path, acme: str) -> None:
     """With the root alone, as a statement is; one that was changed is not, nor one that calls itself a statement."""
-    run(capsys, data, "company", "leave", "Acme", "--why", "sold", "--to", str(tmp_path))
+    run(capsys, data, "company", "leave", "Acme", "--yes", "--why", "sold", "--to", str(tmp_path))
     receipt = tmp_path / f"{acme}-receipt.json"
     said = run(capsys, data, "usage", "verify", str(receipt))
     assert "valid" in said
@@ -86,11 +99,28 @@ def test_the_receipt_is_verified(data: Path, capsys: Capture, tmp_path: Path, ac
         run(capsys, data, "usage", "verify", str(receipt), expect=4)
 
 
+def test_a_leave_is_shown_first(data: Path, capsys: Capture, tmp_path: Path, acme: str) -> None:
+    """What would end, by number; and nothing has."""
+    shown = run(capsys, data, "company", "leave", "Acme", "--why", "sold", "--to", str(tmp_path))
+    assert [line.split(maxsplit=1) for line in shown.splitlines()[:5]] == [
+        ["2", "agents revoked, and all that they said erased"],
+        ["1", "enrollment tokens revoked"],
+        ["1", "cloud tenants taken back"],
+        ["0", "users disabled"],
+        ["1", "API keys ended"],
+    ]
+    assert "--yes" in shown
+    assert list(tmp_path.glob("*.json")) == []
+    with opened(data) as store:
+        assert store.companies.get(acme).contact_name == "Ann Ölund"
+        assert len(store.departures.living_agents(acme)) == 2
+
+
 def test_what_was_interrupted_goes_on(
     data: Path, capsys: Capture, tmp_path: Path, acme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The usage of the first time is kept; nothing is done twice."""
-    words = ("company", "leave", "Acme", "--to", str(tmp_path), "--why")
+    words = ("company", "leave", "Acme", "--yes", "--to", str(tmp_path), "--why")
 
     def locked(*_: object, **__: object) -> int:
         raise StoreLocked("busy")
@@ -107,7 +137,8 @@ def test_what_was_interrupted_goes_on(
     assert (first["why"], first["agentsRevokedNow"]) == ("sold", 2)
     assert (tmp_path / f"{acme}-final-usage.json").read_bytes() == usage
     run(capsys, data, *words, "once more")
-    last, _ = receipt_of(tmp_path, acme)
+    assert receipt_of(tmp_path, acme)[0] == first
+    last = json.loads((tmp_path / f"{acme}-receipt-2.json").read_bytes())["receipt"]
     assert (last["agents"], last["agentsRevokedNow"], last["erasedRowsNow"]) == (2, 0, {})
 
 
@@ -116,8 +147,8 @@ def test_what_was_interrupted_goes_on(
     [
         (("Acme", "--why", " "), 2, "--why is empty"),
         (("Acme", "--why", "sold", "--to", "/nowhere/at/all"), 2, "is no folder"),
-        (("Nobody", "--why", "sold"), 3, "no company is called 'Nobody'"),
-        (("Sund IT", "--why", "sold"), 3, "is a reseller and no company"),
+        (("Nobody", "--yes", "--why", "sold"), 3, "no company is called 'Nobody'"),
+        (("Sund IT", "--yes", "--why", "sold"), 3, "is a reseller and no company"),
     ],
 )
 def test_who_cannot_leave_stays(

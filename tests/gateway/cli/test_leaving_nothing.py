@@ -92,7 +92,7 @@ def test_nothing_that_says_who_it_was_stays(
     before = saying(data, SECRET)
     without_words = {"inventories", "parking", "resyncs"}
     assert before.keys() >= (ERASED | ERASED_OF_COMPANY) - without_words  # numbers alone
-    run(capsys, data, "company", "leave", "Acme", "--why", "sold", "--to", str(tmp_path))
+    run(capsys, data, "company", "leave", "Acme", "--yes", "--why", "sold", "--to", str(tmp_path))
     after = saying(data, SECRET)
     assert after.keys() <= {"departures"}, {name: rows[0][:500] for name, rows in after.items()}
     with_its_uid = saying(data, company).keys()
