@@ -7,7 +7,7 @@ from gateway.bookkeeping import zone_of
 from gateway.cli.common import Provider, now_ms, open_provider
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import ago, rows, size
-from gateway.store import MACHINES, MAILBOXES, WORKLOAD_TYPES, CloudUsage, LicenceUsage, UsageQuality, Whose
+from gateway.store import MACHINES, MAILBOXES, WORKLOAD_TYPES, CloudUsage, LicenceUsage, Scope, UsageQuality
 
 __all__ = ["usage_cloud", "usage_licences"]
 
@@ -24,7 +24,7 @@ def usage_cloud(*, company: str | None = None, data: Data = DEFAULT_DATA, json_:
         Only this company's (uid or name).
     """
     with open_provider(data) as provider:
-        found, _ = provider.store.usage_now.cloud(_whose(provider, company), now_ms=now_ms(), limit=MOST)
+        found, _ = provider.store.usage_now.cloud(_scope(provider, company), now_ms=now_ms(), limit=MOST)
     rows(
         [_cloud(each) for each in found],
         {
@@ -57,7 +57,7 @@ def usage_licences(
     with open_provider(data) as provider:
         found, _ = provider.store.usage_now.licences(
             MACHINES if kind == "machines" else MAILBOXES,
-            _whose(provider, company),
+            _scope(provider, company),
             month_ms=month_begin_ms(now, zone_of(provider.config)),
             now_ms=now,
             limit=MOST,
@@ -72,8 +72,12 @@ def usage_licences(
     )  # fmt: skip
 
 
-def _whose(provider: Provider, company: str | None) -> Whose:
-    return Whose() if company is None else Whose(company_uid=provider.store.companies.find(company).uid)
+def _scope(provider: Provider, company: str | None) -> Scope:
+    return (
+        Scope.everything()
+        if company is None
+        else Scope.organization(provider.store.companies.find(company).uid)
+    )
 
 
 def _cloud(usage: CloudUsage) -> dict[str, object]:

@@ -124,7 +124,6 @@ from gateway.store.billing.usage_values import (
     ServerUsage,
     UsageCounter,
     UsageQuality,
-    Whose,
 )
 from gateway.store.billing.workloads import (
     MACHINES,
@@ -298,7 +297,7 @@ __all__ = [
     "StoredKey", "StoredLicence", "StoredReport", "StoredSighting", "StoredStream", "StoredToken",
     "StoredUsage", "StoredUser", "Suspect", "TenantDisabled", "TenantFacts", "TenantMapped", "TenantMapping",
     "TenantNotReported", "Transfer", "TransferState", "TrustChanged", "Unseen", "UsageCounter",
-    "UsageQuality", "View", "Views", "Walked", "Whose", "WorkloadFacts", "WrongKind", "answer", "effective",
+    "UsageQuality", "View", "Views", "Walked", "WorkloadFacts", "WrongKind", "answer", "effective",
     "examine", "file_of", "is_protected", "listen", "look_at", "open_store", "passwords_in", "record", "ring",
     "store_from_copy", "template_uid", "tenant_figures", "time_text", "versions_after_migrating",
     "without_restore_point", "workloads_of",

@@ -1,9 +1,9 @@
 """From whoever asks to whose rows the store may show."""
 
 from gateway.access import Principal, Reach
-from gateway.store import Scope, Whose
+from gateway.store import Scope
 
-__all__ = ["scope_of", "whose_of"]
+__all__ = ["scope_of"]
 
 
 def scope_of(principal: Principal) -> Scope:
@@ -15,9 +15,3 @@ def scope_of(principal: Principal) -> Scope:
             return Scope.reseller(principal.organization_uid)
         case Reach.COMPANY:
             return Scope.organization(principal.organization_uid)
-
-
-def whose_of(principal: Principal) -> Whose:
-    """Whose usage *principal* sees."""
-    scope = scope_of(principal)
-    return Whose(company_uid=scope.organization_uid, reseller_uid=scope.reseller_uid)

@@ -29,7 +29,7 @@ from gateway.datafolder import DataFolder
 from gateway.management.rest.errors import Refused
 from gateway.management.rest.listing import DEFAULT_ROWS, REFUSALS, Limit, Offset, Uid
 from gateway.management.rest.models import Meta, Paging
-from gateway.management.rest.scopes import whose_of
+from gateway.management.rest.scopes import scope_of
 from gateway.management.routes.usage import says
 from gateway.management.services import Provided, Services
 from gateway.store import NotFound, Statement, StatementState, time_text
@@ -154,7 +154,7 @@ def _shown(services: Services, principal: Principal, document: Document | bytes)
     if principal.reach is Reach.EVERYTHING:
         return document if isinstance(document, bytes) else books.vouch(document).data
     statement = read_signed(document).statement if isinstance(document, bytes) else document
-    companies = services.store.usage_now.company_uids(whose_of(principal))
+    companies = services.store.usage_now.company_uids(scope_of(principal))
     return books.vouch(excerpt(statement, companies)).data
 
 

@@ -18,8 +18,8 @@ from gateway.billing import month_begin_ms
 from gateway.bookkeeping import zone_of
 from gateway.management.rest.listing import DEFAULT_ROWS, REFUSALS, Limit, Offset
 from gateway.management.rest.models import Meta, Paging
-from gateway.management.rest.scopes import whose_of
-from gateway.management.services import Provided
+from gateway.management.rest.scopes import scope_of
+from gateway.management.services import Provided, Services
 from gateway.store import (
     MACHINES,
     MAILBOXES,
@@ -106,13 +106,18 @@ class BackupResourceUsage(msgspec.Struct, rename="camel"):
         return cls(**same, quality=Quality.of(usage.quality))
 
 
-class Counter(msgspec.Struct, rename="camel"):
+class Counts(msgspec.Struct, rename="camel"):
     """Workloads of one type."""
 
-    type: Annotated[str, says(f"{', '.join(WORKLOAD_TYPES.values())}.", "VMs")]
     rental_count: Annotated[int, says("What is paid for: those in use that are not new.", 38)]
     new_count: Annotated[int, says("First seen this month, which nobody pays for.", 2)]
     used_count: Annotated[int, says("Protected: with a restore point that is not older than 31 days.", 40)]
+
+
+class Counter(Counts, rename="camel"):
+    """Workloads of one type."""
+
+    type: Annotated[str, says(f"{', '.join(WORKLOAD_TYPES.values())}.", "VMs")]
 
 
 class CompanyLicenceUsage(msgspec.Struct, rename="camel"):
@@ -128,7 +133,7 @@ class CompanyLicenceUsage(msgspec.Struct, rename="camel"):
     def of(cls, usage: LicenceUsage) -> "CompanyLicenceUsage":
         """As REST shows it."""
         counters = [
-            Counter(WORKLOAD_TYPES[each.kind], each.rental, each.new, each.used) for each in usage.counters
+            Counter(each.rental, each.new, each.used, WORKLOAD_TYPES[each.kind]) for each in usage.counters
         ]
         return cls(usage.company_uid, usage.company_name, counters, usage.servers, Quality.of(usage.quality))
 
@@ -145,6 +150,18 @@ class CompanyLicenceUsagePage(msgspec.Struct):
 
     meta: Meta
     data: list[CompanyLicenceUsage]
+
+
+def licences_page(
+    services: Services, user: Principal, kinds: Collection[UsageSubject], limit: int, offset: int
+) -> tuple[Meta, list[LicenceUsage]]:
+    """A page of what rental licences count for whoever asks."""
+    now_ms = services.now_ms()
+    month_ms = month_begin_ms(now_ms, zone_of(services.config()))
+    found, total = services.store.usage_now.licences(
+        kinds, scope_of(user), month_ms=month_ms, now_ms=now_ms, limit=limit, offset=offset
+    )
+    return Meta(Paging(total, len(found), offset)), found
 
 
 def _cloud_usage(path: str, operation_id: str, *, successor: str | None) -> HTTPRouteHandler:
@@ -167,7 +184,7 @@ def _cloud_usage(path: str, operation_id: str, *, successor: str | None) -> HTTP
         offset: Offset = 0,
     ) -> BackupResourceUsagePage:
         found, total = services.store.usage_now.cloud(
-            whose_of(request.user), now_ms=services.now_ms(), limit=limit, offset=offset
+            scope_of(request.user), now_ms=services.now_ms(), limit=limit, offset=offset
         )
         return BackupResourceUsagePage(
             Meta(Paging(total, len(found), offset)), [BackupResourceUsage.of(each) for each in found]
@@ -197,18 +214,8 @@ def _licence_usage(
         limit: Limit = DEFAULT_ROWS,
         offset: Offset = 0,
     ) -> CompanyLicenceUsagePage:
-        now_ms = services.now_ms()
-        found, total = services.store.usage_now.licences(
-            kinds,
-            whose_of(request.user),
-            month_ms=month_begin_ms(now_ms, zone_of(services.config())),
-            now_ms=now_ms,
-            limit=limit,
-            offset=offset,
-        )
-        return CompanyLicenceUsagePage(
-            Meta(Paging(total, len(found), offset)), [CompanyLicenceUsage.of(each) for each in found]
-        )
+        meta, found = licences_page(services, request.user, kinds, limit, offset)
+        return CompanyLicenceUsagePage(meta, [CompanyLicenceUsage.of(each) for each in found])
 
     return licence_usage
 

@@ -7,12 +7,10 @@ from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 
 from gateway.access import Permission, Principal
-from gateway.billing import month_begin_ms
-from gateway.bookkeeping import zone_of
 from gateway.management.rest.listing import DEFAULT_ROWS, REFUSALS, Limit, Offset
 from gateway.management.rest.models import Meta, Paging
-from gateway.management.rest.scopes import whose_of
-from gateway.management.routes.usage import TAG, Quality, says
+from gateway.management.rest.scopes import scope_of
+from gateway.management.routes.usage import TAG, Counts, Quality, licences_page, says
 from gateway.management.services import Provided
 from gateway.store import WORKLOAD_TYPES, CompanyUsage, LicenceUsage, ServerUsage, time_text
 from protocol import UsageSubject
@@ -72,14 +70,11 @@ class OrganizationUsage(msgspec.Struct, rename="camel"):
         )
 
 
-class WorkloadUsage(msgspec.Struct, rename="camel"):
+class WorkloadUsage(Counts, rename="camel"):
     """Workloads of one type on one server."""
 
     id: Annotated[str, says(f"{', '.join(WORKLOAD_TYPES.values())}.", "VMs")]
     unit_type: Annotated[str, says("What is counted: instances.", "Instances")]
-    rental_count: Annotated[int, says("What is paid for: those in use that are not new.", 38)]
-    new_count: Annotated[int, says("First seen this month, which nobody pays for.", 2)]
-    used_count: Annotated[int, says("Protected: with a restore point that is not older than 31 days.", 40)]
 
 
 class ServerLicenceUsage(msgspec.Struct, rename="camel"):
@@ -97,7 +92,7 @@ class ServerLicenceUsage(msgspec.Struct, rename="camel"):
         """As REST shows it."""
         kinds = {SERVER_TYPES.get(each.kind, "BackupAndReplication") for each in usage.counters}
         workloads = [
-            WorkloadUsage(WORKLOAD_TYPES[each.kind], "Instances", each.rental, each.new, each.used)
+            WorkloadUsage(each.rental, each.new, each.used, WORKLOAD_TYPES[each.kind], "Instances")
             for each in usage.counters
         ]
         server_type = "VB365" if kinds == {"VB365"} else "BackupAndReplication"
@@ -153,7 +148,7 @@ def companies_usage(
     """From what agents and sites reported last."""
     now_ms = services.now_ms()
     found, total = services.store.usage_now.companies(
-        whose_of(request.user), now_ms=now_ms, limit=limit, offset=offset
+        scope_of(request.user), now_ms=now_ms, limit=limit, offset=offset
     )
     rows = [OrganizationUsage.of(each, now_ms) for each in found]
     return OrganizationUsagePage(Meta(Paging(total, len(rows), offset)), rows)
@@ -176,17 +171,8 @@ def organizations_licence_usage(
     offset: Offset = 0,
 ) -> OrganizationLicenceUsagePage:
     """Of every company with a server that lists workloads."""
-    now_ms = services.now_ms()
-    found, total = services.store.usage_now.licences(
-        WORKLOAD_TYPES,
-        whose_of(request.user),
-        month_ms=month_begin_ms(now_ms, zone_of(services.config())),
-        now_ms=now_ms,
-        limit=limit,
-        offset=offset,
-    )
-    rows = [OrganizationLicenceUsage.of(each) for each in found]
-    return OrganizationLicenceUsagePage(Meta(Paging(total, len(rows), offset)), rows)
+    meta, found = licences_page(services, request.user, WORKLOAD_TYPES, limit, offset)
+    return OrganizationLicenceUsagePage(meta, [OrganizationLicenceUsage.of(each) for each in found])
 
 
 USAGE_OF_ORGANIZATIONS: Final[tuple[HTTPRouteHandler, ...]] = (companies_usage, organizations_licence_usage)

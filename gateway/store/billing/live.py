@@ -16,14 +16,12 @@ from sqlalchemy.engine import Connection
 
 from gateway.store.billing.schema import metered_agents, metered_tenants, metered_workloads
 from gateway.store.billing.usage_values import (
-    EVERYBODY,
     CloudUsage,
     CompanyUsage,
     LicenceUsage,
     ServerUsage,
     UsageCounter,
     UsageQuality,
-    Whose,
 )
 from gateway.store.billing.workloads import DAY_MS, PROTECTED_MS, WORKLOAD_TYPES
 from gateway.store.engine import Database
@@ -31,6 +29,8 @@ from gateway.store.onboarding.schema import organization_details, tenant_mapping
 from gateway.store.organizations import COMPANY
 from gateway.store.schema import agents, organizations
 from gateway.store.standing import Standing
+from gateway.store.views.answering import inside
+from gateway.store.views.asking import Scope
 from protocol import UsageSubject
 
 LISTING_STALE_MS: Final = 2 * DAY_MS
@@ -43,6 +43,9 @@ Count = tuple[int, int, int]
 """Kind of workload, how many are in use, how many of them are new."""
 
 
+EVERYTHING: Final = Scope.everything()
+
+
 @attrs.frozen
 class UsageNow:
     """The verbs."""
@@ -50,11 +53,11 @@ class UsageNow:
     _db: Database
 
     def cloud(
-        self, whose: Whose = EVERYBODY, *, now_ms: int, limit: int = 100, offset: int = 0
+        self, scope: Scope = EVERYTHING, *, now_ms: int, limit: int = 100, offset: int = 0
     ) -> tuple[list[CloudUsage], int]:
         """Mapped cloud tenants that their sites report, by company and tenant; and how many there are in all."""
         source, there = _tenants()
-        condition = whose.condition(tenant_mappings.c.company_uid) & there
+        condition = inside(tenant_mappings.c.company_uid, scope) & there
         t = metered_tenants
         query = (
             _cloud_rows().select_from(source).where(condition)
@@ -69,7 +72,7 @@ class UsageNow:
     def licences(
         self,
         kinds: Collection[UsageSubject],
-        whose: Whose = EVERYBODY,
+        scope: Scope = EVERYTHING,
         *,
         month_ms: int,
         now_ms: int,
@@ -89,7 +92,7 @@ class UsageNow:
             .correlate(c)
             .exists()
         )
-        condition = whose.condition(c.c.uid) & (c.c.kind == COMPANY) & listing
+        condition = inside(c.c.uid, scope) & (c.c.kind == COMPANY) & listing
         query = sa.select(c.c.uid, c.c.name).where(condition).order_by(c.c.name).limit(limit).offset(offset)
         with self._db.read() as connection:
             total = connection.execute(
@@ -98,19 +101,19 @@ class UsageNow:
             companies = {row.uid: row.name for row in connection.execute(query)}
             return _of_companies(connection, companies, kinds, month_ms, now_ms), int(total)
 
-    def company_uids(self, whose: Whose) -> list[str]:
+    def company_uids(self, scope: Scope) -> list[str]:
         """Which companies those are."""
         c = organizations
-        query = sa.select(c.c.uid).where(whose.condition(c.c.uid), c.c.kind == COMPANY).order_by(c.c.uid)
+        query = sa.select(c.c.uid).where(inside(c.c.uid, scope), c.c.kind == COMPANY).order_by(c.c.uid)
         with self._db.read() as connection:
             return list(connection.execute(query).scalars())
 
     def companies(
-        self, whose: Whose = EVERYBODY, *, now_ms: int, limit: int = 100, offset: int = 0
+        self, scope: Scope = EVERYTHING, *, now_ms: int, limit: int = 100, offset: int = 0
     ) -> tuple[list[CompanyUsage], int]:
         """Every company, by name, with all that it uses; and how many there are."""
         c, d = organizations, organization_details
-        condition = whose.condition(c.c.uid) & (c.c.kind == COMPANY)
+        condition = inside(c.c.uid, scope) & (c.c.kind == COMPANY)
         query = (
             sa.select(c.c.uid, c.c.name, d.c.reseller_uid)
             .select_from(c.outerjoin(d, d.c.uid == c.c.uid))

@@ -1,35 +1,8 @@
 """What is used now, as values: rows for lists, and how far each can be trusted."""
 
-from typing import Any, Final
-
 import attrs
-import sqlalchemy as sa
 
-from gateway.store.onboarding.schema import organization_details
 from protocol import UsageSubject
-
-
-@attrs.frozen(kw_only=True)
-class Whose:
-    """Whose figures are asked for: of all companies, those of a reseller, or one."""
-
-    company_uid: str | None = None
-    reseller_uid: str | None = None
-
-    def condition(self, company: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-        """On the uid of a company."""
-        found: list[sa.ColumnElement[bool]] = [sa.true()]
-        if self.company_uid is not None:
-            found.append(company == self.company_uid)
-        if self.reseller_uid is not None:
-            theirs = sa.select(organization_details.c.uid).where(
-                organization_details.c.reseller_uid == self.reseller_uid
-            )
-            found.append(company.in_(theirs))
-        return sa.and_(*found)
-
-
-EVERYBODY: Final = Whose()
 
 
 @attrs.frozen(kw_only=True)

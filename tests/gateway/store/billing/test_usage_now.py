@@ -9,12 +9,11 @@ from gateway.store import (
     CloudUsage,
     CompanyDetails,
     LicenceUsage,
+    Scope,
     Store,
     UsageCounter,
-    Whose,
 )
-from gateway.store.billing.live import FIGURES_STALE_MS, LISTING_STALE_MS
-from gateway.store.billing.usage_values import EVERYBODY
+from gateway.store.billing.live import EVERYTHING, FIGURES_STALE_MS, LISTING_STALE_MS
 from protocol import UsageSubject
 from tests.helpers.stores import enroll, make_world
 from tests.helpers.tenants import Cloud, make_cloud
@@ -35,14 +34,14 @@ def cloud(store: Store) -> Cloud:
     return made
 
 
-def cloud_of(store: Store, whose: Whose = EVERYBODY, now_ms: int = NOW, **page: int) -> list[CloudUsage]:
-    rows, total = store.usage_now.cloud(whose, now_ms=now_ms, **page)
+def cloud_of(store: Store, scope: Scope = EVERYTHING, now_ms: int = NOW, **page: int) -> list[CloudUsage]:
+    rows, total = store.usage_now.cloud(scope, now_ms=now_ms, **page)
     assert total >= len(rows)
     return rows
 
 
-def machines_of(store: Store, whose: Whose = EVERYBODY, now_ms: int = NOW) -> list[LicenceUsage]:
-    rows, total = store.usage_now.licences(MACHINES, whose, month_ms=MONTH, now_ms=now_ms)
+def machines_of(store: Store, scope: Scope = EVERYTHING, now_ms: int = NOW) -> list[LicenceUsage]:
+    rows, total = store.usage_now.licences(MACHINES, scope, month_ms=MONTH, now_ms=now_ms)
     assert total == len(rows)
     return rows
 
@@ -150,9 +149,9 @@ def test_pages_and_whose(store: Store, cloud: Cloud) -> None:
     first, total = store.usage_now.cloud(now_ms=NOW, limit=1)
     second, _ = store.usage_now.cloud(now_ms=NOW, limit=1, offset=1)
     assert ([row.tenant_uid for row in (*first, *second)], total) == (["t1", "t2"], 2)
-    assert [row.tenant_uid for row in cloud_of(store, Whose(company_uid=other.uid))] == ["t2"]
-    assert machines_of(store, Whose(company_uid=other.uid)) == []
-    assert [row.tenant_uid for row in cloud_of(store, Whose(reseller_uid=reseller.uid))] == ["t2"]
+    assert [row.tenant_uid for row in cloud_of(store, Scope.organization(other.uid))] == ["t2"]
+    assert machines_of(store, Scope.organization(other.uid)) == []
+    assert [row.tenant_uid for row in cloud_of(store, Scope.reseller(reseller.uid))] == ["t2"]
 
 
 def test_all_that_a_company_uses(store: Store, cloud: Cloud) -> None:
