@@ -12,7 +12,19 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import codec, edge, evidence, herd, journal, projector, restore, sizing, store, tls
+from bench import (
+    codec,
+    edge,
+    evidence,
+    herd,
+    journal,
+    management,
+    projector,
+    restore,
+    sizing,
+    store,
+    tls,
+)
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 SUITES = {
@@ -24,6 +36,7 @@ SUITES = {
     "codec": codec,
     "journal": journal,
     "store": store,
+    "management": management,
     "projector": projector,
     "sizing": sizing,
 }

@@ -148,16 +148,16 @@ def _end_access(store: Store, company_uid: str, *, by: str, now_ms: int) -> int:
     """Nobody of the company's logs in any more; how many users and keys that ended."""
     ended = 0
     after = ""
-    while users := store.users.list(after=after):
+    while users := store.users.list(organization_uid=company_uid, after=after):
         for user in users:
-            if user.organization_uid == company_uid and user.disabled_ms is None:
+            if user.disabled_ms is None:
                 store.users.disable(user.uid, by=by, now_ms=now_ms)
                 ended += 1
         after = users[-1].uid
     after = ""
-    while keys := store.api_keys.list(after=after):
+    while keys := store.api_keys.list(organization_uid=company_uid, after=after):
         for key in keys:
-            if key.organization_uid == company_uid and key.revoked_ms is None:
+            if key.revoked_ms is None:
                 store.api_keys.revoke(key.uid, by=by, now_ms=now_ms)
                 ended += 1
         after = keys[-1].uid

@@ -97,9 +97,13 @@ class ApiKeys:
         with self._db.read() as connection:
             return _require(connection, uid)
 
-    def list(self, *, after: str = "", limit: int = 1000) -> list[StoredKey]:
-        """Keys in the order of their uids, from the one after *after* on."""
+    def list(
+        self, *, organization_uid: str | None = None, after: str = "", limit: int = 1000
+    ) -> list[StoredKey]:
+        """Keys, or those of one organization, in the order of their uids, from the one after *after* on."""
         query = KEYS.where(api_keys.c.uid > after).order_by(api_keys.c.uid).limit(limit)
+        if organization_uid is not None:
+            query = query.where(api_keys.c.organization_uid == organization_uid)
         with self._db.read() as connection:
             return [key_of(row) for row in connection.execute(query).mappings()]
 

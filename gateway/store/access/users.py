@@ -115,9 +115,13 @@ class Users:
             row = connection.execute(query).mappings().first()
         return None if row is None else StoredUser(**row)
 
-    def list(self, *, after: str = "", limit: int = 1000) -> list[StoredUser]:
-        """Users in the order of their uids, from the one after *after* on."""
+    def list(
+        self, *, organization_uid: str | None = None, after: str = "", limit: int = 1000
+    ) -> list[StoredUser]:
+        """Users, or those of one organization, in the order of their uids, from the one after *after* on."""
         query = sa.select(*USER_COLUMNS).where(users.c.uid > after).order_by(users.c.uid).limit(limit)
+        if organization_uid is not None:
+            query = query.where(users.c.organization_uid == organization_uid)
         with self._db.read() as connection:
             return [StoredUser(**row) for row in connection.execute(query).mappings()]
 
