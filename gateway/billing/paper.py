@@ -138,7 +138,7 @@ class Paper:
         self._table(headings, rows, widths=(34, 34, 26, 19, 19, 22, 24), right=(3, 4))
 
     def _appendix(self) -> None:
-        self._section("What is not in it", "Nothing that is missing is left unsaid.")
+        self._section("What is missing, or came another way", "Nothing of it is left unsaid.")
         rows = []
         for part, note in NOTES.items():
             for row in self._said["appendix"][part]:
@@ -156,7 +156,8 @@ class Paper:
         basis = self._said["basis"]
         self._section("How it was made", "")
         self._text(
-            f"From {basis['reports']} reports of {len(self._said['servers'])} servers, chained as they came; SHA-256 of all their links: "
+            f"Reports: {basis['reports']}, of servers: {len(self._said['servers'])}, chained as they came. SHA-256 of all their links, and of whose "
+            "each cloud tenant was: "
             f"{basis['sha256']}. This page is a view of the JSON file with the signature, which `fieldgate usage verify` checks.",
             pale=True,
         )  # fmt: skip

@@ -120,7 +120,7 @@ def test_all_of_it_is_on_paper() -> None:
     text = read(statement("Bäckerei Ölund"))
     for words in (
         "Usage 2026-10", "Nordlicht IT", "2026-10-01 00:00 to 2026-11-01 00:00, Europe/Stockholm; final", "40 2 42",
-        "unlimited", "6.1 TB", "12 / – / 3", "hv2: no answer", "2026-10-02 00:00", "Niemand: 6.1 TB", "From 720 reports", "ab" * 32,
+        "unlimited", "6.1 TB", "12 / – / 3", "hv2: no answer", "2026-10-02 00:00", "Niemand: 6.1 TB", "Reports: 720, of servers: 1", "ab" * 32,
     ):  # fmt: skip
         assert words in text, words
 

@@ -1,6 +1,7 @@
 """What an agent reports as used: kept as it came, once, and told to who follows the feed."""
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -149,3 +150,34 @@ def test_two_reports_of_one_number_stay_two(rig: Rig, later: bool) -> None:
     rig.store.usage_chain.erase([agent.agent_uid], by="ann", why="left us", now_ms=9)
     with rig.store._db.read() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM rm_usage")).scalar() == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_is_killed_and_read_again_each_report_is_there_once(rig: Rig, seed: int) -> None:
+    """An agent that is reverted again and again, two edges' journals that both have what was sent twice, a projector that is killed in between."""
+    rng = random.Random(seed)
+    agent, branches, sent = rig.agent(), [Chain()], []
+    expected: list[int] = []
+    for value in range(1, 25):
+        chain = rng.choice(branches)
+        if rng.random() < 0.3:
+            branches.append(chain := chain.fork())
+        row = (*LESS[:4], value, *LESS[5:])
+        sent.append(report(chain, row))
+        expected.append(value)
+        rig.journal(agent, sent[-1], tag=UsageReport.tag, edge=rng.choice(("north", "south")))
+        if rng.random() < 0.4:
+            rig.journal(agent, rng.choice(sent), tag=UsageReport.tag, edge=rng.choice(("north", "south")))
+        if rng.random() < 0.3:
+            rig.drain()
+            rig.new_projector()
+    rig.drain()
+
+    with rig.store._db.read() as connection:
+        rows = connection.execute(sa.text("SELECT value, epoch, sequence, branch FROM rm_usage")).all()
+    assert sorted(row.value for row in rows) == expected
+    assert len({(row.epoch, row.sequence, row.branch) for row in rows}) == len(expected)
+    with rig.store.usage_history.reading() as history:
+        links = list(history.links(0, 1 << 62))
+    [walked] = rig.store.usage_chain.walk()
+    assert (len(links), walked.links, walked.broken) == (len(expected), len(expected), None)
