@@ -19,7 +19,7 @@ class Alarms:
     webhook_hosts: tuple[str, ...] = ()
     # CAs (PEM) of webhooks that count besides the system's; "" is none
     webhook_ca: str = ""
-    # for how long it is kept what became of alarms that are over, and what receivers were told
+    # for how long alarms that are over, their history, and what receivers were told are kept
     keep_days: int = 400
 
     def problem(self) -> str:

@@ -80,6 +80,8 @@ class Engine:
     store: Store
     versions: Agents = attrs.field(factory=Agents)
     """Which version agents are to have."""
+    keep_ms: int = 400 * DAY_MS
+    """For how long the history of what is over is kept, and what receivers were told."""
     holder: str = attrs.field(factory=lambda: str(uuid4()))
     _renew_ms: int = 0
     _mark: EngineMark | None = None
@@ -149,7 +151,9 @@ class Engine:
             if now_ms < self._sweep_ms:
                 return
             self._sweep_ms = now_ms + SWEEP_MS
-            self.store.alarm_deliveries.prune(now_ms=now_ms)
+            old_ms = now_ms - self.keep_ms
+            self.store.alarm_deliveries.prune(before_ms=old_ms)
+            self.store.alarms.forget(before_ms=old_ms)
         page = self.store.alarm_facts.page(self._swept, limit=PAGE_AGENTS)
         if page and self._swept == 0:
             self._first = page[0][0]

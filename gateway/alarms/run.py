@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from gateway.alarms.engine import Engine
+from gateway.alarms.evaluations import DAY_MS
 from gateway.alarms.mail import DIGEST_FROM, Mailer
 from gateway.alarms.sealing import KEY_FILE, Seal
 from gateway.alarms.sender import WORKERS, Sender, Sending
@@ -51,7 +52,7 @@ def mailer_of(config: Config, store: Store) -> Mailer:
 
 def run_engine(store: Store, config: Config, stop: threading.Event) -> None:
     """Raise alarms and tell people, until *stop* is set. Any number of processes may do so: one of them works, the others wait."""
-    engine = Engine(store, config.agents)
+    engine = Engine(store, config.agents, keep_ms=config.alarms.keep_days * DAY_MS)
     webhooks = webhooks_of(config)
     mailer = mailer_of(config, store)
     sends = {

@@ -190,7 +190,7 @@ def get_deliveries(
     limit: Limit = DEFAULT_ROWS,
     offset: Offset = 0,
 ) -> Response[dict[str, Any]]:
-    """The newest first; they are kept for 30 days."""
+    """The newest first; they are kept for as long as `alarms.keep_days` says."""
     uid = _webhook(services, request.user, webhook_uid)
     asked = Asked(where=Compare("webhookUid", Operation.EQUALS, uid), limit=limit, offset=offset)
     page = services.store.views.page(DELIVERIES, asked, scope_of(request.user), now_ms=services.now_ms())

@@ -21,7 +21,6 @@ from gateway.store.alarms.receivers import (
 from gateway.store.alarms.schema import deliveries, receivers
 from gateway.store.engine import Database
 
-KEPT_MS: Final = 30 * 24 * 3600 * 1000
 AT_A_TIME: Final = 500
 # So many deliveries of a receiver are looked through for different alarms.
 LOOKED_AHEAD: Final = 50
@@ -106,11 +105,11 @@ class AlarmDeliveries:
         with self._db.read() as connection:
             return [delivery_of(row) for row in connection.execute(newest).mappings()]
 
-    def prune(self, *, now_ms: int) -> int:
-        """Forget what was finished more than KEPT_MS ago, some at a time; how many those were."""
+    def prune(self, *, before_ms: int) -> int:
+        """Forget what was to be told before that and is finished, some at a time; how many those were."""
         old = (
             sa.select(deliveries.c.uid)
-            .where(deliveries.c.created_ms < now_ms - KEPT_MS, deliveries.c.finished_ms.is_not(None))
+            .where(deliveries.c.created_ms < before_ms, deliveries.c.finished_ms.is_not(None))
             .limit(AT_A_TIME)
         )
         with self._db.read() as connection:

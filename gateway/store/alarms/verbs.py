@@ -1,6 +1,7 @@
 """What people do with alarms: `store.alarms`."""
 
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 import sqlalchemy as sa
@@ -12,6 +13,9 @@ from gateway.store.alarms.telling import News, status_of, write_news
 from gateway.store.audit import AuditEntry, note
 from gateway.store.engine import Database
 from gateway.store.errors import Conflict, NotFound
+
+# Alarms that are forgotten in one transaction.
+AT_A_TIME: Final = 500
 
 
 @attrs.frozen(kw_only=True)
@@ -105,6 +109,25 @@ class Alarms:
         query = query.order_by(alarms.c.changed_ms.desc(), alarms.c.uid).limit(limit)
         with self._db.read() as connection:
             return [alarm_of(row) for row in connection.execute(query)]
+
+    def forget(self, *, before_ms: int) -> int:
+        """Forget alarms that have been over since before that time, with their history, some at a time; how many those were."""
+        old = (
+            sa.select(alarms.c.uid)
+            .where(
+                alarms.c.state == AlarmState.RESOLVED.value,
+                alarms.c.changed_ms < before_ms,
+                sa.not_(alarms.c.holds),
+            )
+            .limit(AT_A_TIME)
+        )
+        with self._db.read() as connection:
+            if connection.execute(old).first() is None:
+                return 0
+        with self._db.write() as connection:
+            uids = connection.execute(old.with_for_update()).scalars().all()
+            connection.execute(sa.delete(alarm_history).where(alarm_history.c.alarm_uid.in_(uids)))
+            return connection.execute(sa.delete(alarms).where(alarms.c.uid.in_(uids))).rowcount
 
     def _decide(
         self,

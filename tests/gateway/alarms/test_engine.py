@@ -4,7 +4,7 @@ import pytest
 
 from gateway.alarms import Engine
 from gateway.alarms.engine import LEASE_MS, SWEEP_MS
-from gateway.store import AlarmState, NotTheEngine, Store
+from gateway.store import AlarmState, NotFound, NotTheEngine, Store
 from protocol import JobStatus
 from tests.gateway.alarms.conftest import NOW, Estate
 from tests.helpers.stores import enroll, make_world
@@ -150,3 +150,21 @@ def test_alarms_are_facts_of_the_feed(estate: Estate) -> None:
     [line] = [line for line in lines if line.kind == "alarm"]
     assert line.body["event"] == "alarm.raised"
     assert line.body["alarm"]["lastActivation"]["status"] == "Error"
+
+
+def test_what_has_been_over_for_long_is_forgotten(estate: Estate) -> None:
+    """With its history, when the setting's time is over; of an open alarm all of it stays."""
+    day = 24 * 3_600_000
+    estate.engine.keep_ms = 10 * day
+    for job in ("mended", "broken"):
+        estate.end_job("r1" + job, JobStatus.FAILED, job=job)
+    estate.engine.tick(NOW + 1)
+    uids = {alarm.object_name: alarm.uid for alarm in estate.store.alarms.list()}
+    estate.end_job("r2", JobStatus.SUCCESS, job="mended", at=NOW + 2)
+    estate.engine.tick(NOW + 3)
+    estate.engine.tick(NOW + 9 * day)
+    assert len(estate.store.alarms.history(uids["mended"])) == 2
+    estate.engine.tick(NOW + 11 * day)
+    with pytest.raises(NotFound):
+        estate.store.alarms.history(uids["mended"])
+    assert len(estate.store.alarms.history(uids["broken"])) == 1

@@ -13,6 +13,7 @@ from tests.helpers.stores import enroll, open_stream, streams_of
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 
 
 class Fleet:
