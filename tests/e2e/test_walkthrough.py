@@ -1,6 +1,7 @@
 """docs/walkthrough.md, run as it stands, but for the ports."""
 
 import contextlib
+import datetime
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from tests.helpers.provider import free_ports
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/walkthrough.md"
+TOLD_WITHIN_S = 5
 LIMIT_S = 700
 PORTS = ("6180", "9999", "1280", "9180")
 
@@ -89,7 +91,11 @@ def test_somebody_is_told_of_the_failed_job(walk: tuple[dict[str, str], Receiver
     """By a webhook, and in the list."""
     assert "the job failed: exit code 1" in walk[0]["A job fails"]
     assert "ledgers" in walk[0]["A job fails"]
-    assert walk[1].bodies
+    told = [at for at, body in zip(walk[1].times, walk[1].bodies, strict=True) if b"ledgers" in body]
+    [ended] = re.findall(r"ended: (\S+)", walk[0]["A job fails"])
+    took_s = told[0] - datetime.datetime.fromisoformat(ended).timestamp()
+    print(f"the webhook was told {took_s:.2f} s after the job's end")
+    assert took_s < TOLD_WITHIN_S
 
 
 def test_the_file_is_the_same(walk: tuple[dict[str, str], Receiver, Path]) -> None:

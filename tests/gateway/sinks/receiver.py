@@ -40,6 +40,7 @@ class Receiver:
         plays: the answers to come; then it takes everything.
         requests: the headers of every request that came whole.
         bodies: what came with each of them.
+        times: when each of them had come, in seconds since the epoch.
         lines: those that it took, with those that it took twice.
     """
 
@@ -47,6 +48,7 @@ class Receiver:
     plays: list[Answer] = attrs.field(factory=list)
     requests: list[dict[str, str]] = attrs.field(factory=list)
     bodies: list[bytes] = attrs.field(factory=list)
+    times: list[float] = attrs.field(factory=list)
     lines: list[dict[str, Any]] = attrs.field(factory=list)
     ended: threading.Event = attrs.field(factory=threading.Event)
 
@@ -57,6 +59,7 @@ class Receiver:
         play = self.plays.pop(0) if self.plays else TAKE
         if play in (TAKE, SILENT):
             self.lines += body.get("lines", [])
+        self.times.append(time.time())
         self.bodies.append(raw)
         self.requests.append({"path": handler.path, **dict(handler.headers.items())})
         if play == SILENT:
