@@ -12,7 +12,7 @@ Rules and services only: no HTTP, no clock of its own. Every time is an argument
 
 from gateway.access.authenticating import USE_NOTED_MS, Authenticator
 from gateway.access.credentials import CredentialKind, digest_of, kind_of, new_credential
-from gateway.access.keys import NewKey, create_key
+from gateway.access.keys import KEY_DAYS, MOST_KEY_DAYS, NewKey, create_key, user_of_new_key
 from gateway.access.lockout import RULES, Rule, name_key_of, network_of
 from gateway.access.logins import ACCESS_MS, REFRESH_MS, RETRY_MS, SESSION_MS, Issued, Logins
 from gateway.access.oidc import Answer, OidcLogins
@@ -46,6 +46,8 @@ from gateway.access.users import add_user, change_user, find_user, set_password,
 __all__ = [
     "ACCESS_MS",
     "GRANTS",
+    "KEY_DAYS",
+    "MOST_KEY_DAYS",
     "PROVIDER_ROLES",
     "REACHES",
     "READING",
@@ -97,4 +99,5 @@ __all__ = [
     "new_credential",
     "set_password",
     "unlock_user",
+    "user_of_new_key",
 ]

@@ -5,6 +5,7 @@ from typing import Final
 import structlog
 
 from gateway.access.credentials import CredentialKind, digest_of, kind_of
+from gateway.access.permissions import Permission
 from gateway.access.principal import Principal
 from gateway.access.refusals import (
     CredentialExpired,
@@ -14,7 +15,7 @@ from gateway.access.refusals import (
     CredentialUnknown,
     OwnerDisabled,
 )
-from gateway.access.roles import Role
+from gateway.access.roles import Role, permissions_of
 from gateway.store import Store, StoredKey, StoreError
 
 __all__ = ["USE_NOTED_MS", "Authenticator"]
@@ -104,7 +105,7 @@ class Authenticator:
             raise CredentialExpired(f"an access token of {user.name!r} has expired")
         return Principal(
             who=f"user {user.name}", subject_uid=user.uid, role=known_role(user.role),
-            organization_uid=user.organization_uid, read_only=user.read_only,
+            organization_uid=user.organization_uid, read_only=user.read_only, user_uid=user.uid, maker_uid=user.uid,
         )  # fmt: skip
 
 
@@ -117,12 +118,22 @@ def key_principal(stored: StoredKey, *, now_ms: int) -> Principal:
     if stored.revoked_ms is not None:
         raise CredentialRevoked(f"the API key {stored.name!r} was revoked")
     if stored.owner_disabled:
-        raise OwnerDisabled(f"the user that the API key {stored.name!r} belongs to is disabled")
+        raise OwnerDisabled(
+            f"the user that the API key {stored.name!r} belongs to, or who made it, is disabled"
+        )
     if stored.expires_ms is not None and stored.expires_ms <= now_ms:
         raise CredentialExpired(f"the API key {stored.name!r} has expired")
+    if not stored.owner_reaches:
+        raise CredentialRevoked(
+            f"the user that the API key {stored.name!r} belongs to sees its organization no more"
+        )
+    owned = frozenset(Permission)
+    if stored.owner_role is not None:
+        owned = permissions_of(known_role(stored.owner_role), read_only=stored.owner_read_only)
     return Principal(
         who=f"key {stored.name}", subject_uid=stored.uid, role=known_role(stored.role),
-        organization_uid=stored.organization_uid, read_only=stored.read_only,
+        organization_uid=stored.organization_uid, read_only=stored.read_only, user_uid=stored.user_uid,
+        maker_uid=stored.maker_uid or stored.user_uid, within=owned,
     )  # fmt: skip
 
 

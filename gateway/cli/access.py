@@ -7,7 +7,7 @@ from typing import Annotated
 import attrs
 from cyclopts import App, Parameter
 
-from gateway.access import REACHES, NewKey, Reach, Role, create_key
+from gateway.access import KEY_DAYS, MOST_KEY_DAYS, REACHES, NewKey, Reach, Role, create_key
 from gateway.cli.common import Provider, now_ms, open_provider, operator
 from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.options import DEFAULT_DATA, Data, Json, require_name
@@ -19,8 +19,6 @@ __all__ = ["apikey_app"]
 apikey_app = App(name="apikey")
 
 DAY_MS = 24 * 3600 * 1000
-# More than these is a slip of the finger.
-MOST_DAYS = 3650
 
 
 @apikey_app.command(name="create")
@@ -30,8 +28,8 @@ def apikey_create(
     *,
     role: Role = Role.READ_ONLY,
     organization: str | None = None,
-    read_only: Annotated[bool, Parameter(negative="")] = False,
-    days: int = 365,
+    write: Annotated[bool, Parameter(negative="")] = False,
+    days: int = KEY_DAYS,
     by: str | None = None,
     data: Data = DEFAULT_DATA,
     json_: Json = False,
@@ -46,22 +44,22 @@ def apikey_create(
         What it may do; docs/security.md has the table.
     organization
         The reseller or company (name or uid) that it belongs to. A provider's role needs none.
-    read_only
-        It changes nothing, whatever its role.
+    write
+        It may change what its role may; without, it only reads.
     days
         How long it is valid.
     by
         Who decided it; default: the user who runs the command.
     """
     require_name(name)
-    if not 1 <= days <= MOST_DAYS:
-        raise CommandError(f"--days must be 1 to {MOST_DAYS}", exit_code=UNUSABLE)
+    if not 1 <= days <= MOST_KEY_DAYS:
+        raise CommandError(f"--days must be 1 to {MOST_KEY_DAYS}", exit_code=UNUSABLE)
     who = operator(by)
     with open_provider(data) as provider:
         owner = organization_for(provider, role, organization)
         now = now_ms()
         made = create_key(
-            provider.store, name=name, role=role, organization_uid=owner.uid, read_only=read_only,
+            provider.store, name=name, role=role, organization_uid=owner.uid, read_only=not write,
             expires_ms=now + days * DAY_MS, by=who, now_ms=now,
         )  # fmt: skip
         try:
@@ -100,11 +98,10 @@ def _print_key(made: NewKey, owner: Organization, *, as_json: bool) -> None:
             {"uid": stored.uid, "key": made.secret, "role": stored.role, "expires_ms": stored.expires_ms}
         )
         return
-    reads = ", reads only" if stored.read_only else ""
     say(
         made.secret,
         "",
-        f"For {owner.name} as {stored.role}{reads}, until {when(stored.expires_ms)}. Shown this once. Send it as",
+        f"For {owner.name} as {_may(stored)}, until {when(stored.expires_ms)}. Shown this once. Send it as",
         "  Authorization: Bearer KEY",
     )
 
@@ -122,7 +119,7 @@ def apikey_list(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
         (
             attrs.asdict(key)
             | {"organization": names.get(key.organization_uid), "state": _state(key, now)}
-            | ({} if json_ else {"role": f"{key.role}, reads only" if key.read_only else key.role})
+            | ({} if json_ else {"role": _may(key)})
             for key in sorted(stored, key=lambda key: (key.name, key.created_ms))
         ),
         {
@@ -139,6 +136,10 @@ def apikey_list(*, data: Data = DEFAULT_DATA, json_: Json = False) -> None:
         empty="no API key yet: fieldgate apikey create NAME",
         show={"expires_ms": when, "used_ms": ago(now)},
     )
+
+
+def _may(key: StoredKey) -> str:
+    return f"{key.role}, reads only" if key.read_only and key.role != Role.READ_ONLY else key.role
 
 
 def _state(key: StoredKey, now: int) -> str:

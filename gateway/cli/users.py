@@ -110,7 +110,7 @@ def _state(user: StoredUser) -> str:
 
 @user_app.command(name="disable")
 def user_disable(name: str, /, *, by: str | None = None, data: Data = DEFAULT_DATA) -> None:
-    """End a user for good: sessions and API keys end at once; the name stays taken, for the audit's sake.
+    """End a user for good: sessions and API keys end at once, and keys for programs are named; the name stays taken.
 
     Parameters
     ----------
@@ -123,7 +123,15 @@ def user_disable(name: str, /, *, by: str | None = None, data: Data = DEFAULT_DA
     with open_provider(data) as provider:
         user = find_user(provider.store, name)
         provider.store.users.disable(user.uid, by=who, now_ms=now_ms())
-    say(f"{user.name} is disabled: sessions and keys have ended")
+        programs = provider.store.api_keys.programs_of(user.uid, now_ms=now_ms())
+    say(
+        f"{user.name} is disabled: sessions have ended, and the keys that were {user.name}'s or made for others"
+    )
+    if programs:
+        say(
+            f"{user.name} also made keys for programs, which go on; each is ended by",
+            *(f"  fieldgate apikey revoke {key.uid}   # {key.name}, {key.role}" for key in programs),
+        )
 
 
 @user_app.command(name="set-password")

@@ -52,7 +52,7 @@ doorbell after it returned.
     store.receivers       add remove find all    who is told of alarms: webhooks, mail
     store.alarm_deliveries  claim note log prune
     store.actions         ask get take beat end cancel prune    what the gateway itself is to do
-    store.api_keys        add find get list revoke note_use note_refusal
+    store.api_keys        add find get list programs_of revoke note_use note_refusal
     store.users           add get named login known_as list set_password change disable
     store.logins          begin find refresh end spend          store.attempts     knows begin succeed unlock
     store.audit           note list

@@ -1,4 +1,7 @@
-"""API keys: what the store keeps of a secret that was shown once."""
+"""API keys: what the store keeps of a secret that was shown once.
+
+A key that belongs to a user ends with that user, and with the user who made it. One that belongs to nobody, a program's, ends by itself.
+"""
 
 import json
 from typing import Any
@@ -12,7 +15,9 @@ from gateway.store.access.schema import api_keys, users
 from gateway.store.audit import AuditEntry, note
 from gateway.store.engine import Database
 from gateway.store.errors import Conflict, NotFound
-from gateway.store.organizations import require_organization
+from gateway.store.onboarding.schema import organization_details
+from gateway.store.organizations import PROVIDER, require_organization
+from gateway.store.schema import organizations
 
 # What a scanner of the audit wants to see of a key that is tried though it is over: that it goes on, not every time.
 REFUSALS_APART_MS = 3600 * 1000
@@ -28,6 +33,8 @@ class StoredKey:
     organization_uid: str
     user_uid: str | None
     """Whose it is; None: nobody's, it was made for a program."""
+    maker_uid: str | None = None
+    """The user who made it, by a session or by keys that go back to it; None: whoever runs commands."""
     read_only: bool
     created_by: str
     created_ms: int
@@ -36,11 +43,40 @@ class StoredKey:
     used_ms: int | None
     """When it last opened something, give or take a minute."""
     owner_disabled: bool = False
+    """The user whose it is, or the one who made it for that user, is disabled."""
+    owner_role: str | None = None
+    """What the user whose it is may do now."""
+    owner_read_only: bool = False
+    owner_reaches: bool = True
+    """Whether that user's organization is the key's or looks after it: the provider, or its reseller."""
 
 
-KEY_COLUMNS = [api_keys.c[a.name] for a in attrs.fields(StoredKey) if a.name != "owner_disabled"]
-KEYS = sa.select(*KEY_COLUMNS, users.c.disabled_ms.is_not(None).label("owner_disabled")).select_from(
-    api_keys.outerjoin(users, users.c.uid == api_keys.c.user_uid)
+KEY_COLUMNS = [api_keys.c[a.name] for a in attrs.fields(StoredKey) if not a.name.startswith("owner_")]
+makers = users.alias("makers")
+owners = organizations.alias("owners")
+WITH_USERS = api_keys.outerjoin(users, users.c.uid == api_keys.c.user_uid).outerjoin(
+    makers, makers.c.uid == api_keys.c.maker_uid
+)
+OWNER_DISABLED = sa.or_(
+    users.c.disabled_ms.is_not(None),
+    sa.and_(api_keys.c.user_uid.is_not(None), makers.c.disabled_ms.is_not(None)),
+)
+OWNER_REACHES = sa.or_(
+    api_keys.c.user_uid.is_(None),
+    users.c.organization_uid == api_keys.c.organization_uid,
+    users.c.organization_uid == organization_details.c.reseller_uid,
+    owners.c.kind == PROVIDER,
+)
+KEYS = sa.select(
+    *KEY_COLUMNS,
+    OWNER_DISABLED.label("owner_disabled"),
+    users.c.role.label("owner_role"),
+    sa.case((users.c.read_only, sa.true()), else_=sa.false()).label("owner_read_only"),
+    sa.case((OWNER_REACHES, sa.true()), else_=sa.false()).label("owner_reaches"),
+).select_from(
+    WITH_USERS.outerjoin(owners, owners.c.uid == users.c.organization_uid).outerjoin(
+        organization_details, organization_details.c.uid == api_keys.c.organization_uid
+    )
 )
 
 
@@ -58,6 +94,7 @@ class ApiKeys:
         role: str,
         organization_uid: str,
         user_uid: str | None,
+        maker_uid: str | None = None,
         read_only: bool,
         expires_ms: int | None,
         by: str,
@@ -69,15 +106,14 @@ class ApiKeys:
             NotFound: there is no such organization or user.
         """
         stored = StoredKey(
-            uid=str(uuid4()), name=name, role=role, organization_uid=organization_uid, user_uid=user_uid,
+            uid=str(uuid4()), name=name, role=role, organization_uid=organization_uid, user_uid=user_uid, maker_uid=maker_uid,
             read_only=read_only, created_by=by, created_ms=now_ms, expires_ms=expires_ms, revoked_ms=None, used_ms=None,
         )  # fmt: skip
         with self._db.write() as connection:
             require_organization(connection, organization_uid)
             if user_uid is not None and not _is_there(connection, user_uid):
                 raise NotFound(f"no user has the uid {user_uid!r}")
-            row = attrs.asdict(stored) | {"digest": digest}
-            del row["owner_disabled"]
+            row = {column.name: getattr(stored, column.name) for column in KEY_COLUMNS} | {"digest": digest}
             connection.execute(sa.insert(api_keys).values(row))
             _note(connection, "API key created", stored, by=by, now_ms=now_ms, after=_said(stored))
         return stored
@@ -96,6 +132,15 @@ class ApiKeys:
         """
         with self._db.read() as connection:
             return _require(connection, uid)
+
+    def programs_of(self, user_uid: str, *, now_ms: int) -> list[StoredKey]:
+        """The keys that go back to a user, belong to nobody, and still open something: what outlives that user."""
+        query = KEYS.where(
+            api_keys.c.maker_uid == user_uid, api_keys.c.user_uid.is_(None), api_keys.c.revoked_ms.is_(None),
+            sa.or_(api_keys.c.expires_ms.is_(None), api_keys.c.expires_ms > now_ms),
+        ).order_by(api_keys.c.name, api_keys.c.uid)  # fmt: skip
+        with self._db.read() as connection:
+            return [key_of(row) for row in connection.execute(query).mappings()]
 
     def list(
         self, *, organization_uid: str | None = None, after: str = "", limit: int = 1000
@@ -167,7 +212,8 @@ def _require(connection: Connection, uid: str, *, lock: bool = False) -> StoredK
 
 def _said(stored: StoredKey) -> str:
     """What the audit shows of it; there is nothing secret in a StoredKey."""
-    return json.dumps(attrs.asdict(stored, filter=lambda a, _: a.name not in ("used_ms", "owner_disabled")))
+    shown = (column.name for column in KEY_COLUMNS if column.name != "used_ms")
+    return json.dumps({name: getattr(stored, name) for name in shown})
 
 
 def _note(

@@ -144,7 +144,9 @@ class Users:
     def change(
         self, uid: str, *, role: str, organization_uid: str, read_only: bool, by: str, now_ms: int
     ) -> StoredUser:
-        """From now on it may do that, also where it is logged in already; its keys end. Returns what it became.
+        """From now on it may do that, also where it is logged in already; its keys end, and those that it made for others.
+
+        Returns what it became.
 
         Raises:
             Conflict: it is disabled.
@@ -158,16 +160,20 @@ class Users:
             if after != before:
                 values = {"role": role, "organization_uid": organization_uid, "read_only": read_only}
                 connection.execute(sa.update(users).where(users.c.uid == uid).values(values))
-                # A key was made by what its user might then.
-                own = sa.update(api_keys).where(api_keys.c.user_uid == uid, api_keys.c.revoked_ms.is_(None))
-                connection.execute(own.values(revoked_ms=now_ms))
+                # A key was made by what its user, or the user who made it for another, might then.
+                own = sa.or_(
+                    api_keys.c.user_uid == uid,
+                    sa.and_(api_keys.c.maker_uid == uid, api_keys.c.user_uid.is_not(None)),
+                )
+                live = sa.update(api_keys).where(own, api_keys.c.revoked_ms.is_(None))
+                connection.execute(live.values(revoked_ms=now_ms))
                 note_user(
                     connection, "user changed", after, by=by, now_ms=now_ms, before=said(before), after=said(after)
                 )  # fmt: skip
         return after
 
     def disable(self, uid: str, *, by: str, now_ms: int) -> StoredUser:
-        """End a user: its sessions, and with it the keys that belong to it. Returns what it became.
+        """End a user: its sessions, and with it the keys that belong to it or that it made for others. Returns what it became.
 
         Raises:
             Conflict: it was disabled before.

@@ -4,6 +4,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from gateway.store.access.keys import OWNER_DISABLED as USER_IS_DISABLED
+from gateway.store.access.keys import WITH_USERS
 from gateway.store.access.schema import api_keys, users
 from gateway.store.schema_paths import audit
 from gateway.store.views.asking import Order
@@ -74,7 +76,7 @@ USERS: Final = View(
 EXPIRED, OWNER_DISABLED, REVOKED, VALID = range(4)
 STATUS: Final = sa.case(
     (api_keys.c.revoked_ms.is_not(None), REVOKED),
-    (users.c.disabled_ms.is_not(None), OWNER_DISABLED),
+    (USER_IS_DISABLED, OWNER_DISABLED),
     (api_keys.c.expires_ms <= NOW, EXPIRED),
     else_=VALID,
 )
@@ -82,7 +84,7 @@ STATUS: Final = sa.case(
 API_KEYS: Final = View(
     name="apiKeys", model="ApiKey", says="The API keys, also those that open nothing any more.",
     key="instanceUid",
-    source=api_keys.outerjoin(users, users.c.uid == api_keys.c.user_uid),
+    source=WITH_USERS,
     organization=api_keys.c.organization_uid,
     default_sort=(Order("name"),),
     properties=(
@@ -94,6 +96,11 @@ API_KEYS: Final = View(
         Property(
             name="userUid", kind=Kind.UID, says="The user with whom it ends; none: it was made for a program.",
             example=EXAMPLE_UID, column=api_keys.c.user_uid, sort=False, nullable=True,
+        ),
+        Property(
+            name="createdByUserUid", kind=Kind.UID,
+            says="The user who made it, by a session or by keys that go back to one; none: whoever ran a command.",
+            example=EXAMPLE_UID, column=api_keys.c.maker_uid, sort=False, nullable=True,
         ),
         Property(
             name="expirationTime", kind=Kind.TIME, says="From when on it opens nothing; none: until it is revoked.",

@@ -68,8 +68,9 @@ def test_an_access_token_opens_for_an_hour(store: Store, logins: Logins) -> None
     user = store.users.named("anna")
 
     assert keeper.authenticate(issued.access, now_ms=NOW_MS + ACCESS_MS - 1) == Principal(
-        who="user Anna", subject_uid=user.uid, role=Role.OPERATOR, organization_uid=user.organization_uid
-    )
+        who="user Anna", subject_uid=user.uid, role=Role.OPERATOR, organization_uid=user.organization_uid,
+        user_uid=user.uid, maker_uid=user.uid,
+    )  # fmt: skip
     store.users.change(
         user.uid,
         role=Role.READ_ONLY,

@@ -50,7 +50,7 @@ def test_a_company_s_key_names_the_company(data: Path, capsys: Capture) -> None:
     assert "FG-6058" in run(capsys, data, "apikey", "create", "portal", "--role", "operator", "--organization", "Acme", expect=3)  # fmt: skip
     made = json.loads(
         run(capsys, data, "apikey", "create", "portal", "--role", "company-owner", "--organization", "Acme",
-            "--read-only", "--json")
+            "--json")
     )  # fmt: skip
 
     with opened(data) as store:
@@ -62,9 +62,7 @@ def test_a_company_s_key_names_the_company(data: Path, capsys: Capture) -> None:
 def test_lists_show_what_a_key_may_and_never_the_secret(data: Path, capsys: Capture) -> None:
     """For people and for scripts."""
     assert "no API key yet" in run(capsys, data, "apikey", "list")
-    made = json.loads(
-        run(capsys, data, "apikey", "create", "export", "--role", "operator", "--read-only", "--json")
-    )
+    made = json.loads(run(capsys, data, "apikey", "create", "export", "--role", "operator", "--json"))
     shown = run(capsys, data, "apikey", "list")
     [listed] = json.loads(run(capsys, data, "apikey", "list", "--json"))
 

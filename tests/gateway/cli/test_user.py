@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.access import LoginHeldBack, LoginRefused, Logins
+from gateway.access import LoginHeldBack, LoginRefused, Logins, Role, create_key, find_user
 from gateway.cli import main
 from gateway.cli.common import now_ms
 from tests.helpers.stores import opened
@@ -123,3 +123,21 @@ def test_somebody_who_is_held_back_is_let_in_again(data: Path, capsys: Capture) 
     assert run(capsys, data, "user", "unlock", "Anna") == "Anna is not held back any more\n"
     with opened(data) as store:
         assert Logins(store).by_password("anna", PASSWORD, address=HERE, now_ms=now_ms()).access
+
+
+@pytest.mark.usefixtures("says")
+def test_what_goes_on_without_a_user_is_named_when_the_user_ends(data: Path, capsys: Capture) -> None:
+    """Keys for programs, by the command that ends each; a key of the user's own has ended, and one that is over needs no word."""
+    run(capsys, data, "user", "add", "Zoe", "--role", "administrator")
+    with opened(data) as store:
+        zoe = find_user(store, "zoe")
+        program, _, own = (
+            create_key(
+                store, name=name, role=Role.OPERATOR, organization_uid=zoe.organization_uid, user_uid=user_uid,
+                maker_uid=zoe.uid, expires_ms=expires_ms, by="user Zoe", now_ms=1,
+            ).stored.uid
+            for name, user_uid, expires_ms in (("export", None, None), ("old", None, 2), ("hers", zoe.uid, None))
+        )  # fmt: skip
+    told = run(capsys, data, "user", "disable", "zoe")
+    assert f"fieldgate apikey revoke {program}   # export, operator" in told
+    assert (told.count("apikey revoke"), own in told) == (1, False)

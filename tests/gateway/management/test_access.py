@@ -127,7 +127,7 @@ def test_a_key_of_a_user_s_is_no_way_past_what_the_user_may(rest: Rest) -> None:
     """It may no more, and ends when the user's role changes."""
     key = rest.key(Role.ADMINISTRATOR)
     uid = new_user(rest, key, role="read-only").json()["data"]["instanceUid"]
-    mine = {"name": "hers", "role": "operator", "userUid": uid}
+    mine = {"name": "hers", "role": "operator", "userUid": uid, "isReadOnly": False}
     assert refusal(rest.ask("POST", "/apiKeys", key=key, json=mine)) == (400, "FG-6058")
     secret = rest.ask("POST", "/apiKeys", key=key, json=mine | {"isReadOnly": True}).json()["data"]["key"]
     assert rest.ask("GET", "/about", key=secret).status_code == 200

@@ -35,6 +35,7 @@ api_keys = table(
     *columns(Text, "name role"),
     reference("organization_uid", "organizations.uid"),
     reference("user_uid", "access_users.uid", nullable=True),
+    reference("maker_uid", "access_users.uid", nullable=True),
     *columns(Flag(), "read_only"),
     *columns(Text, "created_by"),
     *columns(Int, "created_ms expires_ms? revoked_ms?"),
@@ -43,6 +44,7 @@ api_keys = table(
     sa.UniqueConstraint("digest"),
     sa.Index(None, "organization_uid"),
     sa.Index(None, "user_uid"),
+    sa.Index(None, "maker_uid"),
     sa.Index(None, "created_ms"),
 )
 
