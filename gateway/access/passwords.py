@@ -4,7 +4,10 @@ Argon2id with 19 MiB, two passes, one lane: the first of the equally strong sets
 (35 ms of one core where this was written). A PHC string carries its own parameters, so that they can be raised later.
 
 At least 15 characters, no rules of composition, Unicode in one normal form: NIST SP 800-63B-4, section 3.1.1.2, for a password that is the
-only factor. Beyond that, what repeats the user's own name or hardly varies is refused: it is what guessing begins with.
+only factor. The same section asks for a list of what is not taken because guessing begins with it: common words, repetitive and sequential
+characters, and words of the context, such as the user's name and that of the service. Every common password of 15 characters and more is
+made of shorter ones that are common, said once more or lengthened by digits; so the list has those, and a password is refused that is
+nothing but such pieces.
 """
 
 import contextlib
@@ -30,8 +33,24 @@ HASH_BYTES: Final = 32
 SHORTEST: Final = 15
 LONGEST_BYTES: Final = 1024
 """Nobody types more, and what is hashed before it is known who asks must have an end."""
-FEWEST_KINDS: Final = 6
-"""Of characters."""
+LETTERS_AND_DIGITS: Final = (
+    "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "yxcvbnm", "azertyuiop", "qsdfghjklm", "wxcvbn", "abcdefghijklmnopqrstuvwxyz",
+    "01234567890", "1q2w3e4r5t6y7u8i9o0p", "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p", "qazwsxedcrfvtgbyhnujmikolp",
+)  # fmt: skip
+"""The rows and columns of keyboards, the alphabet, and counting."""
+RUN: Final = 4
+"""Neighbours in one of those, or the same character so often, are a piece that is guessed as one."""
+
+WORDS: Final = (
+    "password passwort passwd pass word passphrase motdepasse contrasena secret geheim admin administrator root user login welcome "
+    "willkommen letmein changeme change default master access guest test temp hello hallo iloveyou love princess sunshine monkey dragon "
+    "football baseball basketball soccer superman batman pokemon starwars shadow michael jordan jennifer thomas charlie daniel robert "
+    "trustno1 whatever freedom killer pepper summer winter spring autumn sommer monday company backup server cloud windows linux "
+    "google facebook internet computer fieldgate correcthorsebatterystaple p@ssw0rd p@ssword passw0rd "
+    "pa55word pa55w0rd qwerty qwert azerty qwertz abc abc123 asdf zxc qaz wsx the my is new old"
+)
+COMMON: Final = frozenset(WORDS.split())
+"""The most common passwords, those of the service's own context, and what joins them; in small letters."""
 
 AT_ONCE: Final = 4
 """Passwords that are verified at the same moment, for 19 MiB each. More wait outside: threads that wait here would answer nobody else."""
@@ -48,10 +67,54 @@ def require_fit(password: str, *, user: str) -> None:
         raise PasswordUnfit(f"a password has at least {SHORTEST} characters; several words make a good one")
     if len(plain.encode(errors="replace")) > LONGEST_BYTES:
         raise PasswordUnfit(f"a password has at most {LONGEST_BYTES} bytes")
-    if len(set(plain)) < FEWEST_KINDS:
-        raise PasswordUnfit(f"a password has at least {FEWEST_KINDS} different characters")
-    if len(plain.casefold().replace(user.casefold(), "")) < SHORTEST // 2:
+    folded = unicodedata.normalize("NFC", plain.casefold())
+    if len(folded.replace(unicodedata.normalize("NFC", user.casefold()), "")) < SHORTEST // 2:
         raise PasswordUnfit("a password is more than the user's name")
+    if _is_common(folded):
+        raise PasswordUnfit(
+            "this is among the first that are guessed: common words, runs of keys, one piece again and again"
+        )
+
+
+def _is_common(folded: str) -> bool:
+    """Whether a password is made of nothing but what guessing begins with, whatever stands between the pieces."""
+    return _is_pieces(folded) or _is_pieces("".join(filter(str.isalnum, folded))) or _repeats(folded)
+
+
+def _is_pieces(text: str) -> bool:
+    """Whether *text* is pieces of COMMON, runs of keys and digits and signs alone, one after the other."""
+    reached = {0}
+    for start in range(len(text)):
+        if start not in reached:
+            continue
+        reached.update(start + len(word) for word in COMMON if text.startswith(word, start))
+        for length in range(RUN, _longest_run(text, start) + 1):
+            reached.add(start + length)
+        if not text[start].isalpha():
+            reached.add(start + 1)
+    return len(text) in reached
+
+
+def _longest_run(text: str, start: int) -> int:
+    """How many characters from *start* on are the same, or neighbours on a keyboard or in the alphabet, forwards or back."""
+    same = len(text) - start - len(text[start:].lstrip(text[start]))
+    longest = same
+    for row in (*LETTERS_AND_DIGITS, *(row[::-1] for row in LETTERS_AND_DIGITS)):
+        at = row.find(text[start])
+        length = 0
+        while (
+            at >= 0
+            and length < len(row) - at
+            and text[start + length : start + length + 1] == row[at + length]
+        ):
+            length += 1
+        longest = max(longest, length)
+    return longest
+
+
+def _repeats(text: str) -> bool:
+    """Whether *text* is a piece of up to seven characters again and again, the last time perhaps cut off."""
+    return any(text.startswith(text[size:]) for size in range(1, SHORTEST // 2 + 1))
 
 
 def hashed(password: str) -> str:
