@@ -15,6 +15,7 @@ from litestar.params import JSONBody
 
 from gateway.access import (
     Permission,
+    PermissionMissing,
     Principal,
     Role,
     add_user,
@@ -173,7 +174,15 @@ def put_own_password(
     logins: ProvidedLogins,
     data: JSONBody[PasswordChange],
 ) -> None:
-    """Whoever has only a token of the user's can't."""
+    """Whoever has only a token of the user's can't.
+
+    Raises:
+        PermissionMissing: a key asks, which has no password.
+    """
+    if not request.user.is_person:
+        raise PermissionMissing(
+            f"{request.user.who} has no password: only a user who is logged in takes another"
+        )
     user = services.store.users.get(request.user.subject_uid)
     address = request.client.host if request.client else ""
     logins.change_password(
