@@ -108,6 +108,8 @@ audit = table(
     *columns(Text, "before? after? organization_uid?"),
     sa.Index(None, "at_ms"),
     sa.Index("ix_audit_organization_uid", "organization_uid", "id"),
+    sa.Index(None, "who", "id"),
+    sa.Index(None, "action", "id"),
     sa.Index(None, "organization_uid", "at_ms"),
     numbered=True,
 )

@@ -132,11 +132,11 @@ AUDIT: Final = View(
         ),
         Property(
             name="who", kind=Kind.TEXT, says="A user, a key, or whoever ran a command.", example="user Anna",
-            column=audit.c.who, filter=False, sort=False,
+            column=audit.c.who, sort=False,
         ),
         Property(
             name="action", kind=Kind.TEXT, says="What was done.", example="API key revoked", column=audit.c.action,
-            filter=False, sort=False,
+            sort=False,
         ),
         Property(
             name="about", kind=Kind.TEXT, says="What it was done to.", example="nightly export", column=audit.c.about,

@@ -213,3 +213,28 @@ def test_the_audit_is_read_page_by_page_and_by_time(rest: Rest) -> None:
     since = [{"property": "time", "operation": "greaterThan", "value": "2030-01-01T00:00:00Z"}]
     assert rest.ask("GET", f"/audit?filter={json.dumps(since)}", key=key).json()["data"] == []
     assert rest.store.audit.list()[0].at_ms == NOW_MS
+
+
+def test_the_audit_says_what_one_did(rest: Rest) -> None:
+    """By who, by action, by both; the newest first, and nothing of others."""
+    admin = rest.key(Role.ADMINISTRATOR)
+    rest.key(Role.OPERATOR)
+    for name in ("Anna", "Ben"):
+        new_user(rest, admin, name=name)
+
+    def asked(*wanted: tuple[str, Any]) -> list[tuple[str, str]]:
+        rule = [
+            {"property": name, "operation": "in" if isinstance(value, list) else "equals", "value": value}
+            for name, value in wanted
+        ]
+        rows = rest.ask("GET", f"/audit?filter={json.dumps(rule)}", key=admin).json()["data"]
+        return [(row["action"], row["about"].split(" (")[0]) for row in rows]
+
+    mine = ("who", "key key of administrator")
+    assert asked(mine) == [("user added", "Ben"), ("user added", "Anna")]
+    assert asked(("action", "API key created")) == [
+        ("API key created", "key of operator"),
+        ("API key created", "key of administrator"),
+    ]
+    assert asked(mine, ("action", ["user added", "user disabled"])) == asked(mine)
+    assert asked(mine, ("action", "API key created")) == []

@@ -14,3 +14,5 @@ def make_deeds(connection: Connection) -> None:
     connection.exec_driver_sql(
         "CREATE INDEX ix_audit_organization_uid_at_ms ON audit (organization_uid, at_ms)"
     )
+    for name in ("who", "action"):
+        connection.exec_driver_sql(f"CREATE INDEX ix_audit_{name}_id ON audit ({name}, id)")
