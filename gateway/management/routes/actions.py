@@ -151,12 +151,12 @@ def _change(uid: str, before: dict[str, Any], after: dict[str, Any]) -> commands
     match [name for name in before if after.get(name) != before[name]]:
         case ["status"] if after.get("status") == "Running":
             return commands.StartJob(job_uid=uid)
-        case ["status"] if after.get("status") in ("None", "Stopping"):
+        case ["status"] if after.get("status", "") in ("None", "Stopping", None):
             return commands.StopJob(job_uid=uid)
         case ["isEnabled"] if isinstance(after.get("isEnabled"), bool):
             return (commands.EnableJob if after["isEnabled"] else commands.DisableJob)(job_uid=uid)
     raise PatchRefused(
-        "one of these at a time: /status becomes Running or None, /isEnabled becomes true or false"
+        "one of these at a time: /status becomes Running or \"None\", /isEnabled becomes true or false"
     )
 
 

@@ -6,6 +6,7 @@ off goes on, or begins anew if it is another file. Memory is a block for each, h
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 from litestar import Request, Response, delete, get
 from litestar.concurrency import sync_to_thread
@@ -104,7 +105,7 @@ def restore_file(
     headers = {
         "Accept-Ranges": "bytes",
         "Cache-Control": "no-store",
-        "Content-Disposition": 'attachment; filename="restored"',
+        "Content-Disposition": disposition(file.session.file_name),
         "Content-Length": str(stop - start),
         "ETag": tag,
         "X-Content-Type-Options": "nosniff",
@@ -115,6 +116,12 @@ def restore_file(
         _blocks(file, start, stop), status_code=206 if partial else 200, media_type="application/octet-stream",
         headers=headers,
     )  # fmt: skip
+
+
+def disposition(name: str | None) -> str:
+    """How a browser is to save it, by RFC 6266: under *name*, which an agent chose, with all but letters and digits encoded."""
+    plain = 'attachment; filename="restored"'
+    return plain if not name else f"{plain}; filename*=UTF-8''{quote(name, safe='')}"
 
 
 async def _blocks(file: RestoredFile, start: int, stop: int) -> AsyncIterator[bytes]:

@@ -8,10 +8,13 @@ from uuid import uuid4
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.access import Role
 from gateway.management import Services
 from gateway.management.routes import restore, restore_sessions
+from gateway.management.routes.restore_sessions import disposition
 from gateway.restores import RestoreDesk
 from gateway.store import CommandState
 from protocol import Code, Outcome, listing
@@ -158,6 +161,7 @@ def test_a_download_is_asked_for_once_and_fetched_in_parts(
     assert whole.headers["etag"] == f'"{digest}"'
     assert whole.headers["content-length"] == str(len(DATA))
     assert whole.headers["x-content-type-options"] == "nosniff"
+    assert whole.headers["content-disposition"].endswith("; filename*=UTF-8''report.bin")
     part = site.rest.ask("GET", f"{where}/file", key=key, headers={"Range": "bytes=600000-"})
     assert (part.status_code, part.content == DATA[600_000:]) == (206, True)
     assert part.headers["content-range"] == f"bytes 600000-{len(DATA) - 1}/{len(DATA)}"
@@ -251,3 +255,12 @@ def test_there_is_no_way_around_the_log(site: Site, kind: str) -> None:
         400,
         str(Code.REST_BODY_INVALID),
     )
+
+
+@given(name=st.text(max_size=255))
+def test_a_name_that_an_agent_chose_is_only_a_name(name: str) -> None:
+    """Whatever is in it, it ends no header and names no folder."""
+    told = disposition(name)
+    assert told.isascii()
+    assert told.isprintable()
+    assert not {*"/\\\r\n"} & {*told.partition("*=")[2]}
