@@ -158,7 +158,7 @@ def test_everybody_asks(client: TestClient[Any], scene: Scene, asked: Asked) -> 
         if Permission(asked.permission) not in GRANTS[asker.role]:
             assert answer.status_code == 403, told
         elif (asked.method, asked.path.removeprefix(BASE)) in PERSONS:
-            assert answer.status_code == 404, told
+            assert answer.status_code == 403, told
         elif decided and asker.of != "provider_uid":
             assert answer.status_code in (403, 404), told
         elif asked.parameters and not reaches(asked, asker):
