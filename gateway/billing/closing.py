@@ -16,7 +16,7 @@ import attrs
 
 from certs import StatementSigner
 from gateway.billing.basis import Basis
-from gateway.billing.calendar import Period
+from gateway.billing.calendar import Period, PeriodError
 from gateway.billing.signed import FORMAT, Signed, read, sign
 from gateway.billing.statement import Document, Ledger, canonical
 from gateway.store import NewStatement, Statement, StatementState, Store
@@ -115,8 +115,15 @@ class Books:
             at_once: make it final now, though its review is not over.
 
         Raises:
-            As `close`.
+            PeriodError: nothing was reported or entered until its end, as in a year that was mistyped: a final statement stays for good.
+            AuthorityError, PayloadError, StoreError: as `close`.
         """
+        with self.store.usage_history.reading() as history:
+            first_ms = history.first_report_ms()
+        if first_ms is None or first_ms >= period.to_ms:
+            raise PeriodError(
+                f"no usage was reported or entered until the end of {period.month}: there is nothing to close"
+            )
         known = self.store.statements.of_month(period.month or "")
         newest = known[-1] if known else None
         is_final = newest is not None and newest.state is StatementState.FINAL

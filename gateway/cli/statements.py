@@ -79,7 +79,10 @@ def usage_close(
             period = _month(month, books)
             if period.to_ms > as_of_ms:
                 raise CommandError(f"{month} is not over")
-            one = books.close_month(period, by=who, as_of_ms=as_of_ms, at_once=now)
+            try:
+                one = books.close_month(period, by=who, as_of_ms=as_of_ms, at_once=now)
+            except PeriodError as error:
+                raise CommandError(str(error), code=error.code) from None
             made = [] if one is None else [one]
     _table(made, json_, empty="nothing was due")
 
@@ -118,16 +121,24 @@ def usage_report(
     output
         A file, which is written anew; default: standard output.
     """
+    is_interval = first is not None or until is not None
+    if is_interval and (month is not None or number is not None):
+        raise CommandError(
+            "--month and --number are about months that were closed, --from and --until about an interval",
+            exit_code=UNUSABLE,
+        )
+    if format_ == "pdf" and output is None and sys.stdout.isatty():
+        raise CommandError("a PDF is nothing for a terminal: name a file with --output", exit_code=UNUSABLE)
     with open_provider(data) as provider:
         books = _books(provider)
-        if first is not None or until is not None:
-            if first is None or until is None or month is not None or number is not None:
-                raise CommandError("an interval is --from and --until, and has no month", exit_code=UNUSABLE)
-            period = _interval(first, until, books)
+        if is_interval:
+            if first is None or until is None:
+                raise CommandError("an interval has both --from and --until", exit_code=UNUSABLE)
+            period = _begun(_interval(first, until, books), first)
             file = books.signed(period).data
         else:
             last = Period.containing(now_ms(), books.zone).before()
-            period = last if month is None else _month(month, books)
+            period = last if month is None else _begun(_month(month, books), month)
             file = _of_month(provider, books, period, number)
     if format_ != "json":
         file = WRITTEN[format_](read_signed(file).statement)
@@ -246,6 +257,12 @@ def _interval(first: str, until: str, books: Books) -> Period:
         return Period.between(_day(first), _day(until), books.zone)
     except PeriodError as error:
         raise CommandError(str(error), exit_code=UNUSABLE, code=error.code) from None
+
+
+def _begun(period: Period, text: str) -> Period:
+    if period.from_ms > now_ms():
+        raise CommandError(f"{text} has not begun: nothing was used then", exit_code=UNUSABLE)
+    return period
 
 
 def _day(text: str) -> date:

@@ -156,7 +156,7 @@ def _change(uid: str, before: dict[str, Any], after: dict[str, Any]) -> commands
         case ["isEnabled"] if isinstance(after.get("isEnabled"), bool):
             return (commands.EnableJob if after["isEnabled"] else commands.DisableJob)(job_uid=uid)
     raise PatchRefused(
-        "one of these at a time: /status becomes Running or \"None\", /isEnabled becomes true or false"
+        'one of these at a time: /status becomes Running or "None", /isEnabled becomes true or false'
     )
 
 

@@ -161,9 +161,14 @@ def test_what_there_is_not(scene: Scene, path: str, status: int, code: str) -> N
 
 
 def test_a_month_that_is_not_over_stays_open(scene: Scene) -> None:
-    """Also for the administrator; and a date is a month."""
+    """Also for the administrator; a date is a month, and one of the time that there are books of: final is for good."""
     key = scene.rest.key(Role.ADMINISTRATOR)
-    for month, code in (("2026-09", "FG-6202"), ("2026-13", "FG-6202"), ("soon", "FG-6001")):
+    for month, code in (
+        ("2026-09", "FG-6202"),
+        ("2026-13", "FG-6202"),
+        ("soon", "FG-6001"),
+        ("1999-01", "FG-6202"),
+    ):
         answer = scene.rest.ask("POST", "/licensing/reports/finalization", key=key, json={"date": month})
         assert (answer.status_code, answer.json()["errors"][0]["fgCode"]) == (400, code)
 
