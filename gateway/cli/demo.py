@@ -282,5 +282,6 @@ def _advice(config: Config) -> tuple[str, ...]:
         f"  {fieldgate} status --data {data}",
         f"  curl -s http://{config.monitor_host}:{config.monitor_port}/metrics",
         f"  {fieldgate} apikey create me --data {data}   (for https://{HOST}:{config.management.port}/api/v3, docs/rest.md)",
+        "In the first minutes the simulated servers tell of their last two days; then they go on in real time.",
         f"Ctrl-C ends it; {fieldgate} demo --data {data} goes on with the same agents.",
     )
