@@ -82,9 +82,18 @@ def test_the_order_is_enforced(walk: tuple[dict[str, str], Receiver, Path]) -> N
     assert "refused: exit code 3" in said
 
 
-def test_the_licence_is_installed_and_near_its_limit(walk: tuple[dict[str, str], Receiver, Path]) -> None:
+def test_the_licence_is_installed(walk: tuple[dict[str, str], Receiver, Path]) -> None:
     """On the server, by its agent's own word."""
     assert "revision 1 installed" in walk[0]["A licence"]
+
+
+def test_the_licence_is_near_its_limit(walk: tuple[dict[str, str], Receiver, Path]) -> None:
+    """By what its agent has listed: five machines that restic has backed up."""
+    said = walk[0]["A licence"]
+    assert re.search(r"^why +50 of 60 points used, 83 %$", said, re.MULTILINE)
+    assert re.search(r"^Server +6 +5 +10 *$", said, re.MULTILINE)
+    assert "Licences near their limit: 1" in said
+    assert "uses 80 % of its 60 points or more" in said
 
 
 def test_somebody_is_told_of_the_failed_job(walk: tuple[dict[str, str], Receiver, Path]) -> None:
