@@ -38,7 +38,6 @@ def licence_use(
         {"name": "WORKLOAD", "licensed": "LICENSED", "used": "USED", "points": "POINTS OF ONE"},
         as_json=False,
         empty="it is for nothing",
-        show={"used": lambda used: "not measured" if used is None else str(used)},
     )
 
 
@@ -57,6 +56,7 @@ def summary(found: Measured) -> dict[str, Any]:
         "grace_ends_ms": verdict.grace_ends_ms,
         "servers": measure.servers,
         "servers_without_figures": measure.silent,
+        "not_measured": ", ".join(found.unmeasured),
         "missing": "; ".join(measure.incomplete),
     }
 

@@ -11,6 +11,7 @@ from gateway.cli.errors import UNUSABLE, CommandError
 from gateway.cli.licence_catalogue import By, moment
 from gateway.cli.licence_files import licence_download, licence_verify
 from gateway.cli.licence_output import record_of, show_licence, show_server, tell
+from gateway.cli.licence_submissions import licence_export, licence_submissions, licence_submit
 from gateway.cli.licence_use import licence_use
 from gateway.cli.options import DEFAULT_DATA, Data, Json
 from gateway.cli.output import ago, rows, say, when
@@ -23,6 +24,9 @@ licence_app = App(name="licence")
 licence_app.command(licence_download, name="download")
 licence_app.command(licence_verify, name="verify")
 licence_app.command(licence_use, name="use")
+licence_app.command(licence_submissions, name="submissions")
+licence_app.command(licence_submit, name="submit")
+licence_app.command(licence_export, name="export")
 
 Flag = Annotated[bool, Parameter(negative="")]
 Count = Annotated[

@@ -4,6 +4,7 @@
     press       signs licence files
     pushing     brings them to agents, as commands
     office      all of it, for the command line, REST and the clock
+    submitting  tells the authority of a month's usage
     run         what is due by the clock
     judging     what the use of a licence comes to
     measuring   what servers have listed becomes the use of their licences
@@ -14,7 +15,7 @@ What is known of licences is in `gateway.store` (licences, licence_catalogue, li
 from gateway.licensing.authority import Catalogue, LicenceAuthority, LicenceChange, LicenceOrder
 from gateway.licensing.embedded import EmbeddedAuthority
 from gateway.licensing.judging import Policy, UseVerdict, judge_use
-from gateway.licensing.making import open_office, policy_of
+from gateway.licensing.making import open_office, open_submitter, policy_of
 from gateway.licensing.measuring import Measured, Measurer, measured
 from gateway.licensing.office import LicenceOffice, Outcome
 from gateway.licensing.press import LicencePress
@@ -28,6 +29,7 @@ from gateway.licensing.refusals import (
 )
 from gateway.licensing.remote import RemoteAuthority
 from gateway.licensing.run import run_office
+from gateway.licensing.submitting import Submitter
 
 __all__ = [
     "AuthorityRefused",
@@ -47,11 +49,13 @@ __all__ = [
     "Policy",
     "RemoteAuthority",
     "SignerMissing",
+    "Submitter",
     "TermsInvalid",
     "UseVerdict",
     "judge_use",
     "measured",
     "open_office",
+    "open_submitter",
     "policy_of",
     "run_office",
 ]

@@ -4,7 +4,7 @@ Every deed comes with a *key*. However often an authority is asked under one key
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
@@ -116,3 +116,6 @@ class LicenceAuthority(Protocol):
 
     def revoke(self, licence_uid: str, why: str, *, key: str, now_ms: int) -> LicenceTerms:
         """End a licence; its last terms."""
+
+    def submit(self, document: dict[str, Any], *, key: str, now_ms: int) -> str:
+        """Take the usage of a month (docs/pulse-api.md); what the authority calls it."""

@@ -11,11 +11,12 @@ from gateway.licensing.office import LicenceOffice
 from gateway.licensing.press import LicencePress
 from gateway.licensing.pushing import LicencePusher
 from gateway.licensing.remote import RemoteAuthority
+from gateway.licensing.submitting import Submitter
 from gateway.onboarding import missing_before_licence
 from gateway.store import Conflict, Store
 from protocol import Code
 
-__all__ = ["open_office", "policy_of"]
+__all__ = ["open_office", "open_submitter", "policy_of"]
 
 
 class NotReady(Conflict):  # named after the state that it reports
@@ -42,6 +43,11 @@ def policy_of(config: Config) -> Policy:
     return Policy(
         warning_percent=licensing.warning_percent, grace_days=licensing.grace_days, expiry_days=licensing.expiry_days
     )  # fmt: skip
+
+
+def open_submitter(store: Store, config: Config) -> Submitter:
+    """Who tells the authority of a month's usage."""
+    return Submitter(store=store, authority=authority_of(store, config))
 
 
 def open_office(store: Store, config: Config, *, ring: Callable[[], None]) -> LicenceOffice:

@@ -12,7 +12,7 @@ import attrs
 from gateway.licensing.authority import LicenceAuthority, LicenceChange, LicenceOrder
 from gateway.licensing.forms import change_fields, change_of, order_fields, order_of
 from gateway.licensing.pushing import LicencePusher
-from gateway.licensing.refusals import AuthorityUnreachable
+from gateway.licensing.refusals import AuthorityRefused, AuthorityUnreachable
 from gateway.store import (
     Conflict,
     LicenceDeed,
@@ -176,7 +176,11 @@ class LicenceOffice:
             AuthorityRefused: it said no.
             AuthorityUnreachable: it did not answer.
         """
-        offered = self.authority.catalogue()
-        self.store.licence_catalogue.replace(
-            self.authority.name, offered.products, offered.contracts, by=by, now_ms=now_ms
-        )
+        catalogue, name = self.store.licence_catalogue, self.authority.name
+        try:
+            offered = self.authority.catalogue()
+        except (AuthorityRefused, AuthorityUnreachable) as error:
+            catalogue.unheard(name, code=error.code.value, message=str(error))
+            raise
+        catalogue.replace(name, offered.products, offered.contracts, by=by, now_ms=now_ms)
+        catalogue.heard(name, now_ms=now_ms)

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from gateway.config import Config
-from gateway.licensing.making import open_office, policy_of
+from gateway.licensing.making import open_office, open_submitter, policy_of
 from gateway.licensing.measuring import Measurer
 from gateway.licensing.refusals import AuthorityRefused, AuthorityUnreachable, SignerMissing
 from gateway.store import Store, StoreError
@@ -17,8 +17,10 @@ __all__ = ["run_office"]
 POLL_S: Final = 1.0
 # While the store is away, or there is nothing to sign with.
 IDLE_S: Final = 5.0
-# What a remote authority offers is taken over so often; one that was not there is asked again then.
+# What a remote authority offers is taken over so often.
 SYNC_MS: Final = 3600 * 1000
+# One that was not there is asked again after this: three times in vain are an alarm.
+RETRY_MS: Final = 60 * 1000
 
 log = structlog.get_logger()
 
@@ -38,23 +40,33 @@ def run_office(
         now_ms: wall time, milliseconds since the epoch.
     """
     office = open_office(store, config, ring=ring)
+    submitter = open_submitter(store, config)
     measurer = Measurer(store, policy_of(config))
     had, sync_at_ms = "", 0
     while not stop.is_set():
         wait_s, has = POLL_S, ""
         try:
-            if now_ms() >= sync_at_ms and config.licensing.url:
+            if now_ms() >= sync_at_ms:
+                sync_at_ms = now_ms() + RETRY_MS
+                if config.licensing.url:
+                    office.sync(by="licensing", now_ms=now_ms())
+                else:
+                    store.licence_catalogue.heard(office.authority.name, now_ms=now_ms())
                 sync_at_ms = now_ms() + SYNC_MS
-                office.sync(by="licensing", now_ms=now_ms())
-            for server in office.work(now_ms()):
+            for submission in submitter.work(now_ms()):
                 log.info(
-                    "licence settled", agent=server.agent_uid, licence=server.licence_uid, state=server.state.value,
-                    code=server.code, message=server.message,
+                    "usage submitted", month=submission.month, number=submission.number, state=submission.state.value,
+                    code=submission.code, message=submission.message,
                 )  # fmt: skip
             for each in measurer.work(now_ms()):
                 log.info(
                     "licence measured", licence=each.measure.licence.terms.uid, status=each.verdict.status.value,
                     percent=each.verdict.percent, why=each.verdict.says,
+                )  # fmt: skip
+            for server in office.work(now_ms()):
+                log.info(
+                    "licence settled", agent=server.agent_uid, licence=server.licence_uid, state=server.state.value,
+                    code=server.code, message=server.message,
                 )  # fmt: skip
         except SignerMissing as error:
             wait_s, has = IDLE_S, str(error)

@@ -40,6 +40,7 @@ doorbell after it returned.
     store.commands        enqueue get list cancel; of edges: claim progress
     store.licence_catalogue  set_product set_contract replace products product contracts contract
     store.licences        ask pending deeds deed postpone refuse settle get list share
+    store.licence_submissions  due licences_of add pending list get approve accept postpone refuse   what the authority is told
     store.licence_use     page of note            what is used of licences, by what their servers have listed
     store.licence_servers want unwant waiting pushed fail settle get of_licence
     store.transfers       note of_command swept
@@ -188,6 +189,7 @@ from gateway.store.licensing.refusals import (
     ProductUnknown,
 )
 from gateway.store.licensing.servers import LicenceServerWaiting
+from gateway.store.licensing.submissions import LicenceSubmission, SubmissionState
 from gateway.store.licensing.values import (
     LicenceContract,
     LicenceDeed,
@@ -282,23 +284,23 @@ __all__ = [
     "LicenceContract", "LicenceContractUse", "LicenceDeed", "LicenceDeedKind", "LicenceDeedState",
     "LicenceFacts", "LicenceJudged", "LicenceKind", "LicenceMeasure", "LicenceNotAssigned",
     "LicenceNotShared", "LicenceOfAnother", "LicenceProduct", "LicenceRevoked", "LicenceServer",
-    "LicenceServerState", "LicenceServerWaiting", "LicenceState", "LicenceStatus", "LicenceTerms",
-    "LicenceUsage", "LicenceWanted", "LicenceWorkload", "LicensedCount", "Line", "Link", "Location",
-    "LocationFacts", "Looked", "Machine", "MaintenanceWindow", "MappingsWalked", "Missing", "Move",
-    "NewIncident", "NewReport", "NewSighting", "NewStatement", "NewTokens", "NotFound", "NotTheEngine",
-    "Operation", "Order", "Organization", "OrganizationDisabled", "OrganizationStatus", "Outcome", "Override",
-    "Overrun", "Owned", "Page", "ParkedBatch", "Parking", "PayloadError", "Place", "Presence",
-    "ProductUnknown", "Progress", "ProjectedAgent", "Projection", "Property", "Quarantined", "QueryRefused",
-    "Receiver", "ReceiverKind", "RefreshOutcome", "Refused", "ReleasedMark", "Reported", "ReportedTenant",
-    "Reporter", "RestoreMode", "RestoreSession", "ResyncWanted", "Revocation", "RuleChange", "RuleValues",
-    "Scope", "ServerUsage", "Severity", "Site", "SiteSilent", "Standing", "Statement", "StatementState",
-    "Store", "StoreDamaged", "StoreError", "StoreFull", "StoreLocked", "StoreMissing", "StoreTooNew",
-    "StoreTooOld", "StoreUnreachable", "StoredBatch", "StoredCode", "StoredCommand", "StoredEvent",
-    "StoredKey", "StoredLicence", "StoredReport", "StoredSighting", "StoredStream", "StoredToken",
-    "StoredUsage", "StoredUser", "Suspect", "TenantDisabled", "TenantFacts", "TenantMapped", "TenantMapping",
-    "TenantNotReported", "Transfer", "TransferState", "TrustChanged", "Unseen", "UsageCounter",
-    "UsageQuality", "View", "Views", "Walked", "WorkloadFacts", "WrongKind", "answer", "effective",
-    "examine", "file_of", "is_protected", "listen", "look_at", "open_store", "passwords_in", "record", "ring",
-    "store_from_copy", "template_uid", "tenant_figures", "time_text", "versions_after_migrating",
-    "without_restore_point", "workloads_of",
+    "LicenceServerState", "LicenceServerWaiting", "LicenceState", "LicenceStatus", "LicenceSubmission",
+    "LicenceTerms", "LicenceUsage", "LicenceWanted", "LicenceWorkload", "LicensedCount", "Line", "Link",
+    "Location", "LocationFacts", "Looked", "Machine", "MaintenanceWindow", "MappingsWalked", "Missing",
+    "Move", "NewIncident", "NewReport", "NewSighting", "NewStatement", "NewTokens", "NotFound",
+    "NotTheEngine", "Operation", "Order", "Organization", "OrganizationDisabled", "OrganizationStatus",
+    "Outcome", "Override", "Overrun", "Owned", "Page", "ParkedBatch", "Parking", "PayloadError", "Place",
+    "Presence", "ProductUnknown", "Progress", "ProjectedAgent", "Projection", "Property", "Quarantined",
+    "QueryRefused", "Receiver", "ReceiverKind", "RefreshOutcome", "Refused", "ReleasedMark", "Reported",
+    "ReportedTenant", "Reporter", "RestoreMode", "RestoreSession", "ResyncWanted", "Revocation", "RuleChange",
+    "RuleValues", "Scope", "ServerUsage", "Severity", "Site", "SiteSilent", "Standing", "Statement",
+    "StatementState", "Store", "StoreDamaged", "StoreError", "StoreFull", "StoreLocked", "StoreMissing",
+    "StoreTooNew", "StoreTooOld", "StoreUnreachable", "StoredBatch", "StoredCode", "StoredCommand",
+    "StoredEvent", "StoredKey", "StoredLicence", "StoredReport", "StoredSighting", "StoredStream",
+    "StoredToken", "StoredUsage", "StoredUser", "SubmissionState", "Suspect", "TenantDisabled", "TenantFacts",
+    "TenantMapped", "TenantMapping", "TenantNotReported", "Transfer", "TransferState", "TrustChanged",
+    "Unseen", "UsageCounter", "UsageQuality", "View", "Views", "Walked", "Whose", "WorkloadFacts",
+    "WrongKind", "answer", "effective", "examine", "file_of", "is_protected", "listen", "look_at",
+    "open_store", "passwords_in", "record", "ring", "store_from_copy", "template_uid", "tenant_figures",
+    "time_text", "versions_after_migrating", "without_restore_point", "workloads_of",
 ]  # fmt: skip

@@ -42,6 +42,7 @@ from gateway.store.licensing.catalogue import LicenceCatalogue
 from gateway.store.licensing.licences import Licences
 from gateway.store.licensing.measuring import LicenceUse
 from gateway.store.licensing.servers import LicenceServers
+from gateway.store.licensing.submissions import LicenceSubmissions
 from gateway.store.looking import count_rows
 from gateway.store.migrate import check_schema, migrate, versions
 from gateway.store.onboarding.companies import Companies
@@ -97,6 +98,7 @@ class Store:
         self.incidents = Incidents(db)
         self.licence_catalogue = LicenceCatalogue(db)
         self.licence_servers = LicenceServers(db)
+        self.licence_submissions = LicenceSubmissions(db)
         self.licence_use = LicenceUse(db)
         self.licences = Licences(db)
         self.maintenance = Maintenance(db)

@@ -6,7 +6,14 @@ import sqlalchemy as sa
 from gateway.store.alarms.estate import PROVIDER
 from gateway.store.alarms.life import AlarmSubject
 from gateway.store.engine import Database
-from gateway.store.licensing.schema import licence_deeds, licence_servers, licences
+from gateway.store.licensing.schema import (
+    licence_authorities,
+    licence_deeds,
+    licence_servers,
+    licence_submissions,
+    licences,
+)
+from gateway.store.licensing.submissions import SubmissionState
 from gateway.store.licensing.values import LicenceDeedState, LicenceState
 
 
@@ -47,7 +54,7 @@ class AuthorityFacts:
     organization_uid: str
     """The provider's."""
     attempts: int
-    """How often the deed that was tried most was tried in vain; 0: nothing waits."""
+    """How often what was tried most was tried in vain: a deed, the usage of a month, or to hear what is offered; 0: nothing waits."""
 
     scope = "authority"
 
@@ -97,6 +104,13 @@ class LicensingFacts:
         query = sa.select(sa.func.max(licence_deeds.c.attempts), PROVIDER).where(
             licence_deeds.c.state == LicenceDeedState.PENDING.value
         )
+        others = (
+            sa.select(sa.func.max(licence_submissions.c.attempts)).where(
+                licence_submissions.c.state == SubmissionState.PENDING.value
+            ),
+            sa.select(sa.func.max(licence_authorities.c.attempts)),
+        )
         with self._db.read() as connection:
             row = connection.execute(query).one()
-        return AuthorityFacts(organization_uid=row[1] or "", attempts=row[0] or 0)
+            attempts = [row[0], *(connection.scalar(other) for other in others)]
+        return AuthorityFacts(organization_uid=row[1] or "", attempts=max(each or 0 for each in attempts))

@@ -12,7 +12,7 @@ from gateway.store.engine import Database
 from gateway.store.errors import NotFound
 from gateway.store.licensing.refusals import ProductUnknown
 from gateway.store.licensing.rows import document
-from gateway.store.licensing.schema import licence_contracts, licence_products, licences
+from gateway.store.licensing.schema import licence_authorities, licence_contracts, licence_products, licences
 from gateway.store.licensing.values import LicenceContract, LicenceProduct, LicenceState, workloads_json
 
 PRODUCT: Final = [licence_products.c[field.name] for field in attrs.fields(LicenceProduct)]
@@ -68,6 +68,23 @@ class LicenceCatalogue:
                 for uid in connection.scalars(sa.delete(table).where(gone).returning(table.c.uid)):
                     entry = AuditEntry(at_ms=now_ms, who=by, action=f"{WORDS[table.name]} removed", about=uid)
                     note(connection, entry)
+
+    def heard(self, authority: str, *, now_ms: int) -> None:
+        """That authority answers, or needs no network to; what was known of others is past."""
+        row = {"name": authority, "attempts": 0, "answered_ms": now_ms, "code": 0, "message": None}
+        insert = self._db.insert(licence_authorities).values(row)
+        with self._db.write() as connection:
+            connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_=row))
+            connection.execute(sa.delete(licence_authorities).where(licence_authorities.c.name != authority))
+
+    def unheard(self, authority: str, *, code: int, message: str) -> int:
+        """It did not say what it offers; how often in a row that is."""
+        row = {"name": authority, "attempts": 1, "code": code, "message": message}
+        more = {"attempts": licence_authorities.c.attempts + 1, "code": code, "message": message}
+        insert = self._db.insert(licence_authorities).values(row)
+        with self._db.write() as connection:
+            done = insert.on_conflict_do_update(index_elements=["name"], set_=more)
+            return int(connection.scalar(done.returning(licence_authorities.c.attempts)) or 0)
 
     def products(self) -> list[LicenceProduct]:
         """All of them, by name."""

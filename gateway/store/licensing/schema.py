@@ -83,3 +83,26 @@ licence_deeds = table(
     sa.UniqueConstraint("uid"),
     sa.Index(None, "state", "id"),
 )
+
+licence_submissions = table(
+    "licence_submissions",
+    serial_id(),
+    *columns(
+        Text, "uid statement_uid month"
+    ),  # statement_uid: the month's statement, or a correction's, that it is made of
+    *columns(Int, "number"),
+    *columns(Text, "authority key state document"),  # key: the idempotency key; values.SubmissionState; JSON
+    *columns(Int, "attempts next_ms code"),
+    *columns(Text, "message? receipt?"),  # receipt: what the authority calls it
+    *columns(Int, "created_ms done_ms?"),
+    sa.UniqueConstraint("uid"),
+    sa.UniqueConstraint("statement_uid"),
+    sa.Index(None, "state", "id"),
+)
+
+licence_authorities = table(
+    "licence_authorities",
+    key("name"),
+    *columns(Int, "attempts answered_ms? code"),  # attempts: how often in a row it did not say what it offers
+    *columns(Text, "message?"),
+)

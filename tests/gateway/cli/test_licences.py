@@ -1,16 +1,20 @@
 """`fieldgate licence`, `product` and `contract`: what an operator does with licences."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from certs import LicenceSigner
 from gateway.cli import main
-from protocol import Code, commands
+from gateway.store.licensing.schema import licence_servers
+from protocol import Code, UsageSubject, commands
 from tests.gateway.cli.test_people import Capture, enroll, found, run
 from tests.helpers.stores import opened
+from tests.helpers.usage import HOUR_MS, listing, take
 
 ORDER = ("--product", "suite", "--workload", "vm=20", "--contract", "C-1", "--expires", "2099-12-31")
 
@@ -208,3 +212,45 @@ def test_what_is_no_address_of_an_authority_is_refused(
     ):
         monkeypatch.setenv("FIELDGATE_LICENSING_URL", url)
         assert "is no address of an authority" in run(capsys, data, "product", "list", expect=2)
+
+
+def test_what_is_used_of_a_licence_is_shown(data: Path, capsys: Capture, agent_uid: str) -> None:
+    """Workload by workload; what nobody has listed yet is not known, and not 0."""
+    uid = generate(capsys, data, "--company", "Acme")["uid"]
+    with opened(data) as store:
+        store.licence_servers.want(uid, agent_uid, by="Eva", now_ms=1)
+        with store._db.write() as connection:
+            connection.execute(sa.update(licence_servers).values(installed_uid=uid))
+    unknown = found(capsys, data, "licence", "use", uid)
+    assert (unknown["used_points"], unknown["servers"], unknown["servers_without_figures"]) == (None, 1, 1)
+    assert "Virtual machine  20        –" in run(capsys, data, "licence", "use", uid)
+
+    now = time.time_ns() // 1_000_000
+    kinds = {(UsageSubject.VM, f"vm{n}"): HOUR_MS for n in range(17)} | {(UsageSubject.SERVER, "s"): HOUR_MS}
+    with opened(data) as store:
+        entry = next(each for each in store.directory().agents if each.agent_uid == agent_uid)
+        with store.projection() as p:
+            take(p, entry, 1, now, listing(agent_uid, kinds, now))
+    used = found(capsys, data, "licence", "use", uid)
+    assert (used["status"], used["used_points"], used["used_percent"]) == ("Warning", 187, 85)
+    assert used["why"] == "Servers not licensed, in grace"
+    assert [(each["name"], each["licensed"], each["used"]) for each in used["workloads"]] == [
+        ("Virtual machine", 20, 17), ("Servers", 0, 1),
+    ]  # fmt: skip
+    assert "Servers not licensed" in run(capsys, data, "licence", "use", uid)
+
+
+def test_a_month_is_submitted_and_exported(data: Path, capsys: Capture, agent_uid: str) -> None:
+    assert "none yet" in run(capsys, data, "licence", "submissions")
+    document = {"submissionId": "S-1", "month": "2026-10", "number": 0, "companies": []}
+    with opened(data) as store:
+        assert store.licence_submissions.add("st", document, authority="embedded", held=True, now_ms=1)
+        assert not store.licence_submissions.add("st", document, authority="embedded", held=True, now_ms=1)
+    assert [each["state"] for each in found(capsys, data, "licence", "submissions")] == ["Held"]
+    run(capsys, data, "licence", "export", "S-1", "--to", str(data / "october.json"))
+    assert json.loads((data / "october.json").read_text("utf-8")) == document
+    assert "was taken: S-1" in run(capsys, data, "licence", "submit", "S-1", "--by", "eva")
+    (taken,) = found(capsys, data, "licence", "submissions")
+    assert (taken["state"], taken["receipt"]) == ("Accepted", "S-1")
+    assert main(["licence", "submit", "S-1", "--data", str(data)]) != 0
+    assert main(["licence", "export", "S-1", "--to", str(data / "october.json"), "--data", str(data)]) != 0

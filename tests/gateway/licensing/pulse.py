@@ -53,6 +53,7 @@ class Pulse:
     contracts: list[Any] = attrs.field(factory=lambda: [CONTRACT])
     licences: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     revoked: set[str] = attrs.field(factory=set)
+    usage: list[dict[str, Any]] = attrs.field(factory=list)
     asked: list[tuple[str, str, str]] = attrs.field(factory=list)
     """Method, path and key of every request."""
     _answers: dict[str, tuple[int, Any]] = attrs.field(factory=dict)
@@ -90,7 +91,9 @@ class Pulse:
         if not key:
             return self._listed(path)
         if key not in self._answers:
-            self._answers[key] = self._done(path.split("/")[2:], said)
+            self._answers[key] = (
+                self._told(said) if path == "/usage" else self._done(path.split("/")[2:], said)
+            )
         return self._answers[key]
 
     def _listed(self, path: str) -> tuple[int, Any]:
@@ -98,6 +101,10 @@ class Pulse:
         query = {name: int(values[0]) for name, values in parse_qs(parts.query).items()}
         found = {"/products": self.products, "/contracts": self.contracts}[parts.path]
         return 200, {"data": found[query["offset"] : query["offset"] + query["limit"]]}
+
+    def _told(self, said: dict[str, Any]) -> tuple[int, Any]:
+        self.usage.append(said)
+        return 201, {"data": {"receiptId": f"R-{len(self.usage)}"}}
 
     def _done(self, words: list[str], said: dict[str, Any]) -> tuple[int, Any]:
         if not words:

@@ -96,8 +96,32 @@ licence_deeds = table(
     sa.Index(None, "state", "id"),
 )
 
+licence_submissions = table(
+    "licence_submissions",
+    serial_id(),
+    *columns(Text, "uid statement_uid month"),
+    *columns(Int, "number"),
+    *columns(Text, "authority key state document"),
+    *columns(Int, "attempts next_ms code"),
+    *columns(Text, "message? receipt?"),
+    *columns(Int, "created_ms done_ms?"),
+    sa.UniqueConstraint("uid"),
+    sa.UniqueConstraint("statement_uid"),
+    sa.Index(None, "state", "id"),
+)
+
+licence_authorities = table(
+    "licence_authorities",
+    key("name"),
+    *columns(Int, "attempts answered_ms? code"),
+    *columns(Text, "message?"),
+)
+
 
 def make_licensing(connection: Connection) -> None:
     """Make the tables."""
-    made = [licence_products, licence_contracts, licences, licence_servers, licence_deeds]
+    made = [
+        licence_products, licence_contracts, licences, licence_servers, licence_deeds, licence_submissions,
+        licence_authorities,
+    ]  # fmt: skip
     metadata.create_all(connection, tables=made)
