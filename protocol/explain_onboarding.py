@@ -83,6 +83,13 @@ ONBOARDING: Final[dict[Code, Explanation]] = {
         "can't tell them apart.",
         "Give each server a licence of its own, and push it. A licence that is shared on purpose stays in this list, so that nobody forgets it.",
     ),
+    Code.LINT_LICENCE_LEFT_BEHIND: Explanation(
+        "a server has another company's licence",
+        "The server was moved to another company (`fieldgate remap`), and still says that it has a licence of the one that it came from. A licence is signed for its company, "
+        "so it does not move along; what the server uses counts for no licence until it has one of its own.",
+        "Generate a licence for the company that it is with now, and push that: it takes the old one's place. Then revoke the old one, or push it to a server "
+        "of the company that it is for.",
+    ),
     Code.LINT_LICENCES_MIXED: Explanation(
         "a company's licences are paid for in several ways",
         "The company has active licences of more than one kind, such as rental and perpetual. A server that has seen both reports usage that "

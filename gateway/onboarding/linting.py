@@ -41,6 +41,7 @@ def lint(store: Store, scope: Scope = EVERYTHING, *, now_ms: int) -> Iterator[Fi
         (Code.LINT_TENANT_LOST, store.lint.lost_tenants(scope), _lost),
         (Code.LINT_INSTALLATION_TWICE, store.lint.cloned_agents(scope), _cloned),
         (Code.LINT_LICENCE_SHARED, store.lint.shared_licences(scope), _shared),
+        (Code.LINT_LICENCE_LEFT_BEHIND, store.lint.licences_left_behind(scope), _left_behind),
         (Code.LINT_LICENCES_MIXED, store.lint.mixed_licences(scope), _mixed),
         (Code.LINT_AGENT_WAITING, store.lint.waiting_agents(scope), _waiting),
         (
@@ -81,6 +82,11 @@ def _cloned(found: Suspect) -> tuple[str, str]:
 def _shared(found: Suspect) -> tuple[str, str]:
     says = f"licence {found.uid} ({found.name}) is on {found.detail} servers: its usage is summed, and none can be limited alone"
     return says, "fieldgate licence list"
+
+
+def _left_behind(found: Suspect) -> tuple[str, str]:
+    says = f"{found.name} has a licence of another company: what it uses counts for no licence"
+    return says, f"fieldgate licence push LICENCE --agent {found.uid}"
 
 
 def _mixed(found: Suspect) -> tuple[str, str]:

@@ -120,6 +120,20 @@ class Lint:
         )  # fmt: skip
         return self._suspects(query.order_by(organizations.c.name, licences.c.uid))
 
+    def licences_left_behind(self, scope: Scope = EVERYTHING) -> list[Suspect]:
+        """Verified agents whose servers have a licence of another company than theirs; detail: the licence."""
+        query = (
+            self._of_agents(licences.c.uid)
+            .join(licence_servers, licence_servers.c.agent_uid == agents.c.uid)
+            .join(licences, licences.c.uid == licence_servers.c.installed_uid)
+            .where(
+                inside(agents.c.organization_uid, scope),
+                agents.c.standing == Standing.VERIFIED,
+                licences.c.organization_uid.is_distinct_from(agents.c.organization_uid),
+            )
+        )
+        return self._suspects(query.order_by(agents.c.host_name, agents.c.id))
+
     def mixed_licences(self, scope: Scope = EVERYTHING) -> list[Suspect]:
         """Companies whose licences are paid for in several ways; detail: how many ways."""
         query: sa.Select[Any] = (

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.onboarding import TOKEN_ENDS_WITHIN_MS, Finding, lint
-from gateway.store import CompanyDetails, LicenceServerState, OrganizationStatus, Store
+from gateway.store import CompanyDetails, LicenceServerState, Move, OrganizationStatus, Store
 from gateway.store.licensing.schema import licence_servers, licences
 from protocol import Code
 from tests.helpers.stores import enroll
@@ -79,6 +79,21 @@ def test_clones_are_found_together(store: Store, cloud: Cloud) -> None:
     assert found[0].command == f"fieldgate agent revoke {one.agent_uid} --why clone"
     store.agents.revoke(two.agent_uid, why="clone", code=Code.CLIENT_CERT_REVOKED, now_ms=NOW)
     assert findings(store, Code.LINT_INSTALLATION_TWICE) == []
+
+
+def test_a_licence_that_stayed_with_the_company_that_a_server_came_from(store: Store, cloud: Cloud) -> None:
+    """The server is found, and what gives it one of its own; where it was, nothing was wrong with it."""
+    agent = enroll(store, key=7)
+    add_licence(store, "L-1", cloud.world.company.uid, "Rental", agent.agent_uid)
+    assert findings(store, Code.LINT_LICENCE_LEFT_BEHIND) == []
+    other = store.organizations.add_company("Acme", now_ms=NOW)
+    move = Move(from_uid=cloud.world.company.uid, to_uid=other.uid, agents=(agent.agent_uid,))
+    store.remapping.move(move, why="a mistake", by="ann", now_ms=NOW)
+    [found] = findings(store, Code.LINT_LICENCE_LEFT_BEHIND)
+    assert (found.uid, found.organization_uid) == (agent.agent_uid, other.uid)
+    assert "has a licence of another company" in found.says
+    assert "L-1" not in found.says  # who may see the server may not see that company
+    assert found.command == f"fieldgate licence push LICENCE --agent {agent.agent_uid}"
 
 
 def test_a_licence_on_several_servers_is_found(store: Store, cloud: Cloud) -> None:
