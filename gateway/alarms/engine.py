@@ -1,7 +1,8 @@
 """The engine: looks at what has changed, and around at everything, and writes what follows.
 
     seen        what others wrote since the mark: ended sessions, agents, incidents, gaps. Looked at at once
-    sweep       every agent in turn, a page at a time: what becomes wrong by the mere passing of time has no line in any feed
+    sweep       the gateway itself, then every agent in turn, a page at a time: what becomes wrong by the mere passing of time has
+                no line in any feed
 
 Each look reads facts, asks the templates (pure), and hands what they found to the store, which keeps the alarms (store/alarms/working.py).
 A look that is repeated changes nothing. So an engine may be killed anywhere; the next one takes over when its lease has run out.
@@ -87,8 +88,6 @@ class Engine:
     _mark: EngineMark | None = None
     _swept: int = 0
     """The last agent of this sweep that was looked at."""
-    _first: int = 0
-    """The first agent of this sweep: with it, what is about none is looked at."""
     _sweep_ms: int = 0
     """When the next sweep may begin."""
 
@@ -154,15 +153,14 @@ class Engine:
             old_ms = now_ms - self.keep_ms
             self.store.alarm_deliveries.prune(before_ms=old_ms)
             self.store.alarms.forget(before_ms=old_ms)
+            self.store.alarm_work.apply(self.holder, self._judged(self._of_none(), now_ms), now_ms=now_ms)
         page = self.store.alarm_facts.page(self._swept, limit=PAGE_AGENTS)
-        if page and self._swept == 0:
-            self._first = page[0][0]
         self._swept = page[-1][0] if len(page) == PAGE_AGENTS else 0
         if page:
             self.store.alarm_work.apply(self.holder, self._around(page, now_ms), now_ms=now_ms)
 
     def _around(self, page: Sequence[tuple[int, str]], now_ms: int) -> list[Looked]:
-        """Everything about some agents, and the few things that are about none, with the first page."""
+        """Everything about some agents."""
         estate, machines = self.store.alarm_estate, self.store.alarm_machines
         ids = [agent_id for agent_id, _ in page]
         whole: Scopes = {agent_uid: None for _, agent_uid in page}
@@ -181,13 +179,20 @@ class Engine:
             ("company-storage-quota", estate.tenants(ids), whole),
             ("gap-declared", estate.gaps(ids, since_ms=now_ms - GAPS_MS), whole),
         ]
-        if page[0][0] == self._first:
-            looks += [
-                self._incidents(),
-                ("cloud-gateway-connection", estate.edges(), {EdgeFacts.scope: None}),
-                *self._licensing(),
-            ]
         return found + self._judged(looks, now_ms)
+
+    def _of_none(self) -> list[Look]:
+        """The few things that are about no agent, and are looked at where there is none, too."""
+        estate = self.store.alarm_estate
+        looks: list[Look] = [
+            self._incidents(),
+            ("cloud-gateway-connection", estate.edges(), {EdgeFacts.scope: None}),
+            *self._licensing(),
+        ]
+        read = estate.read_until()
+        if read is not None:
+            looks.append(("journal-lag", [read], {LagFacts.scope: None}))
+        return looks
 
     def _licensing(self) -> list[Look]:
         licences = self.store.alarm_licensing.licences()

@@ -174,7 +174,7 @@ _ALL = (
     ),
     Template(
         name="journal-lag", title="Journal lag", about="projector", evaluate=journal_lag,
-        says="What agents say reaches the tables too late.",
+        says="What agents say reaches the tables too late, or the projector has stopped.",
         threshold="seconds", values=rule(WARNING, threshold=60, tolerance=30, trigger_after_s=60),
     ),
 )  # fmt: skip

@@ -10,6 +10,7 @@ amount that a step reads follows the time that the last ones took.
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -40,6 +41,8 @@ TELL_S = 0.1
 
 # Journals are looked for, gaps are looked after, lag is measured this often.
 LOOK_S = 1.0
+# Where all is read, the store is told so this often: what it has not heard for longer is an alarm.
+CAUGHT_UP_S = 5.0
 
 # The database is asked this often whether it has grown so much that it should plan anew.
 PLAN_S = 3600.0
@@ -85,7 +88,7 @@ class Projector:
         self._alarms = Alarms(clock.monotonic)
         self._untold: dict[tuple[int, bool], ReleasedMark] = {}
         self._unrung = False
-        self._told_at = self._looked_at = self._planned_at = float("-inf")
+        self._told_at = self._looked_at = self._planned_at = self._caught_up_at = float("-inf")
         self._read_bytes = FIRST_READ_BYTES
 
     @property
@@ -120,7 +123,10 @@ class Projector:
         reads = self._sources.read(self._read_bytes)
         telling = at - self._told_at >= TELL_S
         if reads or looking or (telling and self._untold):
-            self._project(reads, with_chores=looking, telling=telling)
+            caught_up = looking and self.unread_bytes == 0 and at - self._caught_up_at >= CAUGHT_UP_S
+            self._project(reads, with_chores=looking, telling=telling, caught_up=caught_up)
+            if caught_up:
+                self._caught_up_at = at
         if looking:
             self._looked_at = at
         if at - self._planned_at >= PLAN_S:
@@ -166,14 +172,19 @@ class Projector:
             log.warning("stopped with marks untold", reason=str(error))
         self._bell()
 
-    def _project(self, reads: list[Read], *, with_chores: bool, telling: bool) -> None:
+    def _project(
+        self, reads: list[Read], *, with_chores: bool, telling: bool, caught_up: bool = False
+    ) -> None:
+        transact = partial(
+            self._transact, reads, with_chores=with_chores, telling=telling, caught_up=caught_up
+        )
         try:
-            outcome, took_s = self._transact(reads, with_chores=with_chores, telling=telling, careful=False)
+            outcome, took_s = transact(careful=False)
         except (StoreError, OSError):
             raise
         except Exception as error:  # noqa: BLE001  # one batch can't be projected: it must not stall the others
             self._alarms.undone(error)
-            outcome, took_s = self._transact(reads, with_chores=with_chores, telling=telling, careful=True)
+            outcome, took_s = transact(careful=True)
         if any(read.items for read in reads):
             self._adapt(took_s)
         self._metrics.transaction(took_s, outcome.counts)
@@ -182,7 +193,7 @@ class Projector:
         self._alarms.tell(outcome.news)
 
     def _transact(
-        self, reads: list[Read], *, with_chores: bool, telling: bool, careful: bool
+        self, reads: list[Read], *, with_chores: bool, telling: bool, caught_up: bool, careful: bool
     ) -> tuple[Outcome, float]:
         """One transaction: what it led to, and how long it kept others from writing, in seconds."""
         now_ms = self._clock.now_ms()
@@ -200,6 +211,8 @@ class Projector:
                     p.publish(mark)
             for read in taken:
                 p.journals.save(moved_to(read, now_ms))
+            if caught_up:
+                p.journals.caught_up([source.uid for source in self._sources], now_ms=now_ms)
             self._unrung = self._unrung or bool(p.published)
         took_s = self._clock.monotonic() - began
         self._untold = {} if telling else untold.marks

@@ -13,7 +13,7 @@ all when it raises. Changes are collected and written last, because that takes t
 key become one. Ring the doorbell afterwards.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 import attrs
@@ -189,6 +189,11 @@ class ProjectedJournals:
             (cursor.journal_uid, cursor.segment, cursor.incarnation, cursor.offset, cursor.time_ms),
         )
         self._publish(cursor)
+
+    def caught_up(self, journal_uids: Iterable[str], *, now_ms: int) -> None:
+        """Nothing of those journals is unread: whoever looks for a projector that has stopped goes by it."""
+        for uid in journal_uids:
+            self._hot.run("UPDATE cursors SET caught_up_ms = ? WHERE journal_uid = ?", (now_ms, uid))
 
 
 @contextmanager

@@ -151,7 +151,9 @@ cursors = table(
     key("journal_uid"),
     *columns(Int, "segment"),
     *columns(Blob, "incarnation"),
-    *columns(Int, "position updated_ms"),
+    *columns(
+        Int, "position updated_ms caught_up_ms?"
+    ),  # caught_up_ms: when nothing of it was unread, at the last look
 )
 
 streams = table(

@@ -3,7 +3,7 @@ things of the gateway's own: incidents, edges.
 """
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import sqlalchemy as sa
@@ -16,7 +16,9 @@ from gateway.store.incidents import IncidentState
 from gateway.store.onboarding.schema import tenant_mappings
 from gateway.store.schema import (
     agents,
+    batches,
     cloud_tenants,
+    cursors,
     edges,
     gaps,
     inventories,
@@ -27,6 +29,9 @@ from gateway.store.schema import (
 from gateway.store.schema_paths import incidents
 from gateway.store.standing import Standing
 from protocol import WorkloadKind
+
+# A projector that has read everything says so every 5 s or little more; that it says nothing for so long is no lag.
+SAYS_SO_MS: Final = 10_000
 
 KINDS = {kind.value: kind.name.lower().replace("_", "-") for kind in WorkloadKind}
 
@@ -150,7 +155,7 @@ class LagFacts:
     organization_uid: str
     """The provider's."""
     received_ms: int
-    """When the newest of what was just projected had been received."""
+    """What was received by then is in the tables."""
 
     scope = "journal"
 
@@ -290,6 +295,16 @@ class EstateFacts:
         with self._db.read() as connection:
             provider = connection.execute(sa.select(PROVIDER)).scalar()
         return LagFacts(organization_uid=provider or "", received_ms=received_ms)
+
+    def read_until(self) -> LagFacts | None:
+        """What is known by now, also where nothing comes: a projector says so when it has read everything; None if none ever has."""
+        with self._db.read() as connection:
+            caught_up_ms = connection.execute(sa.select(sa.func.max(cursors.c.caught_up_ms))).scalar()
+            newest = sa.select(batches.c.received_ms).order_by(batches.c.id.desc()).limit(1)
+            received_ms = connection.execute(newest).scalar()
+        if caught_up_ms is None:
+            return None
+        return self.lag(max(caught_up_ms + SAYS_SO_MS, received_ms or 0))
 
 
 def machine_of(row: Any) -> Machine:

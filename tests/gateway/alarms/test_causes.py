@@ -1,11 +1,17 @@
 """What becomes an alarm because of what the projector, an operator or a new version did."""
 
+from contextlib import closing
+from pathlib import Path
+
+from gateway.alarms import Engine
 from gateway.alarms.engine import SWEEP_MS
 from gateway.config import Agents
-from gateway.store import GapState
+from gateway.store import GapState, Store
 from protocol import JobStatus
 from tests.gateway.alarms.conftest import NOW, Estate
 from tests.gateway.alarms.test_sweep import DAY, MINUTE, Fleet
+from tests.gateway.projector.rig import START_MS, Chain, Rig
+from tests.helpers.stores import make_world
 
 
 def messages(estate: Estate) -> dict[str, str]:
@@ -65,6 +71,56 @@ def test_what_is_known_too_late(estate: Estate) -> None:
     estate.end_job("r9", JobStatus.SUCCESS, at=later)
     estate.engine.tick(later + 1000)
     assert messages(estate) == {}
+
+
+def test_a_projector_that_has_stopped(store: Store, tmp_path: Path) -> None:
+    """One that has nothing to do is well; one that does nothing any more is not, also where nothing comes."""
+    engine = Engine(store)
+
+    def pass_time(minutes: int, *, projects: bool) -> list[str]:
+        for _ in range(minutes * 60):
+            rig.at_s += 1
+            if projects:
+                rig.projector.step()
+            engine.tick(START_MS + int(rig.at_s * 1000))
+        return [alarm.template for alarm in store.alarms.list()]
+
+    with closing(Rig(store, tmp_path)) as rig:
+        assert pass_time(3, projects=False) == []  # nothing was ever said
+        rig.journal(rig.agent(), Chain().cut("a"))
+        assert pass_time(3, projects=True) == []
+        assert pass_time(1, projects=False) == []
+        assert pass_time(3, projects=False) == ["journal-lag"]
+        assert pass_time(1, projects=True) == []
+
+
+def test_a_projector_that_is_behind_has_not_caught_up(store: Store, tmp_path: Path) -> None:
+    """That it works is not what it is asked, but how old what it works on is."""
+    with closing(Rig(store, tmp_path)) as rig:
+        agent, chain = rig.agent(), Chain()
+        rig.journal(agent, chain.cut("a"))
+        rig.drain(10)
+        rig.journal(agent, *(chain.cut(f"b{n}") for n in range(50)))
+        rig.at_s += 100
+        rig.projector._read_bytes = 1
+        assert rig.projector.step()
+        behind = store.alarm_estate.read_until()
+        rig.drain(10)
+        caught_up = store.alarm_estate.read_until()
+    assert behind is not None
+    assert caught_up is not None
+    assert behind.received_ms < START_MS + 30_000
+    assert caught_up.received_ms > START_MS + 110_000
+
+
+def test_a_gateway_without_agents_is_looked_at(store: Store) -> None:
+    """Its edge is dead, and nobody has enrolled yet."""
+    make_world(store)
+    store.sessions.register_edge("edge1", ["gw.example:6180"], lease_ms=1000, now_ms=NOW)
+    engine = Engine(store)
+    for n in range(5):
+        engine.tick(NOW + n * SWEEP_MS)
+    assert [alarm.template for alarm in store.alarms.list()] == ["cloud-gateway-connection"]
 
 
 def test_an_agent_that_should_be_newer(estate: Estate) -> None:

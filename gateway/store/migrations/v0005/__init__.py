@@ -10,6 +10,7 @@ from gateway.store.migrations.v0005.actions import make_actions
 from gateway.store.migrations.v0005.alarms import make_alarms
 from gateway.store.migrations.v0005.billing import make_billing
 from gateway.store.migrations.v0005.deeds import make_deeds
+from gateway.store.migrations.v0005.facts import make_facts
 from gateway.store.migrations.v0005.licensing import make_licensing
 from gateway.store.migrations.v0005.lists import make_lists
 from gateway.store.migrations.v0005.onboarding import make_onboarding
@@ -19,6 +20,7 @@ __all__ = ["PARTS"]
 
 PARTS: Final[tuple[Callable[[Connection], None], ...]] = (
     make_deeds,
+    make_facts,
     make_lists,
     make_access,
     make_onboarding,
