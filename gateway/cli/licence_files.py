@@ -24,17 +24,7 @@ def licence_download(licence: str, /, *, to: Path, data: Data = DEFAULT_DATA) ->
         The file to write.
     """
     with open_provider(data) as provider:
-        store = provider.store
-        found = store.licences.get(licence)
-        servers = [] if found.shared else store.licence_servers.of_licence(licence)
-        installation_uid = (
-            store.agents.get(servers[0].agent_uid, now_ms=now_ms()).installation_uid if servers else None
-        )
-        owner = found.terms.organization_uid
-        company = "" if owner is None else store.organizations.find(owner).name
-        file = LicencePress(provider.folder.ca).print(
-            found.terms, company=company, installation_uid=installation_uid, now_ms=now_ms()
-        )
+        file = LicencePress(provider.folder.ca).print_for(provider.store, licence, now_ms=now_ms())
     try:
         with to.open("x", encoding="utf-8", newline="") as out:
             out.write(file.text)

@@ -21,7 +21,7 @@ from certs import (
     sign_licence,
 )
 from gateway.licensing.refusals import LicenceFileRefused, SignerMissing, TermsInvalid
-from gateway.store import LicenceNotAssigned, LicenceTerms
+from gateway.store import LicenceNotAssigned, LicenceTerms, Store
 
 __all__ = ["LicencePress"]
 
@@ -66,6 +66,21 @@ class LicencePress:
             return sign_licence(licence, signer.key, signer.chain(authority))
         except LicenceError as error:
             raise TermsInvalid(f"licence {terms.uid}: {error}") from None
+
+    def print_for(self, store: Store, licence_uid: str, *, now_ms: int) -> LicenceFile:
+        """The file of a licence, for the server that it is on, if it is on one alone.
+
+        Raises: as `print` does, and
+            NotFound: there is no such licence.
+        """
+        found = store.licences.get(licence_uid)
+        servers = [] if found.shared else store.licence_servers.of_licence(licence_uid)
+        installation_uid = None
+        if servers:
+            installation_uid = store.agents.get(servers[0].agent_uid, now_ms=now_ms).installation_uid
+        owner = found.terms.organization_uid
+        company = "" if owner is None else store.organizations.find(owner).name
+        return self.print(found.terms, company=company, installation_uid=installation_uid, now_ms=now_ms)
 
     def read(self, data: bytes) -> LicenceFile:
         """A file that somebody handed in, if one of our signers has signed it.

@@ -12,6 +12,7 @@ from gateway.management.routes.alarms import ALARMS
 from gateway.management.routes.enrollment import ENROLLMENT
 from gateway.management.routes.events import EVENTS
 from gateway.management.routes.infrastructure import INFRASTRUCTURE
+from gateway.management.routes.licensing import LICENSING
 from gateway.management.routes.linting import LINT
 from gateway.management.routes.login import LOGIN
 from gateway.management.routes.mailing import MAILING
@@ -42,6 +43,7 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     *MAILING,
     *MORNING,
     *NOTIFYING,
+    *LICENSING,
     *LINT,
     *LOGIN,
     *ONBOARDING,

@@ -47,6 +47,7 @@ licences = table(
     *columns(Int, "created_ms changed_ms"),
     sa.Index(None, "organization_uid"),
     sa.Index(None, "contract_uid"),
+    sa.Index(None, "created_ms"),
     sa.Index(None, "state", "expires_ms"),
     sa.Index(None, "state", "uid"),
     sa.Index("ix_licences_near", "uid", sqlite_where=NEAR, postgresql_where=NEAR),

@@ -20,6 +20,7 @@ from gateway.store.alarms.morning import (
     without_restore_point,
 )
 from gateway.store.alarms.views import ACTIVE_ALARMS, ALARM_HISTORY, DELIVERIES, MAINTENANCE_WINDOWS, WEBHOOKS
+from gateway.store.licensing.views import LICENCES, LICENSED_SERVERS
 from gateway.store.onboarding.views import COMPANIES, ENROLLMENT_TOKENS, RESELLERS
 from gateway.store.restores.views import RESTORE_SESSIONS
 from gateway.store.views.agents import MANAGEMENT_AGENTS, UNVERIFIED_AGENTS
@@ -100,6 +101,8 @@ VIEWS: Final[Mapping[str, View]] = {
         RESELLERS,
         COMPANIES,
         ENROLLMENT_TOKENS,
+        LICENCES,
+        LICENSED_SERVERS,
         RESTORE_SESSIONS,
     )
 }

@@ -103,12 +103,13 @@ class Scene:
         return self._keys[role, organization_uid]
 
     def query(self, asked: Asked) -> dict[str, Any]:
-        """The query parameters that it must have, by their examples."""
+        """The query parameters that it must have: one of the company's agents, others by their examples."""
         path = re.sub(r":\w+}", "}", asked.path)
         parameters = self.description["paths"][path][asked.method.lower()].get("parameters", ())
         schemas = self.description["components"]["schemas"]
+        about = {"serverUid": min(self.estate.of(self.company_uid))}
         return {
-            each["name"]: example_of(each["schema"], schemas)
+            each["name"]: about.get(each["name"]) or example_of(each["schema"], schemas)
             for each in parameters
             if each["in"] == "query" and each.get("required")
         }
@@ -129,7 +130,8 @@ class Scene:
             return kind, media["example"]
         if asked.method == "PATCH":
             return kind, [{"op": "test", "path": "/nothing", "value": 1}]
-        about: dict[str, Any] = dict.fromkeys(("organizationUid", "companyUid"), organization_uid)
+        owners = ("organizationUid", "companyUid", "assignedCompanyUid")
+        about: dict[str, Any] = dict.fromkeys(owners, organization_uid)
         about["toCompanyUid"] = self.sibling_uid
         about["managementAgentUid"] = min(self.estate.of(organization_uid), default="")
         return kind, {
@@ -205,7 +207,7 @@ def uid_for(rows: Callable[[str], list[dict[str, Any]]], scene: Scene, asked: As
     for row in rows(path):
         if str(row.get("name", "")).endswith(" asks"):
             continue  # whoever asks is not what is asked about
-        mine = row.get("organizationUid", row.get("assignedForCompany"))
+        mine = row.get("organizationUid", row.get("assignedForCompany", row.get("assignedCompanyUid")))
         uid = row[key or next(iter(row))]
         if name in PROVIDERS | EVERYBODYS or scene.company_uid in (mine, uid) or uid == scene.reseller_uid:
             return str(uid)

@@ -7,7 +7,18 @@ from uuid import NAMESPACE_OID, uuid5
 import attrs
 import sqlalchemy as sa
 
-from gateway.store import AgentEntry, Company, CompanyDetails, ConsentGiven, Scope, Store
+from gateway.store import (
+    AgentEntry,
+    Company,
+    CompanyDetails,
+    ConsentGiven,
+    LicenceContract,
+    LicenceKind,
+    LicenceProduct,
+    LicenceWorkload,
+    Scope,
+    Store,
+)
 from gateway.store.schema import claims, edges
 from protocol import (
     CloudTenant,
@@ -25,6 +36,7 @@ from protocol import (
     WorkloadKind,
     commands,
 )
+from tests.gateway.store.licensing.orders import generated, revoked
 from tests.helpers.stores import enroll, event, open_stream
 
 NOW: Final = 1_764_014_400_000
@@ -43,6 +55,7 @@ NAMES: Final = (
 FILLED: Final = {
     "managementAgents", "unverifiedAgents", "sites", "sites/tenants", "locations", "backupServers", "repositories", "jobs",
     "jobSessions", "protectedWorkloads/virtualMachines", "protectedWorkloads/computers", "protectedWorkloads/fileShares",
+    "licenses", "licensing/backupServers",
 }  # fmt: skip
 """What the estate has rows of; other rooms' views answer here, too, if only of nothing."""
 
@@ -95,6 +108,7 @@ def make_estate(store: Store) -> Estate:
     store.agents.reject(agents[1].agent_uid, code=Code.AGENT_REJECTED)
     onboard(store, first, second)
     let_in(store, provider.uid, first.uid, second.uid)
+    license_some(store, agents, first.uid, second.uid)
     return Estate(
         provider_uid=provider.uid,
         reseller_uid=reseller.uid,
@@ -121,6 +135,41 @@ def let_in(store: Store, *organization_uids: str) -> None:
                 read_only=name == "over", expires_ms=expires_ms, by="test", now_ms=NOW - number,
             )  # fmt: skip
         store.api_keys.revoke(stored.uid, by="test", now_ms=NOW)
+
+
+def license_some(store: Store, agents: list[AgentEntry], first_uid: str, second_uid: str) -> None:
+    """Licences in every state: on a server, on two, on none and nobody's, revoked, and one that its server could not take."""
+    workloads = (
+        LicenceWorkload(uid="vm", name="Virtual machine", multiplier=11),
+        LicenceWorkload(uid="workstation", name="Workstation", multiplier=4),
+    )
+    product = LicenceProduct(
+        uid="suite", name="Backup Suite", edition="Enterprise", authority="embedded", workloads=workloads
+    )
+    contract = LicenceContract(
+        uid="C-1001", name="Rental 2026", kind=LicenceKind.RENTAL, points=None, begins_ms=0, ends_ms=None,
+        reports_automatically=True, authority="embedded",
+    )  # fmt: skip
+    store.licence_catalogue.set_product(product, by="test", now_ms=NOW)
+    store.licence_catalogue.set_contract(contract, by="test", now_ms=NOW)
+    owners = (first_uid, second_uid, first_uid, None, second_uid, first_uid)
+    made = [
+        generated(
+            store, shared=number == 1, now_ms=NOW - number // 2 * HOUR, organization_uid=owner, product_uid=product.uid,
+            product=NAMES[5 * number], expires_ms=None if number == 3 else NOW + number * HOUR,
+        ).terms.uid
+        for number, owner in enumerate(owners)
+    ]  # fmt: skip
+    for licence_uid, agent in zip(
+        (made[0], made[1], made[1], made[4], made[5]),
+        (agents[0], agents[4], agents[5], agents[6], agents[2]),
+        strict=True,
+    ):
+        server = store.licence_servers.want(licence_uid, agent.agent_uid, by="test", now_ms=NOW)
+        if agent is agents[6]:
+            store.licence_servers.fail(server, code=5050, message="no room", now_ms=NOW)
+    store.licence_servers.unwant(agents[5].agent_uid, by="test", now_ms=NOW)
+    revoked(store, store.licences.get(made[5]), now_ms=NOW)
 
 
 def uid_of(token: str) -> str:

@@ -40,7 +40,7 @@ def asked(property_: Property, operation: Operation) -> Asked:
         Kind.TEXT: "no such",
         Kind.INTEGER: 1,
         Kind.FLAG: False,
-        Kind.WORD: [*property_.words, "Failed"][-1],
+        Kind.WORD: "Failed" if "Failed" in property_.words else max(property_.words, default=None),
     }
     value = rare.get(property_.kind, property_.example)
     if operation is Operation.NOT_EQUALS:
