@@ -21,7 +21,9 @@ from gateway.management import Services, application
 from gateway.management.description.examples import example_of
 from gateway.settings_alarms import Mail
 from gateway.store import RESELLER, CompanyDetails, Store, open_store
+from protocol import UsageSubject
 from tests.gateway.store.views.estate import NOW, Estate, make_estate
+from tests.helpers.usage import DAY_MS
 
 __all__ = [
     "EVERYBODYS", "LISTS", "MONTH", "NOW", "PROVIDERS", "Asked", "Scene", "bodies", "operations", "scene_in", "uid_for",
@@ -173,6 +175,10 @@ def scene_in(folder: Path) -> Iterator[Scene]:
 def furnish(scene: Scene) -> None:
     """What the provider itself has: a month that is closed, a webhook, a time of maintenance."""
     administrator = {"Authorization": f"Bearer {scene.key(Role.ADMINISTRATOR, scene.estate.provider_uid)}"}
+    scene.store.usage_entries.enter(
+        min(scene.estate.of(scene.company_uid)), {UsageSubject.SERVER: 3}, at_ms=NOW - 30 * DAY_MS, why="before the agent came",
+        by="test", now_ms=NOW,
+    )  # fmt: skip
     made = (
         ("/licensing/reports/finalization", {"date": MONTH}),
         ("/webhooks", {"name": "desk", "url": "https://desk.example/hook"}),
