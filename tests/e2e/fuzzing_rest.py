@@ -5,7 +5,8 @@
 The estate is a small one in a folder that is gone afterwards. Each operation is asked first as its examples have it, about what there is;
 then by cases that schemathesis makes of the schemas, some in order and some not, about what there is and what there is not. Whatever comes
 back must be what the description says: its status, its type, its headers, its body; and never a 5xx, but for 504, by which the gateway says
-that an agent is not there to answer.
+that an agent is not there to answer. What is not in order must not be answered with 2xx. Each operation is asked without a key and with one that is
+none, too, and each path by the methods that it does not know.
 """
 
 import argparse
@@ -34,9 +35,11 @@ from schemathesis.core.failures import Failure, FailureGroup
 
 from certs import Authority
 from gateway.access import Role
+from gateway.management.description.examples import OF_FORMAT
 from gateway.management.rest.bodies import bounded
 from gateway.management.routes import restore
 from gateway.management.server import Certificates, Server
+from gateway.management.working import working
 from tests.gateway.management.estate import Asked, Scene, operations, scene_in, uid_for
 
 ENDLESS: Final = "StreamEvents"
@@ -52,6 +55,15 @@ HELD_AGAINST: Final = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
+NEGATIVE: Final = "negative_data_rejection"
+"""Held against what was answered with 2xx alone: any refusal refuses."""
+METHODS: Final = ("GET", "PUT", "POST", "DELETE", "PATCH")
+
+
+@schemathesis.serializer("text/csv")
+def as_it_is(_: Any, value: Any) -> Any:
+    """A text; what is none is sent as one."""
+    return str(value).encode(errors="replace")
 
 
 @attrs.define
@@ -108,6 +120,7 @@ class Fuzzer:
         self.findings = Findings()
         checks.load_all_checks()
         self._checks = checks.CHECKS.get_by_names(list(HELD_AGAINST))
+        self._negative = checks.CHECKS.get_by_names([NEGATIVE])
         self._scene = scene
         self._address = address
         self.session = Session()
@@ -120,8 +133,7 @@ class Fuzzer:
         schema = schemathesis.openapi.from_dict(scene.description)
         found: list[Any] = [each.ok() for each in schema.get_all_operations()]  # type: ignore[union-attr]  # it is valid
         self._operations = [each for each in found if self._name(each) != ENDLESS]
-        # What ends something comes last.
-        self._operations.sort(key=lambda each: (each.method.lower() == "delete", each.path, each.method))
+        self._operations.sort(key=_turn)
         self._asked = {(each.method, _plain(each.path)): each for each in operations(scene.app)}
 
     @staticmethod
@@ -134,8 +146,42 @@ class Fuzzer:
             asked = self._asked[operation.method.upper(), operation.path]
             body = self._scene.body(asked, self._scene.company_uid, real=True)
             more = {} if body is None else {"body": body[1], "media_type": body[0]}
-            case = operation.Case(path_parameters=self._uids(asked), query=self._scene.query(asked), **more)
+            uids = self._uids(asked) or dict.fromkeys(asked.parameters, OF_FORMAT["uuid"])
+            case = operation.Case(path_parameters=uids, query=self._scene.query(asked), **more)
+            self._refuses_strangers(operation, case)
             self._ask(operation, case)
+
+    def by_other_methods(self) -> None:
+        """Each path by the methods that it does not know: 405, and which it does."""
+        known: dict[str, set[str]] = {}
+        for operation in self._operations:
+            known.setdefault(operation.path, set()).add(operation.method.upper())
+        for path, methods in known.items():
+            filled = re.sub(r"{\w+}", OF_FORMAT["uuid"], path)
+            for method in METHODS:
+                if method in methods:
+                    continue
+                answer = self.session.request(
+                    method, f"{self._address}{filled}", headers=self._headers, timeout=WITHIN_S
+                )
+                self.findings.requests += 1
+                allowed = set(answer.headers.get("Allow", "").split(", ")) - {"OPTIONS"}
+                if answer.status_code != 405 or not methods <= allowed:
+                    told = f"{answer.status_code}, Allow: {sorted(allowed)}, known: {sorted(methods)}"
+                    self.findings.problems.setdefault(f"{method} {path}", told)
+
+    def _refuses_strangers(self, operation: Any, case: Any) -> None:
+        if operation.definition.raw.get("security") == []:
+            return
+        for headers in ({}, {"Authorization": "Bearer fgk1_nobodys"}, {"Authorization": "Basic YTpi"}):
+            answer = case.call(
+                base_url=self._address, session=self.session, headers=headers, timeout=WITHIN_S, verify=self._trusted
+            )  # fmt: skip
+            self.findings.requests += 1
+            if answer.status_code != 401:
+                self.findings.problems.setdefault(
+                    f"{self._name(operation)} by a stranger", f"{answer.status_code} with {headers}"
+                )
 
     def by_schema(self, mode: schemathesis.GenerationMode, examples: int, *, seed: int) -> None:
         """Each some times, by cases made of its schemas."""
@@ -191,12 +237,19 @@ class Fuzzer:
         if response.status_code == NOT_THERE and str(NOT_THERE) in operation.definition.raw["responses"]:
             return
         try:
-            case.validate_response(response, checks=self._checks, headers=self._headers)
+            held = [*self._checks, *(self._negative if response.status_code < 300 else [])]
+            case.validate_response(response, checks=held, headers=self._headers)
         except (Failure, FailureGroup) as error:
             failures = error.exceptions if isinstance(error, FailureGroup) else [error]
             for each in failures:
                 told = f"{each.title}: {each.message[:600]} | {response.content[:200]!r} | {case.as_curl_command()[:400]}"
                 self.findings.problems.setdefault(f"{name} {response.status_code} {each.title}", told)
+
+
+def _turn(operation: Any) -> tuple[int, str, str]:
+    """What ends something comes last; an agent that was accepted waits no more."""
+    late = 2 if operation.method.lower() == "delete" else 1 if operation.path.endswith("/accept") else 0
+    return late, operation.path, operation.method
 
 
 def _plain(path: str) -> str:
@@ -210,11 +263,13 @@ def fuzz(*, examples: int, seconds: float, seed: int) -> Findings:
         tempfile.TemporaryDirectory(prefix="fieldgate-fuzz-") as name,
         scene_in(Path(name)) as scene,
         mock.patch.object(restore, "WAIT_S", 0.05),  # no agent is there to answer
+        working(scene.services),
         serving(scene, Path(name)) as (address, trusted),
         contextlib.ExitStack() as closing,
     ):
         fuzzer = Fuzzer(scene, address, trusted)
         closing.enter_context(fuzzer.session)
+        fuzzer.by_other_methods()
         fuzzer.as_described()
         while True:
             for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):

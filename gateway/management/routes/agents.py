@@ -123,6 +123,7 @@ def revoke_agent(
         str,
         QueryParameter(
             min_length=1, max_length=128, description="The reason, kept with the revocation.",
+            schema_extra={"examples": ["stolen"]},
         ),
     ],
 ) -> None:  # fmt: skip

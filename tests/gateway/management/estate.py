@@ -91,7 +91,7 @@ class Scene:
     stranger_uid: str
     strange_reseller_uid: str
     known: dict[str, str]
-    patches: dict[str, Any] = attrs.field(factory=dict)
+    services: Services
     description: dict[str, Any] = attrs.field(factory=dict)
     _keys: dict[tuple[Role, str], str] = attrs.field(factory=dict)
 
@@ -116,6 +116,20 @@ class Scene:
             if each["in"] == "query" and each.get("required")
         }
 
+    def _patch(self, path: str) -> dict[str, Any]:
+        """What may be replaced there, by what."""
+        match path.rpartition("/{")[2]:
+            case "job_uid}":
+                return {"path": "/isEnabled", "value": False}
+            case "template_uid}":
+                return {"path": "/severity", "value": "Warning"}
+            case "tenant_uid}":
+                return {"path": "/assignedForCompany", "value": self.company_uid}
+            case "user_uid}":
+                return {"path": "/isReadOnly", "value": True}
+            case _:
+                return {"path": "/name", "value": f"another {path.split('/')[2][:-1]}"}
+
     def body(self, asked: Asked, organization_uid: str, *, real: bool = False) -> tuple[str, Any] | None:
         """Type and value of a body that is in order, about that organization; none where none is taken.
 
@@ -127,7 +141,7 @@ class Scene:
             return None
         [(kind, media), *_] = content.items()
         if asked.method == "PATCH" and real:
-            return kind, self.patches.get(path.removeprefix("/api/v3"), media["example"])
+            return kind, [{"op": "replace", **self._patch(path.removeprefix("/api/v3"))}]
         if isinstance(media["example"], str):
             return kind, media["example"]
         if asked.method == "PATCH":
@@ -136,6 +150,10 @@ class Scene:
         about: dict[str, Any] = dict.fromkeys(owners, organization_uid)
         about["toCompanyUid"] = self.sibling_uid
         about["managementAgentUid"] = min(self.estate.of(organization_uid), default="")
+        if real:  # of names and numbers there is one each, and a role belongs to a kind of organization
+            about |= {"name": f"{asked.path.rpartition('/')[2]} 1", "externalId": f"K-{asked.path}"}
+            if "role" in media["example"]:
+                about["organizationUid"] = self.estate.provider_uid
         return kind, {
             name: about.get(name, each)
             for name, each in media["example"].items()
@@ -166,7 +184,7 @@ def scene_in(folder: Path) -> Iterator[Scene]:
         scene = Scene(
             app=application(services), store=store, estate=estate, company_uid=company, sibling_uid=sibling.uid,
             reseller_uid=estate.reseller_uid, stranger_uid=stranger, strange_reseller_uid=other.uid,
-            known={"report_month": MONTH, "point_uid": "p1"},
+            known={"report_month": MONTH, "point_uid": "p1"}, services=services,
         )  # fmt: skip
         furnish(scene)
         yield scene
