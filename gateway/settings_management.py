@@ -23,6 +23,8 @@ class Management:
     requests_per_s: float = 50.0
     # connections at a time, all clients together
     connections: int = 500
+    # of one address (of IPv6, one /64): more are closed before TLS
+    connections_per_address: int = 100
 
     def problem(self) -> str:
         """What is wrong with it; empty if nothing is."""
@@ -32,4 +34,6 @@ class Management:
             return f"management.requests_per_s = {self.requests_per_s:g} is not between 0 and {MOST_REQUESTS_PER_S:g}"
         if not 0 < self.connections <= 10_000:
             return f"management.connections = {self.connections} is not between 1 and 10000"
+        if not 0 < self.connections_per_address <= 10_000:
+            return f"management.connections_per_address = {self.connections_per_address} is not between 1 and 10000"
         return ""

@@ -29,7 +29,7 @@ REST: Final[dict[Code, Explanation]] = {
     ),
     Code.REST_BODY_TOO_LARGE: Explanation(
         "a request is too large",
-        "The body has more bytes than any request of this interface needs. It was not read to its end.",
+        "The body has more bytes, or the request more headers, than any of this interface needs. It was not read to its end.",
         "Send less at a time.",
     ),
     Code.REST_TOO_SLOW: Explanation(
@@ -64,5 +64,12 @@ REST: Final[dict[Code, Explanation]] = {
         "a change by JSON Patch can't be applied",
         "An operation is none, tests for something that is not so, or touches a property that can't be changed. Nothing was changed.",
         "The message says which, and what can be changed.",
+    ),
+    Code.REST_CROWDED: Explanation(
+        "too many connections to the REST interface",
+        "More are open than `management.connections`. The request was not looked at. Still more are closed before TLS, and so are those of one "
+        "address that has `management.connections_per_address`.",
+        "Wait for as long as `retryAfter` says, in seconds. If it stays so, look at who is connected (`ss -tn sport = :1280`): a program that opens "
+        "a connection for each request, or a stream of events for each page. Then raise the setting, or that program's manners.",
     ),
 }

@@ -68,7 +68,10 @@ def run_management(config: Callable[[], Config]) -> int:
             working(services),
             closing_months(settings.data),
         ):
-            server = Server(app, certificates=certificates, connections=management.connections, beat=beat)
+            server = Server(
+                app, certificates=certificates, connections=management.connections,
+                connections_per_address=management.connections_per_address, beat=beat,
+            )  # fmt: skip
 
             def stop(*_: object) -> None:
                 server.should_exit = True

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any, Final
 
-from gateway.store import Collation, Kind, Operation, Property, View
+from gateway.store import MOST_VALUES, Collation, Kind, Operation, Property, View
 
 __all__ = ["query_schemas"]
 
@@ -62,7 +62,7 @@ def _comparisons(view: View) -> list[dict[str, Any]]:
         if single:
             found.append(_comparison(names, single, value))
         if Operation.IN in offered:
-            found.append(_comparison(names, [Operation.IN.value], _list_of(value, 50)))
+            found.append(_comparison(names, [Operation.IN.value], _list_of(value, MOST_VALUES)))
     return found
 
 

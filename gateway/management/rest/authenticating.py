@@ -27,9 +27,13 @@ SCHEME: Final = "bearer "
 class Authentication(ASGIMiddleware):
     """Puts a Principal into the scope, or refuses."""
 
-    def __init__(self, authenticator: Authenticator, pace: Pace, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, authenticator: Authenticator, pace: Pace, strangers: Pace, now_ms: Callable[[], int]
+    ) -> None:
+        """*pace* is that of keys and people, *strangers* that of addresses that ask what everybody may."""
         self._authenticator = authenticator
         self._pace = pace
+        self._strangers = strangers
         self._now_ms = now_ms
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
@@ -40,7 +44,10 @@ class Authentication(ASGIMiddleware):
             Refused: too many requests of theirs.
         """
         handler = scope.get("route_handler")
-        if handler is not None and handler.opt.get("permission") != OPEN:
+        if handler is not None and handler.opt.get("permission") == OPEN:
+            if handler.opt.get("paced", True) and (client := scope.get("client")) is not None:
+                self._strangers.take(client[0])
+        elif handler is not None:
             secret = _bearer(ASGIConnection(scope).headers.get("authorization"))
             principal = await sync_to_thread(self._authenticator.authenticate, secret, now_ms=self._now_ms())
             self._pace.take(principal.subject_uid)

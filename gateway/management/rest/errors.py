@@ -39,7 +39,7 @@ from gateway.restores import ListingInvalid, NoAnswer, OperatorsOnly, RestoreErr
 from gateway.store import Conflict, NotFound, StoreError, StoreFull, StoreLocked, StoreUnreachable
 from protocol import Code, commands
 
-__all__ = ["HANDLERS", "ErrorBody", "Refused", "answer_of", "unreadable"]
+__all__ = ["HANDLERS", "ErrorBody", "Refused", "answer_of", "refusal", "unreadable"]
 
 log = structlog.get_logger()
 
@@ -135,7 +135,12 @@ STATUS_OF_ACCESS: Final[dict[type[AccessError], int]] = {
 
 def unreadable(why: str) -> bytes:
     """The body of a refusal of what is no HTTP request, which no application has seen."""
-    return msgspec.json.encode(_body(400, Code.REST_BODY_INVALID, why, None))
+    return refusal(400, Code.REST_BODY_INVALID, why, None)[1]
+
+
+def refusal(status: int, code: Code, why: str, retry_after_s: int | None) -> tuple[int, bytes]:
+    """Status and body of a refusal that no application has seen."""
+    return status, msgspec.json.encode(_body(status, code, why, retry_after_s))
 
 
 def _body(status: int, code: Code, message: str, retry_after_s: int | None) -> ErrorBody:

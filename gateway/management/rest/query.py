@@ -106,6 +106,7 @@ def _orders(value: Any) -> tuple[Order, ...]:
         direction = each.get("direction", "ascending")
         if direction not in ("ascending", "descending"):
             raise _refuse("sort", f"direction: expected ascending or descending, got {_shown(direction)}")
+        _word("sort", Collation, each.get("collation", "ordinal"))
         orders.append(Order(property=_text("sort", each, "property"), descending=direction == "descending"))
     return tuple(orders)
 

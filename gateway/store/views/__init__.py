@@ -27,6 +27,7 @@ from gateway.store.views.agents import MANAGEMENT_AGENTS, UNVERIFIED_AGENTS
 from gateway.store.views.answering import Views, time_text
 from gateway.store.views.asking import (
     EXACT,
+    MOST_VALUES,
     Any_,
     Asked,
     Collation,
@@ -47,6 +48,7 @@ from gateway.store.views.runs import JOB_SESSIONS
 
 __all__ = [
     "EXACT",
+    "MOST_VALUES",
     "VIEWS",
     "Any_",
     "Asked",

@@ -42,6 +42,7 @@ def test_the_consoles_forms_are_read() -> None:
         ({"filter_": [1]}, "a condition is an object"),
         ({"filter_": {"property": "a", "operation": "like", "value": 1}}, "'like' is not one of equals"),
         ({"filter_": {"property": "a", "collation": "x", "value": 1}}, "'x' is not one of ordinal"),
+        ({"sort": {"property": "a", "collation": False}}, "False is not one of ordinal"),
         ({"filter_": {"property": 3, "value": 1}}, "property: expected the name"),
         ({"filter_": {"property": "a", "value": 1, "or": 1}}, "unknown key 'or'"),
         ({"filter_": {"operation": "or", "items": []}}, "takes items"),

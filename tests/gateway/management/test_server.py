@@ -54,7 +54,8 @@ def running(app: ASGIApp, **more: Any) -> Iterator[Running]:
         authority = Authority.create("Example Provider", NOW).rotate_gateway(NOW, names=["127.0.0.1"])
         found = Running(listener.getsockname()[1], authority)
         found.certificates = Certificates(lambda: found.authority.gateway_chains())
-        server = Server(app, certificates=found.certificates, connections=50, beat=lambda: None, **more)
+        limits = {"connections": 50, "connections_per_address": 50} | more
+        server = Server(app, certificates=found.certificates, beat=lambda: None, **limits)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -142,3 +143,96 @@ def test_no_answer_waits_for_an_acknowledgement() -> None:
         accepted, _ = listener.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.parametrize("count", [201, 5000])
+def test_a_flood_of_headers_is_refused(served: Running, count: int) -> None:
+    """Short ones, by the thousand: for their number, or for their bytes where they come one after the other."""
+    flood = b"".join(b"a%d:b\r\n" % n for n in range(count))
+    answer = served.say(b"GET /echo HTTP/1.1\r\nHost: x\r\n" + flood + b"\r\n")
+    assert refusal(answer) in [(431, "FG-6006"), (400, "FG-6001")][: 1 if count == 201 else 2]
+
+
+def test_a_mebibyte_of_headers_is_not_kept(served: Running) -> None:
+    """The connection ends after 32 KiB; what was answered may have been lost with the rest."""
+    try:
+        answer = served.say(b"GET /echo HTTP/1.1\r\nHost: x\r\n", b"X: " + b"y" * 2**20)
+    except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
+        return
+    assert refusal(answer) == (400, "FG-6001")
+
+
+NUMBERS = (
+    "1e999999",
+    "-1e999999",
+    "1" * 4000,
+    "0." + "0" * 5000 + "1",
+    "1e-999999",
+    "[" * 100 + "1e400" + "]" * 100,
+)
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number[:12])
+def test_numbers_that_are_meant_to_hurt(number: str) -> None:
+    """Refused, or what a float makes of them; in no time."""
+    app = Litestar([echo], exception_handlers=HANDLERS, logging_config=None, openapi_config=None)
+    with running(bounded(app)) as found:
+        answer = found.say(request(b'{"a": %b}' % number.encode()))
+    status = int(answer.split()[1])
+    assert status in (201, 400)
+    assert status == 201 or refusal(answer) == (400, "FG-6001")
+
+
+def test_one_too_many_is_told_so() -> None:
+    """503, with when to come again, and the connection ends; who was there before goes on."""
+    app = Litestar([echo], exception_handlers=HANDLERS, logging_config=None, openapi_config=None)
+    with running(bounded(app), connections=2) as found, found.connect() as first, found.connect() as second:
+        for each in (first, second):
+            assert answered(each).startswith(b"HTTP/1.1 201")
+        answer = found.say(request(b"{}"))
+        assert refusal(answer) == (503, "FG-6013")
+        [error] = json.loads(answer.partition(b"\r\n\r\n")[2])["errors"]
+        assert (error["type"], error["retryAfter"]) == ("retryableLogical", 10)
+        assert answered(first).startswith(b"HTTP/1.1 201")
+
+
+def answered(connection: ssl.SSLSocket) -> bytes:
+    """The answer to a request on a connection that stays."""
+    connection.sendall(request(b"{}").replace(b"Connection: close\r\n", b""))
+    answer = b""
+    while not answer.endswith(b"\r\n\r\n{}") and (more := connection.recv(65536)):
+        answer += more
+    return answer
+
+
+def turned_away(found: Running) -> bool:
+    """Whether a connection ends before TLS."""
+    try:
+        with found.connect():
+            return False
+    except (ConnectionResetError, BrokenPipeError, ssl.SSLError):
+        return True
+
+
+@pytest.mark.parametrize("limits", [{"connections": 1}, {"connections_per_address": 2}])
+def test_more_than_that_are_closed_before_tls(limits: dict[str, int]) -> None:
+    """Also those that never say anything; who ends makes room."""
+    with running(echo_app(), **limits) as found:
+        silent = [socket.create_connection(("127.0.0.1", found.port), timeout=20) for _ in range(2)]
+        assert turned_away(found)
+        for each in silent:
+            each.close()
+        assert any(not turned_away(found) for _ in range(200))
+
+
+def test_a_handshake_that_does_not_end_is_ended() -> None:
+    """By the server, after its time."""
+    with (
+        running(echo_app(), handshake_s=0.2) as found,
+        socket.create_connection(("127.0.0.1", found.port), timeout=20) as silent,
+    ):
+        assert silent.recv(1) == b""
+
+
+def echo_app() -> ASGIApp:
+    return bounded(Litestar([echo], exception_handlers=HANDLERS, logging_config=None, openapi_config=None))
