@@ -27,7 +27,7 @@ FARTHEST: Final = 50_000
 PARAMETER: Final = re.compile(r"\{(\w+):\w+\}")
 # A stream, a redirection to another program, files, questions to agents, documents of a whole month; `settings` of three words.
 NO_LISTS: Final = (
-    "/about", "/events", "/login/", "}/file", "/restorePoints", "/licensing/reports/", "/alarms/templates", "/organizations/lint",
+    "/about", "/events", "/login/", "}/file", "}/download", "/restorePoints", "/licensing/reports/", "/alarms/templates", "/organizations/lint",
 )  # fmt: skip
 WITH_VIEWS: Final = {"/morning/workloads": without_restore_point(24)}
 """Lists of views that have a parameter besides."""

@@ -87,14 +87,16 @@ def _show(provider: Provider, company: Company) -> None:
 
 
 def _write(folder: Path, name: str, data: bytes) -> Path:
-    """Whole or not at all, and on disk; what an earlier run wrote stays. Returns where it is."""
+    """Whole or not at all, on disk, for its owner alone; what an earlier run wrote stays as it is. Returns where it is."""
     path = folder / f"{name}.json"
     for number in itertools.count(2):
-        if not path.exists() or path.read_bytes() == data:
+        if not path.exists():
             break
+        if path.read_bytes() == data:
+            return path
         path = folder / f"{name}-{number}.json"
     half = path.with_name(path.name + ".half")
-    with half.open("wb") as file:
+    with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from unittest import mock
+from urllib.parse import parse_qs, urlsplit
 
 import attrs
 import hypothesis
@@ -253,7 +254,11 @@ class Fuzzer:
         try:
             held = [
                 *self._checks,
-                *(self._negative if response.status_code < 300 and _is_wrong(case) else []),
+                *(
+                    self._negative
+                    if response.status_code < 300 and _is_wrong(case, response.request.url)
+                    else []
+                ),
             ]
             case.validate_response(response, checks=held, headers=self._headers)
         except (Failure, FailureGroup) as error:
@@ -263,14 +268,18 @@ class Fuzzer:
                 self.findings.problems.setdefault(f"{name} {response.status_code} {each.title}", told)
 
 
-def _is_wrong(case: Any) -> bool:
-    """Whether the body or the query is out of order: the way and the key are ours, whatever was made for them."""
+def _is_wrong(case: Any, sent: str) -> bool:
+    """Whether the body or the query is out of order as it was *sent*: the way and the key are ours, whatever was made for them.
+
+    A spreadsheet is a text on the wire, whatever it was made as; and a parameter of nothing does not come to be sent.
+    """
     parts = {} if case.meta is None else case.meta.components
-    return any(
-        parts[part].mode.is_negative
-        for part in (ParameterLocation.BODY, ParameterLocation.QUERY)
-        if part in parts
-    )
+    wrong = {part for part, made in parts.items() if made.mode.is_negative}
+    if case.media_type == "text/csv":
+        wrong.discard(ParameterLocation.BODY)
+    if not {*case.query} <= {*parse_qs(urlsplit(sent).query, keep_blank_values=True)}:
+        wrong.discard(ParameterLocation.QUERY)
+    return bool(wrong & {ParameterLocation.BODY, ParameterLocation.QUERY})
 
 
 def _turn(operation: Any) -> tuple[int, str, str]:

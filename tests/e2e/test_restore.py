@@ -36,10 +36,10 @@ def test_a_gateway_is_made_of_a_backup_and_nobody_comes_in_who_was_shut_out(tmp_
     with stage_in(tmp_path, heartbeat_s="1", revocation_log=f'"{elsewhere}"') as stage:
         edge, projector = stage.edge(), stage.projector()
         steady, late, rogue = stage.enrolled(), stage.enrolled(), stage.enrolled()
-        running = stage.run_agent(steady, rate=300)
-        revoked = stage.run_agent(rogue, rate=300)
+        running = stage.run_agent(steady, rate=60)
+        revoked = stage.run_agent(rogue, rate=60)
         until(
-            lambda: len(stage.stored(steady)) > 300 and len(stage.stored(rogue)) > 300,
+            lambda: len(stage.stored(steady)) > 120 and len(stage.stored(rogue)) > 120,
             lambda: text_of(running),
         )
 
@@ -48,13 +48,13 @@ def test_a_gateway_is_made_of_a_backup_and_nobody_comes_in_who_was_shut_out(tmp_
         before = max(sequences(stage, steady))
 
         # What the steady one releases from now on it deletes: no copy is left of that.
-        until(lambda: max(sequences(stage, steady)) > before + 300)
+        until(lambda: max(sequences(stage, steady)) > before + 120)
         said = stage.fieldgate("agent", "revoke", uid_of(rogue), "--why", "stolen")
         assert said.code == 0, said.text
         assert revoked.popen.wait(30) == 3
         # What comes now is acknowledged as durable and not released: the outboxes keep it.
         projector.kill()
-        beginning = stage.run_agent(late, rate=300)
+        beginning = stage.run_agent(late, rate=60)
         until(lambda: journaled(stage, late) > 2, lambda: text_of(beginning))
         edge.kill()
         shutil.rmtree(stage.provider.data)
@@ -79,9 +79,9 @@ def test_a_gateway_is_made_of_a_backup_and_nobody_comes_in_who_was_shut_out(tmp_
                     return [view.gap.gap_id for view in store.gaps.list([GapState.OPEN])]
 
             until(gaps, lambda: text_of(projector))
-            until(lambda: len(again.stored(late)) > 300, lambda: text_of(beginning))
+            until(lambda: len(again.stored(late)) > 120, lambda: text_of(beginning))
             assert again.fieldgate("gap", "declare-lost", str(gaps()[0])).code == 0
-            until(lambda: max(sequences(again, steady)) > before + 600, lambda: text_of(running))
+            until(lambda: max(sequences(again, steady)) > before + 240, lambda: text_of(running))
 
             # The late one has lost nothing, the steady one what nobody holds any more, and nobody has anything twice.
             numbers = sequences(again, late)
@@ -94,7 +94,7 @@ def test_a_gateway_is_made_of_a_backup_and_nobody_comes_in_who_was_shut_out(tmp_
             held = sequences(again, steady)
             assert len(set(held)) == len(held)
             assert not set(held) & set(range(view.gap.from_sequence, view.gap.to_sequence))
-            assert view.gap.from_sequence > 300
+            assert view.gap.from_sequence > 120
             assert running.running
             assert beginning.running
 

@@ -9,7 +9,7 @@ __all__ = ["query_schemas"]
 
 VALUES: Final[dict[Kind, dict[str, Any]]] = {
     Kind.UID: {"type": "string", "format": "uuid"},
-    Kind.TEXT: {"type": "string", "minLength": 1, "maxLength": 100},
+    Kind.TEXT: {"type": "string"},
     Kind.WORD: {"type": "string"},
     Kind.TIME: {"type": "string", "format": "date-time"},
     Kind.INTEGER: {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},

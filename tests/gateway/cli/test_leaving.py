@@ -65,6 +65,7 @@ def test_a_company_leaves_with_a_receipt(data: Path, capsys: Capture, tmp_path: 
     )
     receipt, sha256 = receipt_of(tmp_path, acme)
     assert sha256 in said
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("*.json")} == {0o600}
     usage = (tmp_path / f"{acme}-final-usage.json").read_bytes()
     assert receipt["finalUsageSha256"] == hashlib.sha256(usage).hexdigest()
     assert read_signed(usage).statement["excerpt"] == [acme]
