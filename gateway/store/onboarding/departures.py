@@ -22,6 +22,7 @@ from gateway.store.onboarding.companies import OrganizationStatus, change_compan
 from gateway.store.onboarding.erasing import NOBODY, erase_of_company
 from gateway.store.onboarding.schema import consents, departures, organization_details
 from gateway.store.schema import agents, locations, metadata, tokens
+from gateway.store.schema_paths import audit
 from gateway.store.standing import Standing
 
 ERASED: Final = frozenset(
@@ -164,6 +165,10 @@ class Departures:
                     )
                     if rows := connection.execute(sa.delete(table).where(own)).rowcount:
                         erased[table.name] = rows
+            # How its commands and files went is of no organization, and says what they were called.
+            told = sa.update(audit).where(audit.c.who == f"agent {agent_uid}", audit.c.why != "")
+            if rows := connection.execute(told.values(why="")).rowcount:
+                erased["audit"] = rows
             named = sa.update(agents).where(agents.c.id == agent_id, agents.c.host_name != NOBODY)
             hidden = {"host_name": NOBODY, "installation_uid": NOBODY}
             if connection.execute(named.values(hidden)).rowcount:

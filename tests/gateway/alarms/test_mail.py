@@ -244,7 +244,7 @@ def test_tls_from_the_first_byte(settings: Mail, tmp_path: Path) -> None:
         ):
             wire.recv(100)
 
-    controller._trigger_server = knock  # type: ignore[method-assign]
+    controller._trigger_server = knock  # type: ignore[method-assign]  # that is the trick
     controller.start()
     try:
         Mailer(attrs.evolve(settings, port=port, security="tls", user="", password_file="")).test(

@@ -169,7 +169,7 @@ def test_a_correction_is_another_submission(desk: Desk) -> None:
 
 
 def test_without_a_contract_nobody_is_told(store: Store, tmp_path: Path) -> None:
-    desk = Desk(make_rig(store, tmp_path), Submitter(store=store, authority=None))  # type: ignore[arg-type]
+    desk = Desk(make_rig(store, tmp_path), Submitter(store=store, authority=None))  # type: ignore[arg-type]  # nobody is asked
     store.licence_catalogue.replace("embedded", [], [], by="Eva", now_ms=NOW_MS)
     desk.close()
     assert desk.submitter.work(NOW_MS) == []

@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from gateway.store import NotFound, OrganizationStatus, Store
+from gateway.store import AuditEntry, NotFound, OrganizationStatus, Store
 from gateway.store.onboarding.departures import ERASED, KEPT
 from gateway.store.onboarding.erasing import ERASED_OF_COMPANY
 from gateway.store.schema import metadata
@@ -129,4 +129,22 @@ def test_what_was_done_and_noticed_for_a_company_is_erased(store: Store) -> None
     assert store.users.get(counted[world.company.uid]).name.startswith("erased ")
     assert {entry.about for entry in store.audit.list() if entry.organization_uid == world.company.uid} == {
         "erased"
+    }
+
+
+def test_what_the_audit_has_of_an_agents_words_is_erased(store: Store) -> None:
+    """A command's end says what the restored file was called, and is of no organization; the deed stays, and other agents' words."""
+    make_world(store)
+    leaving, staying = (enroll(store, key=key) for key in (1, 2))
+    for agent in (leaving, staying):
+        store.audit.note(
+            AuditEntry(
+                at_ms=5, who=f"agent {agent.agent_uid}", action="command succeeded", about="c1", why="report.odt, 5 bytes"
+            )
+        )  # fmt: skip
+    store.agents.revoke(leaving.agent_uid, why="left", code=Code.CLIENT_CERT_REVOKED, now_ms=9)
+    assert store.departures.erase_agent(leaving.agent_uid)["audit"] == 1
+    assert {(entry.who, entry.action, entry.why) for entry in store.audit.list()} >= {
+        (f"agent {leaving.agent_uid}", "command succeeded", ""),
+        (f"agent {staying.agent_uid}", "command succeeded", "report.odt, 5 bytes"),
     }
